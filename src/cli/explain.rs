@@ -1,0 +1,140 @@
+//! `nightdesk explain`: why this reply, or none.
+
+use super::{Ended, Failure, Global, customer, instant};
+use crate::clock::Clock;
+use crate::decide::Outcome;
+use crate::diag::{Finding, Format, Place, Report};
+use crate::message::{Conversation, Gesture, Inbound, Kind, QueueEvent};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The customer's message.
+    text: String,
+    /// When it comes: 2026-10-09T20:15 in the shop's zone, or with a zone of its own.
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
+    /// What is known of the customer, such as tier=vip.
+    #[arg(long, value_name = "KEY=VALUE", value_delimiter = ',')]
+    customer: Vec<String>,
+    /// Through which channel; the first if left out.
+    #[arg(long)]
+    channel: Option<String>,
+    /// Form of the answer.
+    #[arg(long, default_value = "human")]
+    format: Form,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Form {
+    /// For people.
+    Human,
+    /// One JSON object.
+    Json,
+}
+
+pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
+    let engine = global.engine()?;
+    let knowledge = engine.knowledge();
+    let now = match &args.at {
+        Some(at) => instant(at, &knowledge.zone)?,
+        None => Clock::system().now(),
+    };
+    let channels = &engine.book().settings.channels;
+    let channel = args.channel.clone().or_else(|| channels.first().map(|(name, _)| name.clone())).unwrap_or_default();
+    anyhow::ensure!(channels.iter().any(|(name, _)| *name == channel), "there is no channel `{channel}` in nightdesk.yaml");
+    let customer = customer(&args.customer)?;
+    let conversation = Conversation::new("c_explain".into(), &channel, "explain", customer.clone(), now);
+    let inbound = Inbound {
+        message: "msg_explain".into(),
+        channel,
+        customer,
+        kind: Kind::Text,
+        text: args.text.clone(),
+        locale: None,
+        gesture: Gesture::Write,
+    };
+    let outcome = engine.handle(&inbound, &conversation, now);
+    match args.format {
+        Form::Human => anstream::print!("{}", human(&args.text, &outcome, global.colored())),
+        Form::Json => anstream::println!(
+            "{:#}",
+            serde_json::json!({"decision": outcome.decision, "replies": outcome.replies, "trace": outcome.trace, "rule_set": knowledge.hash})
+        ),
+    }
+    Ok(Ended::Fine)
+}
+
+/// The outcome in words; shared with `chat --why`.
+pub(super) fn human(text: &str, outcome: &Outcome, color: bool) -> String {
+    let mut out = String::new();
+    let mut line = |name: &str, value: &str| {
+        if !value.is_empty() {
+            out.push_str(&format!("{name:<11}{}\n", value.replace('\n', "\n           ")));
+        }
+    };
+    let (decision, trace) = (&outcome.decision, &outcome.trace);
+    let rule = decision.rule.as_deref().map(|rule| format!(" by {rule}")).unwrap_or_default();
+    line("decision", &format!("{} ({}){rule}", decision.outcome, decision.reason));
+    line("language", &trace.language);
+    line("folded", &trace.folded);
+    for (index, candidate) in trace.candidates.iter().enumerate() {
+        let name = if index == 0 { "winner" } else { "lost" };
+        let why = candidate.lost.map(|why| format!(": {why}")).unwrap_or_default();
+        let length = if candidate.length == 0 { String::new() } else { format!(", {} characters", candidate.length) };
+        line(name, &format!("{} (priority {}, {}{length}, score {:.2}){why}", candidate.rule, candidate.priority, candidate.sign, candidate.score));
+    }
+    if trace.candidates.is_empty() && decision.rule.is_none() {
+        line("candidates", "none: no phrase, question or regular expression fits this message");
+    }
+    for step in &trace.route {
+        line("route", step);
+    }
+    if let Some(hours) = &trace.hours {
+        let when = if hours.open { "open".to_owned() } else { hours.next_open.map_or_else(|| "closed, and no opening is known".to_owned(), |at| format!("closed until {at}")) };
+        line("hours", &format!("the queue `{}` is {when}", hours.queue));
+    }
+    if let Some(notice) = &trace.notice {
+        let given = notice.given_at.map_or_else(|| "given now".to_owned(), |at| format!("not given again: given at {at}"));
+        line("notice", &format!("`{}` ({}): {given}", notice.id, notice.key));
+    }
+    for note in &trace.notes {
+        line("note", note);
+    }
+    if let Some(handoff) = &outcome.conversation.handoff {
+        let what = if matches!(outcome.queue, Some(QueueEvent::Created { .. })) { "new" } else { "forwarded to the one that is open" };
+        line("hand-off", &format!("queue `{}`, priority {}, reason {} ({what})", handoff.queue, handoff.priority, handoff.reason));
+    }
+    for reply in &outcome.replies {
+        line("reply", &reply.text);
+        for (number, option) in reply.options.iter().enumerate() {
+            line("", &format!("  {}. {}", number + 1, option.label));
+        }
+    }
+    if outcome.replies.is_empty() {
+        line("reply", "none");
+    }
+    if let Some(winner) = trace.candidates.first().filter(|winner| !winner.spans.is_empty()) {
+        out.push('\n');
+        out.push_str(&underlined(text, &winner.rule, &winner.spans, color));
+    }
+    out
+}
+
+/// The original text with the matched stretches underlined.
+fn underlined(text: &str, rule: &str, spans: &[std::ops::Range<usize>], color: bool) -> String {
+    let file: std::sync::Arc<str> = std::sync::Arc::from("message");
+    let mut report = Report::default();
+    report.sources.insert(file.clone(), std::sync::Arc::from(text));
+    let place = |span: &std::ops::Range<usize>| Place { file: file.clone(), span: span.clone() };
+    let mut finding = Finding::warning("matched", format!("what `{rule}` matched"));
+    if let Some((first, rest)) = spans.split_first() {
+        finding = finding.at(&place(first));
+        for span in rest {
+            finding = finding.and(&place(span), "");
+        }
+    }
+    report.push(finding);
+    // The frame of a finding is what is wanted here, not its level.
+    let text = report.render(Format::Human, color);
+    text.lines().skip(1).map(|line| format!("{line}\n")).collect::<String>().trim_end().to_owned() + "\n"
+}

@@ -1,0 +1,177 @@
+//! The commands, one file each. Exit codes: 0 fine, 1 findings or failed tests, 2 wrong usage or unreadable input.
+
+mod chat;
+mod check;
+mod explain;
+mod hours;
+mod schema;
+mod test;
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::clock::Clock;
+use crate::diag::{Format, Report};
+use crate::engine::Engine;
+use crate::message::Customer;
+use crate::shop;
+
+/// Answers customers from files, and brings to people what the files do not know.
+#[derive(Debug, Parser)]
+#[command(name = "nightdesk", version, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Clone, Debug, clap::Args)]
+struct Global {
+    /// Directory of nightdesk.yaml, faq/ and rules/.
+    #[arg(long, global = true, default_value = ".", env = "NIGHTDESK_DIR", value_name = "DIR")]
+    dir: PathBuf,
+    /// Form of the log on standard error.
+    #[arg(long, global = true, default_value = "text", value_name = "FORM")]
+    log_format: LogFormat,
+    /// Say more in the log; twice for everything.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// Say only errors in the log.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Colours.
+    #[arg(long, global = true, default_value = "auto", value_name = "WHEN")]
+    color: Color,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Color {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Finds all that is wrong with the files, without running them.
+    Check(check::Args),
+    /// Runs the conversation tests on a virtual clock.
+    Test(test::Args),
+    /// Talks to the rules in the terminal.
+    Chat(chat::Args),
+    /// Tells why a message gets its reply, or none.
+    Explain(explain::Args),
+    /// Tells when people are there.
+    Hours(hours::Args),
+    /// Prints the JSON Schema of a kind of file, for editors.
+    Schema(schema::Args),
+}
+
+/// Why a command ended without doing its work.
+type Failure = anyhow::Error;
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// Fine.
+    Fine,
+    /// Findings or failed tests.
+    Findings,
+}
+
+/// Reads the command line and does what it says.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    match cli.global.color {
+        Color::Auto => {}
+        Color::Always => anstream::ColorChoice::Always.write_global(),
+        Color::Never => anstream::ColorChoice::Never.write_global(),
+    }
+    let global = &cli.global;
+    let ended = match cli.command {
+        Command::Check(args) => check::run(global, &args),
+        Command::Test(args) => test::run(global, &args),
+        Command::Chat(args) => chat::run(global, &args),
+        Command::Explain(args) => explain::run(global, &args),
+        Command::Hours(args) => hours::run(global, &args),
+        Command::Schema(args) => schema::run(&args),
+    };
+    match ended {
+        Ok(Ended::Fine) => ExitCode::SUCCESS,
+        Ok(Ended::Findings) => ExitCode::from(1),
+        Err(error) => {
+            anstream::eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+impl Global {
+    /// Whether colours are wanted on standard output.
+    fn colored(&self) -> bool {
+        match self.color {
+            Color::Auto => std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+            Color::Always => true,
+            Color::Never => false,
+        }
+    }
+
+    /// The engine of the shop's files; findings that are errors are printed, and end the command.
+    fn engine(&self) -> Result<Engine, Failure> {
+        let (engine, report) = shop::open(&self.dir, Clock::system().now());
+        engine.ok_or_else(|| {
+            anstream::eprint!("{}", errors_only(report).render(Format::Human, self.colored()));
+            anyhow::anyhow!("the files in {} have errors; `nightdesk check` shows all findings", self.dir.display())
+        })
+    }
+}
+
+fn errors_only(mut report: Report) -> Report {
+    report.findings.retain(|finding| finding.severity == crate::diag::Severity::Error);
+    report
+}
+
+/// Reads `--customer tier=vip,name=Ann`: known fields, all else as attributes.
+fn customer(pairs: &[String]) -> Result<Customer, Failure> {
+    let mut customer = Customer { id: "terminal".to_owned(), ..Customer::default() };
+    for pair in pairs {
+        let Some((key, value)) = pair.split_once('=') else {
+            anyhow::bail!("`--customer {pair}`: write it as key=value, such as tier=vip");
+        };
+        match key {
+            "id" => value.clone_into(&mut customer.id),
+            "tier" => customer.tier = Some(value.to_owned()),
+            "name" => customer.name = Some(value.to_owned()),
+            _ => drop(customer.attributes.insert(key.to_owned(), value.into())),
+        }
+    }
+    Ok(customer)
+}
+
+/// Reads a time: RFC 3339, or a date and wall time in the shop's zone.
+fn instant(text: &str, zone: &jiff::tz::TimeZone) -> Result<jiff::Timestamp, Failure> {
+    if let Ok(at) = text.parse::<jiff::Timestamp>() {
+        return Ok(at);
+    }
+    let local: jiff::civil::DateTime = text
+        .parse()
+        .map_err(|_| anyhow::anyhow!("`{text}` is not a time; write 2026-10-09T20:15, or with a zone 2026-10-09T20:15:00+08:00"))?;
+    Ok(zone.to_ambiguous_timestamp(local).compatible()?)
+}

@@ -1,0 +1,133 @@
+//! What no rule can shadow: asking for a person, and answering the options just shown.
+
+use regex::Regex;
+
+use crate::matching::View;
+use crate::message::Choice;
+
+/// Asking for a person, recognised in Chinese and English.
+#[derive(Debug)]
+pub struct Builtins {
+    compounds: Regex,
+    negated: Regex,
+    asked: Regex,
+    bare: Regex,
+}
+
+/// Words that contain 人工 and mean something else.
+const COMPOUNDS: &str =
+    "人工(智能|智慧|费|成本|合成|降解|草|皮|革|湖|培育|养殖|繁殖|呼吸|授粉|关节|心脏|耳蜗|降雨|晶体|钻|宝石|珍珠|香|色素|甜味|种植|降噪|手工|打磨|缝制|制作|挑选|筛选|检)";
+/// "Not that I want a person."
+const NEGATED: &str = r"(不要|不用|不想|不必|不需要|无需|别|没必要|先不|并不想)(再|给我|帮我|要|去|找|转|接|叫|换|联系|到){0,3}(人工|真人|活人)|\b(don'?t|do not|no need to|not|without) (want |need |wish )?(to )?(talk |speak |chat |be transferred |transfer |connect )?(to |with )?(a |an |the |any )?(human|real person|live agent|agent|person)\b";
+/// "I want a person", within a sentence.
+const ASKED: &str = r"(转|找|要|接|叫|换|联系|呼叫|帮我|给我|需要|想|跟|和|让|请|来|有没有|有|是|求)(一下|一个|一位|下|个|位|到|你们的|你们)?(人工|真人|活人)|(人工|真人|活人)(客服|服务|坐席|座席|接待|接听|回答|回复|处理|在线|在吗|在不|在么|呢|吧|呀|啊|来|电话)|(转|找|叫|换)(一下|一个|一位|下|个|位|你们的|你们)?客服|^(人工|真人|活人)|(人工|真人|活人)$|\b(talk|speak|chat|connect|transfer|put|pass|get|give|want|need|like|see|contact|call|reach)( me)?( through| over)?( to| with)? (a |an |the |some |your )?(real |live |actual |human )?(human|person|agent|someone real|representative|operator|customer service|support agent|staff member|human being)\b|\b(human|real person|live agent|live person|real human|human agent|human being|live chat)( please| pls| now)?$|\bis (there|this) (a |an )?(real )?(human|person|live agent)\b";
+/// The whole message is the wish.
+const BARE: &str = r"^(人工|真人|活人|客服|人工客服|转人工|转客服|找客服|客服在吗|人工人工|rg|human|agent|person|operator|representative|human please|agent please|real person|live agent|live chat|customer service|talk to someone|speak to someone)$";
+
+impl Default for Builtins {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Builtins {
+    /// Compiles the patterns.
+    ///
+    /// # Panics
+    /// Never: the patterns are constants, and a test compiles them.
+    #[must_use]
+    pub fn new() -> Self {
+        let compile = |pattern: &str| Regex::new(pattern).expect("constant patterns are valid");
+        Self { compounds: compile(COMPOUNDS), negated: compile(NEGATED), asked: compile(ASKED), bare: compile(BARE) }
+    }
+
+    /// Whether the customer asks for a person.
+    #[must_use]
+    pub fn asks_for_person(&self, view: &View) -> bool {
+        if self.bare.is_match(&view.key) {
+            return true;
+        }
+        let text = view.folded.text();
+        // Punctuation at the end ("人工！！") does not change the wish.
+        let text = text.trim_end_matches(|c: char| !c.is_alphanumeric());
+        let text = self.compounds.replace_all(text, " ");
+        self.asked.is_match(&text) && !self.negated.is_match(&text)
+    }
+}
+
+/// Index of the option that a message names: its number, its ordinal, or its title.
+#[must_use]
+pub fn chosen(view: &View, offered: &[Choice], label_key: impl Fn(&str) -> String) -> Option<usize> {
+    if offered.is_empty() || view.key.is_empty() {
+        return None;
+    }
+    let number = number(&view.key).filter(|n| (1..=offered.len()).contains(n)).map(|n| n - 1);
+    number.or_else(|| offered.iter().position(|choice| label_key(&choice.label) == view.key))
+}
+
+/// A number as customers answer a list: 2, 二, 第二个, 选2, option 2, the second one.
+fn number(key: &str) -> Option<usize> {
+    const WORDS: [(&str, usize); 21] = [
+        ("一", 1), ("二", 2), ("两", 2), ("三", 3), ("四", 4), ("五", 5), ("六", 6), ("七", 7), ("八", 8), ("九", 9),
+        ("one", 1), ("two", 2), ("three", 3), ("four", 4), ("five", 5),
+        ("first", 1), ("second", 2), ("third", 3), ("fourth", 4), ("fifth", 5), ("1st", 1),
+    ];
+    let mut rest = key;
+    for prefix in ["我选", "我要", "选择", "选", "第", "option ", "number ", "no ", "the "] {
+        rest = rest.strip_prefix(prefix).unwrap_or(rest);
+    }
+    for suffix in ["个", "项", "条", "号", "吧", " one", " option", " please"] {
+        rest = rest.strip_suffix(suffix).unwrap_or(rest);
+    }
+    rest.parse().ok().or_else(|| WORDS.iter().find(|(word, _)| *word == rest).map(|(_, n)| *n))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::{Fold, key};
+
+    fn asks(text: &str) -> bool {
+        let fold = Fold::new();
+        Builtins::new().asks_for_person(&View::new(&fold, text))
+    }
+
+    #[test]
+    fn lesson_16_asking_for_a_person_is_understood() {
+        for text in [
+            "人工", "转人工", "人工！！", "轉人工", "找真人客服", "有没有人工啊", "我要找人工", "帮我转一下人工客服", "人工客服在吗", "真人",
+            "不要机器人，转人工", "转 人 工", "能不能换个活人", "怎么转人工", "叫客服", "客服", "这是人工吗还是机器人，我要人工", "人工人工",
+            "human", "Agent", "HUMAN PLEASE", "I want to talk to a human", "can I speak to a real person?", "get me an agent",
+            "connect me with a live agent", "is there a human?", "Speak with a representative please",
+        ] {
+            assert!(asks(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn words_that_only_look_like_it_are_left_alone() {
+        for text in [
+            "人工智能音箱多少钱", "安装要人工费吗", "是人工合成的皮吗", "不用转人工，谢谢", "不需要人工", "这是人工草坪吗",
+            "is this cleaning agent safe", "human hair wig price", "I don't want to talk to a human", "怎么退货", "",
+        ] {
+            assert!(!asks(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn lesson_16_a_bare_number_answers_the_options_just_shown() {
+        let fold = Fold::new();
+        let offered = [("a", "查物流"), ("b", "退款多久"), ("c", "Cancel my order")]
+            .map(|(id, label)| Choice { id: id.into(), label: label.into() });
+        let choose = |text: &str| chosen(&View::new(&fold, text), &offered, |label| key(fold.fold(label).squeezed().text()));
+        for (text, index) in [
+            ("2", 1), ("２", 1), ("二", 1), ("第二个", 1), ("选3", 2), ("查物流！", 0), ("退款多久?", 1), ("退款多久", 1), ("option 1", 0),
+            ("the second one", 1), ("cancel my order.", 2),
+        ] {
+            assert_eq!(choose(text), Some(index), "{text}");
+        }
+        for text in ["4", "0", "22", "退款", "一二", ""] {
+            assert_eq!(choose(text), None, "{text}");
+        }
+    }
+}

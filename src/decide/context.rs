@@ -1,0 +1,106 @@
+//! The values that texts and expressions see.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use minijinja::Value;
+use minijinja::value::{Enumerator, Object};
+
+use crate::message::{Conversation, Inbound};
+use crate::template::Moment;
+
+use super::knowledge::Knowledge;
+
+/// Names at the top of the context, and those below each that are known beforehand. `*` stands for any.
+pub const NAMES: &[(&str, &[&str])] = &[
+    ("message", &["text", "language", "kind"]),
+    ("customer", &["id", "tier", "name", "attributes"]),
+    ("conversation", &["id", "state", "misses", "turns", "previous", "tags", "channel"]),
+    ("repeats", &[]),
+    ("open", &[]),
+    ("next_open", &["*"]),
+    ("now", &["*"]),
+    ("settings", &["*"]),
+];
+
+/// What a context is made for.
+#[derive(Clone, Copy, Debug)]
+pub struct Scope<'a> {
+    /// The queue whose hours are meant.
+    pub queue: Option<&'a str>,
+    /// The rule whose repeats are meant.
+    pub rule: Option<&'a str>,
+    /// The language in which times are said.
+    pub language: &'a str,
+}
+
+/// The values for one message, rule and queue.
+#[must_use]
+pub fn context(
+    knowledge: &Knowledge,
+    inbound: &Inbound,
+    conversation: &Conversation,
+    now: Timestamp,
+    scope: Scope<'_>,
+) -> Value {
+    let schedule = scope.queue.and_then(|name| knowledge.queues.get(name)).map(|queue| &queue.schedule);
+    let moment = |at: Option<Timestamp>| {
+        Value::from_object(Moment { at, now, zone: knowledge.zone.clone(), language: scope.language.to_owned() })
+    };
+    let text = |text: &Option<String>| text.as_deref().map_or_else(|| Value::from(""), Value::from);
+    let customer = &conversation.customer;
+    let repeats = scope.rule.and_then(|rule| conversation.given.get(rule)).map_or(0, |times| recent(times, now));
+    let values = [
+        ("message", object([
+            ("text", Value::from(inbound.text.as_str())),
+            ("language", Value::from(scope.language)),
+            ("kind", Value::from(inbound.kind.as_str())),
+        ])),
+        ("customer", object([
+            ("id", Value::from(customer.id.as_str())),
+            ("tier", text(&customer.tier)),
+            ("name", text(&customer.name)),
+            ("attributes", Value::from(minijinja::value::Serde(&customer.attributes))),
+        ])),
+        ("conversation", object([
+            ("id", Value::from(conversation.id.as_str())),
+            ("state", Value::from(conversation.state.as_str())),
+            ("misses", Value::from(conversation.misses)),
+            ("turns", Value::from(conversation.turns)),
+            ("previous", text(&conversation.previous)),
+            ("tags", conversation.tags.iter().map(|tag| Value::from(tag.as_str())).collect::<Vec<_>>().into()),
+            ("channel", Value::from(conversation.channel.as_str())),
+        ])),
+        ("repeats", Value::from(repeats)),
+        ("open", Value::from(schedule.is_some_and(|s| s.is_open(now)))),
+        ("next_open", moment(schedule.and_then(|s| s.next_open(now)))),
+        ("now", moment(Some(now))),
+        ("settings", knowledge.values.clone()),
+    ];
+    object(values)
+}
+
+/// How many of the times lie within the last 24 hours.
+fn recent(times: &[Timestamp], now: Timestamp) -> usize {
+    let day = jiff::SignedDuration::from_hours(24);
+    times.iter().filter(|at| now.duration_since(**at) < day).count()
+}
+
+/// A map of values known by name.
+#[derive(Debug)]
+struct Named(BTreeMap<&'static str, Value>);
+
+impl Object for Named {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.0.get(key.as_str()?).cloned()
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(self.0.keys().map(|key| Value::from(*key)).collect())
+    }
+}
+
+fn object<const N: usize>(values: [(&'static str, Value); N]) -> Value {
+    Value::from_object(Named(values.into()))
+}

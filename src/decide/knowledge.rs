@@ -1,0 +1,149 @@
+//! What is decided with: rules, queues, hours and texts, compiled. Built by the engine, never changed afterwards.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use crate::diag::Place;
+use crate::hours::Schedule;
+use crate::matching::Matcher;
+use crate::message::Priority;
+use crate::rules::Limits;
+use crate::rules::model::Origin;
+use crate::template::{ExpressionId, TemplateId, Templates};
+use crate::text::Variants;
+
+use super::builtin::Builtins;
+
+/// A shop's knowledge, compiled.
+#[derive(Debug)]
+pub struct Knowledge {
+    /// Tells this set from another.
+    pub hash: String,
+    /// The shop's zone.
+    pub zone: TimeZone,
+    /// Languages that are answered; the first is the default.
+    pub languages: Vec<String>,
+    /// Rules and entries in file order.
+    pub rules: Vec<BuiltRule>,
+    /// Index by id.
+    pub by_id: HashMap<String, u32>,
+    /// All conditions.
+    pub matcher: Matcher,
+    /// All texts and expressions.
+    pub templates: Templates,
+    /// Simplified to Traditional.
+    pub variants: Arc<Variants>,
+    /// Queues by name.
+    pub queues: BTreeMap<String, Queue>,
+    /// In order.
+    pub routes: Vec<Route>,
+    /// Texts by notice.
+    pub notices: HashMap<String, BuiltText>,
+    /// Asking for a person, and the like.
+    pub builtins: Builtins,
+    /// Bounds.
+    pub limits: Limits,
+    /// Free values for texts and conditions.
+    pub values: minijinja::Value,
+}
+
+/// A rule or entry, compiled. Its condition lies in the matcher under the same index.
+#[derive(Debug)]
+pub struct BuiltRule {
+    /// Unique.
+    pub id: String,
+    /// Entry or rule.
+    pub origin: Origin,
+    /// Where its id stands.
+    pub place: Place,
+    /// Higher wins.
+    pub priority: i64,
+    /// Shown as a choice.
+    pub title: Option<BuiltText>,
+    /// Variants of what is said.
+    pub replies: Vec<BuiltText>,
+    /// Indices of rules offered below the reply.
+    pub options: Vec<u32>,
+    /// Where the case goes.
+    pub handoff: Option<BuiltHandoff>,
+    /// Acts at any hour.
+    pub urgent: bool,
+    /// Not said to a customer who waits.
+    pub smalltalk: bool,
+    /// Tags that it sets.
+    pub tags: Vec<String>,
+    /// Class of the enquiry.
+    pub class: Option<String>,
+    /// First day.
+    pub from: Option<Date>,
+    /// Last day.
+    pub until: Option<Date>,
+    /// Only there; empty means everywhere.
+    pub channels: Vec<String>,
+}
+
+/// Where a rule sends a case.
+#[derive(Debug)]
+pub struct BuiltHandoff {
+    /// Named, else the routes decide.
+    pub queue: Option<String>,
+    /// In the author's word.
+    pub reason: Option<String>,
+    /// How soon.
+    pub priority: Option<Priority>,
+}
+
+/// A text by language, compiled. The empty code serves every language.
+#[derive(Debug, Default)]
+pub struct BuiltText {
+    /// Templates by language code.
+    pub by_language: BTreeMap<String, TemplateId>,
+}
+
+/// A human queue.
+#[derive(Debug)]
+pub struct Queue {
+    /// When people are there.
+    pub schedule: Arc<Schedule>,
+    /// Receiver of its events.
+    pub webhook: Option<String>,
+    /// Until a person answers, in open time.
+    pub first_response: Option<Duration>,
+}
+
+impl Queue {
+    /// By when a person should have answered what comes in now; none without a target, or without an opening in reach.
+    #[must_use]
+    pub fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
+        let target = jiff::SignedDuration::try_from(self.first_response?).ok()?;
+        self.schedule.add_open_time(now, target)
+    }
+}
+
+/// A way to a queue.
+#[derive(Debug)]
+pub struct Route {
+    /// None always holds.
+    pub condition: Option<ExpressionId>,
+    /// As the author wrote it, for `explain`.
+    pub source: String,
+    /// The queue.
+    pub queue: String,
+    /// Least priority of a case that goes this way.
+    pub priority: Option<Priority>,
+}
+
+impl BuiltRule {
+    /// Whether it may be used on a day and channel.
+    #[must_use]
+    pub fn valid(&self, today: Date, channel: &str) -> bool {
+        self.from.is_none_or(|from| from <= today)
+            && self.until.is_none_or(|until| today <= until)
+            && (self.channels.is_empty() || self.channels.iter().any(|c| c == channel))
+    }
+}

@@ -1,0 +1,122 @@
+//! The decision: knowledge, conversation, message and time in; outcome out. Pure: the same in, the same out.
+//!
+//! In this order: a machine's message and a person's conversation leave the bot silent; what has no words has outcomes of its
+//! own; asking for a person always works; a number or title answers the options just shown; then the best rule; then a person.
+
+pub mod builtin;
+pub mod context;
+pub mod knowledge;
+pub mod notices;
+pub mod outcome;
+pub mod routing;
+pub mod speak;
+mod turn;
+
+use std::cell::RefCell;
+
+use jiff::Timestamp;
+
+use crate::message::{Conversation, Gesture, Inbound, Kind, OutcomeKind, Reason, State};
+use crate::rules::model::Origin;
+use crate::template::ExpressionId;
+use crate::text::key;
+
+pub use knowledge::Knowledge;
+pub use outcome::{Outcome, Trace, TraceCandidate, TraceHours, TraceNotice};
+
+use context::Scope;
+use knowledge::BuiltRule;
+use turn::{Turn, Wish};
+
+/// Decides one message.
+#[must_use]
+pub fn decide(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, now: Timestamp) -> Outcome {
+    let mut turn = Turn::new(knowledge, inbound, conversation, now);
+    if inbound.gesture == Gesture::Automatic {
+        return turn.silent(Reason::AutomaticSender, false);
+    }
+    if turn.state() == State::Human {
+        return turn.silent(Reason::HumanOwns, true);
+    }
+    if let Some(option) = turn.pressed().and_then(|id| knowledge.by_id.get(id)) {
+        return choose(turn, &knowledge.rules[*option as usize]);
+    }
+    if inbound.gesture == Gesture::AskForPerson || knowledge.builtins.asks_for_person(&turn.view) {
+        return turn.hand_over(&Wish { reason: Reason::Asked, rule: None, words: None }, &[]);
+    }
+    if inbound.kind != Kind::Text && turn.view.key.is_empty() {
+        return turn.hand_over(&Wish { reason: Reason::Media, rule: None, words: Some("media") }, &[]);
+    }
+    if inbound.text.chars().count() > knowledge.limits.message_chars {
+        return turn.hand_over(&Wish { reason: Reason::TooLong, rule: None, words: Some("too_long") }, &[]);
+    }
+    if turn.view.key.is_empty() {
+        return match turn.state() {
+            State::Queued => turn.silent(Reason::Empty, true),
+            _ => turn.say_notice(&["empty", "greeting"], OutcomeKind::Smalltalk, Reason::Empty),
+        };
+    }
+    let label_key = |label: &str| key(knowledge.matcher.view(label).folded.text());
+    if let Some(at) = builtin::chosen(&turn.view, turn.offered(), label_key) {
+        if let Some(option) = knowledge.by_id.get(&turn.offered()[at].id) {
+            return choose(turn, &knowledge.rules[*option as usize]);
+        }
+    }
+    let ranked = ranked(&mut turn);
+    let candidates = turn.trace_candidates(&ranked);
+    let Some(winner) = ranked.first() else {
+        turn.missed();
+        return turn.hand_over(&Wish { reason: Reason::NoMatch, rule: None, words: None }, &candidates);
+    };
+    let rule = &knowledge.rules[winner.rule as usize];
+    let score = winner.evidence.sign.score();
+    act(turn, rule, score, &candidates)
+}
+
+/// Does what a rule says: answers, hands over, or keeps silent while the customer waits.
+fn act<'a>(turn: Turn<'a>, rule: &'a BuiltRule, score: f64, candidates: &[crate::message::Scored]) -> Outcome {
+    if rule.handoff.is_some() || rule.urgent {
+        let reason = if rule.urgent { Reason::Urgent } else { Reason::Policy };
+        return turn.hand_over(&Wish { reason, rule: Some(rule), words: None }, candidates);
+    }
+    if rule.smalltalk {
+        return match turn.state() {
+            // Somebody who waits wants the person, not to be greeted again.
+            State::Queued => turn.hand_over(&Wish { reason: Reason::NoMatch, rule: None, words: None }, candidates),
+            _ => turn.answer(rule, score, OutcomeKind::Smalltalk, candidates),
+        };
+    }
+    let outcome = if rule.origin == Origin::Faq { OutcomeKind::Faq } else { OutcomeKind::Rule };
+    turn.answer(rule, score, outcome, candidates)
+}
+
+/// The customer pressed or named an option.
+fn choose<'a>(mut turn: Turn<'a>, rule: &'a BuiltRule) -> Outcome {
+    turn.trace.notes.push(format!("the message names the option `{}`", rule.id));
+    let candidates = [crate::message::Scored { rule: rule.id.clone(), score: 1.0 }];
+    act(turn, rule, 1.0, &candidates)
+}
+
+/// Rules whose condition holds and that are valid here and today, the winner first.
+fn ranked(turn: &mut Turn<'_>) -> Vec<crate::matching::Candidate> {
+    let knowledge = turn.knowledge;
+    let today = turn.now.to_zoned(knowledge.zone.clone()).date();
+    let accept = |rule: u32| knowledge.rules[rule as usize].valid(today, &turn.inbound.channel);
+    let failures = RefCell::new(Vec::new());
+    let expression = |rule: u32, id: crate::matching::ExpressionId| {
+        let rule = &knowledge.rules[rule as usize];
+        let queue = rule.handoff.as_ref().and_then(|handoff| handoff.queue.clone()).unwrap_or_else(|| {
+            routing::way(knowledge, None, turn.inbound, turn.before, turn.now, &turn.language).queue
+        });
+        let scope = Scope { queue: Some(&queue), rule: Some(&rule.id), language: &turn.language };
+        let context = context::context(knowledge, turn.inbound, turn.before, turn.now, scope);
+        knowledge.templates.holds(ExpressionId(id), &context).unwrap_or_else(|error| {
+            failures.borrow_mut().push(format!("the `if` of `{}` failed, so it does not hold: {error}", rule.id));
+            false
+        })
+    };
+    let mut found = knowledge.matcher.candidates(&turn.view, &accept, &expression);
+    found.sort_by(|a, b| a.rank(b, &|rule| knowledge.rules[rule as usize].priority));
+    turn.trace.notes.extend(failures.into_inner());
+    found
+}

@@ -1,0 +1,85 @@
+//! What comes of one message, and the trace that tells why.
+
+use std::ops::Range;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::message::{Conversation, Decision, QueueEvent, Reply};
+
+/// What comes of one message. Nothing has happened yet: the shell commits it, then speaks.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// What was decided, and why.
+    pub decision: Decision,
+    /// What the customer is told, in order.
+    pub replies: Vec<Reply>,
+    /// What the human queue must hear of.
+    pub queue: Option<QueueEvent>,
+    /// The conversation as it is afterwards.
+    pub conversation: Conversation,
+    /// By when a person should have answered a new hand-off.
+    pub deadline: Option<Timestamp>,
+    /// Why, in detail.
+    pub trace: Trace,
+}
+
+/// Why a message was decided as it was.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Trace {
+    /// The text that rules were compared with.
+    pub folded: String,
+    /// Language of the message, and how it was found.
+    pub language: String,
+    /// Every rule whose condition held, the winner first.
+    pub candidates: Vec<TraceCandidate>,
+    /// Routes that were tried, and which held.
+    pub route: Vec<String>,
+    /// The queue's hours, where a person was needed.
+    pub hours: Option<TraceHours>,
+    /// The notice that was due, and whether it had been given.
+    pub notice: Option<TraceNotice>,
+    /// Whatever else bore on it, in plain sentences.
+    pub notes: Vec<String>,
+}
+
+/// A rule whose condition held.
+#[derive(Clone, Debug, Serialize)]
+pub struct TraceCandidate {
+    /// Its id.
+    pub rule: String,
+    /// Its priority.
+    pub priority: i64,
+    /// By which sign it was recognised.
+    pub sign: &'static str,
+    /// Characters of evidence.
+    pub length: usize,
+    /// From 0 to 1.
+    pub score: f64,
+    /// Stretches of the original text, in bytes.
+    pub spans: Vec<Range<usize>>,
+    /// Why it lost; none for the winner.
+    pub lost: Option<&'static str>,
+}
+
+/// A queue's hours at the time of the message.
+#[derive(Clone, Debug, Serialize)]
+pub struct TraceHours {
+    /// The queue.
+    pub queue: String,
+    /// Whether people are there.
+    pub open: bool,
+    /// When they are next; none if no calendar knows.
+    pub next_open: Option<Timestamp>,
+}
+
+/// A notice that was due.
+#[derive(Clone, Debug, Serialize)]
+pub struct TraceNotice {
+    /// Which.
+    pub id: String,
+    /// Under which key it is remembered.
+    pub key: String,
+    /// When it had been given already.
+    pub given_at: Option<Timestamp>,
+}

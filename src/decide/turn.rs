@@ -1,0 +1,385 @@
+//! One message on its way through the decision: what was found so far, and the steps that several outcomes share.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::matching::{Candidate, View};
+use crate::message::{
+    Choice, Conversation, Decision, Gesture, Inbound, Kind, OpenHandoff, OutcomeKind, Priority, QueueEvent, Reason, Reply,
+    Scored, State,
+};
+
+use super::context::Scope;
+use super::knowledge::{BuiltRule, BuiltText, Knowledge};
+use super::notices;
+use super::outcome::{Outcome, Trace, TraceCandidate, TraceHours, TraceNotice};
+use super::routing;
+use super::speak;
+
+/// Most times that are remembered of one rule's answers within a day.
+const MAX_GIVEN: usize = 16;
+/// Most rules whose answers are remembered.
+const MAX_GIVEN_RULES: usize = 64;
+/// Most tags of a conversation.
+const MAX_TAGS: usize = 32;
+
+/// One message on its way.
+pub(super) struct Turn<'a> {
+    pub knowledge: &'a Knowledge,
+    pub inbound: &'a Inbound,
+    pub before: &'a Conversation,
+    pub now: Timestamp,
+    pub language: String,
+    pub view: View,
+    next: Conversation,
+    replies: Vec<Reply>,
+    queue: Option<QueueEvent>,
+    deadline: Option<Timestamp>,
+    notices: Vec<String>,
+    urgent: bool,
+    tags: Vec<String>,
+    class: Option<String>,
+    pub trace: Trace,
+}
+
+/// Why and where a case goes to a person.
+pub(super) struct Wish<'a> {
+    /// Why, for log and metrics.
+    pub reason: Reason,
+    /// The rule behind it.
+    pub rule: Option<&'a BuiltRule>,
+    /// The notice said in place of "handed over", such as `media`.
+    pub words: Option<&'a str>,
+}
+
+impl<'a> Turn<'a> {
+    pub fn new(knowledge: &'a Knowledge, inbound: &'a Inbound, before: &'a Conversation, now: Timestamp) -> Self {
+        let view = knowledge.matcher.view(&inbound.text);
+        let language = speak::language(knowledge, inbound, before);
+        let mut next = before.clone();
+        next.turns += 1;
+        next.customer = inbound.customer.clone();
+        next.language = Some(language.clone());
+        if next.state == State::Closed {
+            next.state = State::Bot;
+            next.handoff = None;
+            next.misses = 0;
+        }
+        let trace = Trace { folded: view.folded.text().to_owned(), language: language.clone(), ..Trace::default() };
+        Self {
+            knowledge,
+            inbound,
+            before,
+            now,
+            language,
+            view,
+            next,
+            replies: Vec::new(),
+            queue: None,
+            deadline: None,
+            notices: Vec::new(),
+            urgent: false,
+            tags: Vec::new(),
+            class: None,
+            trace,
+        }
+    }
+
+    /// Who has the conversation now (a closed one was opened again).
+    pub fn state(&self) -> State {
+        self.next.state
+    }
+
+    /// Options shown with the last answer.
+    pub fn offered(&self) -> &'a [Choice] {
+        &self.before.offered
+    }
+
+    /// Option that was pressed, if one was.
+    pub fn pressed(&self) -> Option<&'a str> {
+        match &self.inbound.gesture {
+            Gesture::Select(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// Says nothing; `forward` tells the people who have the case.
+    pub fn silent(mut self, reason: Reason, forward: bool) -> Outcome {
+        if forward {
+            self.queue = Some(QueueEvent::Message);
+        }
+        self.finish(OutcomeKind::Silent, reason, None, &[])
+    }
+
+    /// Answers with a rule or entry.
+    pub fn answer(mut self, rule: &'a BuiltRule, score: f64, outcome: OutcomeKind, candidates: &[Scored]) -> Outcome {
+        match self.render_reply(rule) {
+            Ok(Some(reply)) => self.replies.push(reply),
+            Ok(None) => {}
+            Err(error) => {
+                self.trace.notes.push(format!("the answer of `{}` failed: {error}", rule.id));
+                return self.hand_over(&Wish { reason: Reason::InternalError, rule: None, words: None }, candidates);
+            }
+        }
+        self.settle(rule);
+        self.finish(outcome, Reason::Matched, Some((rule.id.clone(), score)), candidates)
+    }
+
+    /// Says a notice in place of an answer.
+    pub fn say_notice(mut self, ids: &[&str], outcome: OutcomeKind, reason: Reason) -> Outcome {
+        if let Some(id) = ids.iter().find(|id| self.knowledge.notices.contains_key(**id)) {
+            self.push_notice(id, None);
+        }
+        self.finish(outcome, reason, None, &[])
+    }
+
+    /// Brings the case to a person, and tells the customer.
+    pub fn hand_over(mut self, wish: &Wish<'a>, candidates: &[Scored]) -> Outcome {
+        let wished = wish.rule.and_then(|rule| rule.handoff.as_ref());
+        let named = wished.and_then(|handoff| handoff.queue.as_deref());
+        let way = routing::way(self.knowledge, named, self.inbound, &self.next, self.now, &self.language);
+        self.urgent = wish.rule.is_some_and(|rule| rule.urgent);
+        let priority = [
+            wished.and_then(|handoff| handoff.priority),
+            way.priority,
+            self.urgent.then_some(Priority::Urgent),
+        ]
+        .into_iter()
+        .flatten()
+        .max()
+        .unwrap_or(Priority::Normal);
+        self.trace.route = way.tried;
+        if let Some(rule) = wish.rule {
+            self.settle(rule);
+        }
+        if self.next.handoff.is_none() || self.urgent_elsewhere(&way.queue) {
+            self.open_handoff(way.queue, priority, wish);
+            self.tell(wish);
+        } else {
+            self.forward(priority);
+        }
+        let score = wish.rule.and_then(|rule| candidates.iter().find(|c| c.rule == rule.id)).map_or(0.0, |c| c.score);
+        let said = self.queue != Some(QueueEvent::Message) || !self.replies.is_empty();
+        let outcome = if said { OutcomeKind::Handoff } else { OutcomeKind::Silent };
+        self.finish(outcome, wish.reason, wish.rule.map(|rule| (rule.id.clone(), score)), candidates)
+    }
+
+    /// Whether an urgent rule has to reach another queue, or a case that nobody marked urgent so far.
+    fn urgent_elsewhere(&self, queue: &str) -> bool {
+        let open = self.next.handoff.as_ref();
+        self.urgent && open.is_some_and(|handoff| handoff.queue != queue || handoff.priority < Priority::Urgent)
+    }
+
+    fn open_handoff(&mut self, queue: String, priority: Priority, wish: &Wish<'a>) {
+        let reason = wish.rule.and_then(|rule| rule.handoff.as_ref()?.reason.clone());
+        let replaces = self.next.handoff.take().map(|handoff| handoff.id);
+        self.deadline = self.knowledge.queues.get(&queue).and_then(|q| q.deadline(self.now));
+        self.next.handoff = Some(OpenHandoff {
+            id: format!("h_{}", self.inbound.message.trim_start_matches("msg_")),
+            queue,
+            priority,
+            reason: reason.unwrap_or_else(|| wish.reason.as_str().to_owned()),
+            created_at: self.now,
+        });
+        self.next.state = State::Queued;
+        self.queue = Some(QueueEvent::Created { replaces });
+    }
+
+    /// The customer writes on while waiting: the people who will take the case hear of it.
+    fn forward(&mut self, priority: Priority) {
+        self.queue = Some(QueueEvent::Message);
+        if let Some(handoff) = &mut self.next.handoff {
+            handoff.priority = handoff.priority.max(priority);
+        }
+        self.tell_closed();
+    }
+
+    /// Tells the customer that a person will answer: the rule's words, else a notice; and when, if nobody is there now.
+    fn tell(&mut self, wish: &Wish<'a>) {
+        let mut told = false;
+        if let Some(rule) = wish.rule {
+            match self.render_reply(rule) {
+                Ok(Some(reply)) => {
+                    self.replies.push(reply);
+                    told = true;
+                }
+                Ok(None) => {}
+                Err(error) => self.trace.notes.push(format!("the words of `{}` failed: {error}", rule.id)),
+            }
+        }
+        if !told && self.urgent && self.knowledge.notices.contains_key("urgent_lane") {
+            self.push_notice("urgent_lane", None);
+            told = true;
+        }
+        if let Some(id) = wish.words.filter(|id| !told && self.knowledge.notices.contains_key(*id)) {
+            self.push_notice(id, None);
+            told = true;
+        }
+        let closed = self.tell_closed();
+        if !told && !closed {
+            self.push_notice("handed_over", None);
+        }
+    }
+
+    /// Gives the closed notice, unless people are there or it was given in this closed period. True when they are not there.
+    fn tell_closed(&mut self) -> bool {
+        let Some(handoff) = &self.next.handoff else { return false };
+        let Some(queue) = self.knowledge.queues.get(&handoff.queue) else { return false };
+        let open = queue.schedule.is_open(self.now);
+        let next_open = queue.schedule.next_open(self.now);
+        self.trace.hours = Some(TraceHours { queue: handoff.queue.clone(), open, next_open });
+        if open {
+            return false;
+        }
+        let key = notices::closed_key(queue, self.now);
+        let given_at = notices::given_at(&self.next, &key);
+        self.trace.notice = Some(TraceNotice { id: "closed".into(), key: key.clone(), given_at });
+        if given_at.is_none() {
+            self.push_notice("closed", Some(key));
+        }
+        true
+    }
+
+    fn push_notice(&mut self, id: &str, key: Option<String>) {
+        let Some(text) = self.knowledge.notices.get(id) else { return };
+        match self.say(text, None) {
+            Ok(said) if !said.is_empty() => {
+                let reply = Reply { message: self.reply_id(), kind: Kind::Notice, text: said, rule: None, options: Vec::new() };
+                self.replies.push(reply);
+                self.notices.push(id.to_owned());
+                if let Some(key) = key {
+                    notices::remember(&mut self.next, key, self.now);
+                }
+            }
+            Ok(_) => {}
+            Err(error) => self.trace.notes.push(format!("the notice `{id}` failed: {error}")),
+        }
+    }
+
+    fn render_reply(&mut self, rule: &'a BuiltRule) -> Result<Option<Reply>, crate::template::TemplateError> {
+        // Variants take turns, so that the same customer does not hear the same words twice in a row.
+        let given = self.before.given.get(&rule.id).map_or(0, Vec::len);
+        let Some(text) = rule.replies.get(given % rule.replies.len().max(1)) else { return Ok(None) };
+        let said = self.say(text, Some(rule))?;
+        let options = self.options(rule);
+        Ok(Some(Reply { message: self.reply_id(), kind: Kind::Text, text: said, rule: Some(rule.id.clone()), options }))
+    }
+
+    fn options(&self, rule: &BuiltRule) -> Vec<Choice> {
+        let today = self.now.to_zoned(self.knowledge.zone.clone()).date();
+        rule.options
+            .iter()
+            .map(|&index| &self.knowledge.rules[index as usize])
+            .filter(|option| option.valid(today, &self.inbound.channel))
+            .filter_map(|option| {
+                let label = self.say(option.title.as_ref()?, Some(option)).ok()?;
+                Some(Choice { id: option.id.clone(), label })
+            })
+            .collect()
+    }
+
+    fn say(&self, text: &BuiltText, rule: Option<&BuiltRule>) -> Result<String, crate::template::TemplateError> {
+        let queue = self.next.handoff.as_ref().map(|handoff| handoff.queue.clone());
+        let queue = queue.or_else(|| {
+            let named = rule.and_then(|rule| rule.handoff.as_ref()?.queue.as_deref());
+            Some(routing::way(self.knowledge, named, self.inbound, &self.next, self.now, &self.language).queue)
+        });
+        let scope = Scope { queue: queue.as_deref(), rule: rule.map(|r| r.id.as_str()), language: &self.language };
+        speak::say(self.knowledge, text, self.inbound, &self.next, self.now, scope).map(|(said, _)| said)
+    }
+
+    fn reply_id(&self) -> String {
+        format!("{}-{}", self.inbound.message, self.replies.len() + 1)
+    }
+
+    /// What a rule leaves behind besides its words.
+    fn settle(&mut self, rule: &BuiltRule) {
+        for tag in &rule.tags {
+            if self.next.tags.len() < MAX_TAGS && self.next.tags.insert(tag.clone()) {
+                self.tags.push(tag.clone());
+            }
+        }
+        self.class = self.class.take().or_else(|| rule.class.clone());
+        self.next.previous = Some(rule.id.clone());
+        self.next.misses = 0;
+        let day = SignedDuration::from_hours(24);
+        self.next.given.retain(|_, times| {
+            times.retain(|at| self.now.duration_since(*at) < day);
+            !times.is_empty()
+        });
+        if self.next.given.len() < MAX_GIVEN_RULES || self.next.given.contains_key(&rule.id) {
+            let times = self.next.given.entry(rule.id.clone()).or_default();
+            times.push(self.now);
+            if times.len() > MAX_GIVEN {
+                times.remove(0);
+            }
+        }
+    }
+
+    /// Counts a message that nothing matched.
+    pub fn missed(&mut self) {
+        self.next.misses = self.next.misses.saturating_add(1);
+    }
+
+    /// Writes the candidates into the trace, the winner first, and returns the best three.
+    pub fn trace_candidates(&mut self, ranked: &[Candidate]) -> Vec<Scored> {
+        let rules = &self.knowledge.rules;
+        let winner = ranked.first();
+        self.trace.candidates = ranked
+            .iter()
+            .take(20)
+            .map(|candidate| {
+                let rule = &rules[candidate.rule as usize];
+                TraceCandidate {
+                    rule: rule.id.clone(),
+                    priority: rule.priority,
+                    sign: candidate.evidence.sign.describe(),
+                    length: candidate.evidence.length,
+                    score: candidate.evidence.sign.score(),
+                    spans: candidate.evidence.spans.iter().map(|span| self.view.original(span)).collect(),
+                    lost: winner.filter(|w| w.rule != candidate.rule).map(|winner| {
+                        let best = &rules[winner.rule as usize];
+                        if rule.priority != best.priority {
+                            "lower priority"
+                        } else if candidate.evidence.sign != winner.evidence.sign {
+                            "less specific sign"
+                        } else if candidate.evidence.length != winner.evidence.length {
+                            "shorter match"
+                        } else {
+                            "later in the files"
+                        }
+                    }),
+                }
+            })
+            .collect();
+        let best = self.trace.candidates.iter().take(3);
+        best.map(|candidate| Scored { rule: candidate.rule.clone(), score: candidate.score }).collect()
+    }
+
+    fn finish(mut self, outcome: OutcomeKind, reason: Reason, rule: Option<(String, f64)>, candidates: &[Scored]) -> Outcome {
+        // Options that were shown before are answered by the next message or not at all, unless nothing was said meanwhile.
+        if !self.replies.is_empty() {
+            self.next.offered = self.replies.iter().rev().find(|r| !r.options.is_empty()).map(|r| r.options.clone()).unwrap_or_default();
+        }
+        let (rule, score) = rule.unzip();
+        let decision = Decision {
+            outcome,
+            reason,
+            rule,
+            score: score.filter(|score| *score > 0.0),
+            candidates: candidates.to_vec(),
+            urgent: self.urgent,
+            tags: self.tags,
+            class: self.class,
+            language: self.language,
+            notices: self.notices,
+        };
+        Outcome {
+            decision,
+            replies: self.replies,
+            queue: self.queue,
+            conversation: self.next,
+            deadline: self.deadline,
+            trace: self.trace,
+        }
+    }
+}

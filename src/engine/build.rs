@@ -1,0 +1,260 @@
+//! From the Book to knowledge: references resolved, conditions, texts and hours compiled. Collects every mistake.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use crate::decide::Knowledge;
+use crate::decide::builtin::Builtins;
+use crate::decide::knowledge::{BuiltHandoff, BuiltRule, BuiltText, Queue, Route};
+use crate::diag::{Finding, Place, Report, nearest};
+use crate::matching::{Builder, Fault, Matcher};
+use crate::rules::model::{Book, Located, Rule};
+use crate::rules::{ChannelKind, Settings};
+use crate::template::Templates;
+use crate::text::{Fold, Variants};
+
+use super::{hours, samples, texts};
+
+/// Builds what can be built; what is wrong goes into the report.
+pub(super) fn build(book: &Book, report: &mut Report) -> Option<Knowledge> {
+    let settings = &book.settings;
+    let before = report.errors();
+    check_settings(settings, report);
+    let zone = hours::zone(&settings.timezone, report);
+    let shop = zone.clone().unwrap_or(jiff::tz::TimeZone::UTC);
+    let schedules = hours::schedules(settings, &shop, report);
+    let by_id = index(book, report);
+    let mut templates = Templates::new();
+    let fold = Arc::new(Fold::new());
+    let variants = Arc::new(Variants::new(Arc::clone(&fold)));
+    let matcher = matcher(book, &fold, &variants, &mut templates, report);
+    let rules = book.rules.iter().map(|rule| built_rule(rule, settings, &by_id, &mut templates, report)).collect();
+    let notices = settings.notices.iter().map(|(id, text)| (id.clone(), texts::text(text, &mut templates, report))).collect();
+    let routes = routes(settings, &mut templates, report);
+    let mut queues = BTreeMap::new();
+    for (name, spec) in &settings.queues {
+        reference(&spec.hours, settings.hours.keys(), "schedule", report);
+        if let Some(webhook) = &spec.webhook {
+            reference(webhook, settings.webhooks.keys(), "webhook", report);
+        }
+        if let Some(other) = &spec.escalate_to {
+            reference(other, settings.queues.keys(), "queue", report);
+        }
+        if let Some(schedule) = schedules.get(&spec.hours.value) {
+            let webhook = spec.webhook.as_ref().map(|webhook| webhook.value.clone());
+            let queue = Queue { schedule: Arc::clone(schedule), webhook, first_response: spec.first_response };
+            queues.insert(name.clone(), queue);
+        }
+    }
+    let knowledge = Knowledge {
+        hash: book.hash.clone(),
+        zone: zone?,
+        languages: settings.languages.iter().map(|language| language.value.clone()).collect(),
+        rules,
+        by_id,
+        matcher: matcher?,
+        templates,
+        variants,
+        queues,
+        routes,
+        notices,
+        builtins: Builtins::new(),
+        limits: settings.limits.clone(),
+        values: minijinja::Value::from(minijinja::value::Serde(&settings.values)),
+    };
+    // Samples need languages, queues and texts that stand; their own mistakes are found on the next try otherwise.
+    if report.errors() == before {
+        samples::try_texts(&knowledge, book, report);
+    }
+    Some(knowledge)
+}
+
+fn check_settings(settings: &Settings, report: &mut Report) {
+    let mut missing = |key: &str, what: &str, help: &str| {
+        let finding = Finding::error("missing-key", format!("nightdesk.yaml has no {what}")).help(help);
+        let place = settings.places.get(key).cloned();
+        report.push(match place {
+            Some(place) => finding.at(&place),
+            None => finding,
+        });
+    };
+    if settings.languages.is_empty() {
+        missing("languages", "language", "write at least one, such as languages: [zh, en]");
+    }
+    if settings.queues.is_empty() {
+        missing("queues", "queue", "write at least one, such as queues: {general: {hours: shop}}");
+    }
+    if settings.channels.is_empty() {
+        missing("channels", "channel", "write at least one, such as channels: {web: {kind: websocket}}");
+    }
+    for (name, channel) in &settings.channels {
+        if channel.kind == ChannelKind::Webhook && channel.secrets.is_empty() {
+            report.push(
+                Finding::error("missing-key", format!("the channel `{name}` needs `secret`"))
+                    .at(&channel.place)
+                    .help("what comes in by webhook is checked by its signature; write secret: \"${NAME}\" and set NAME where nightdesk is started"),
+            );
+        }
+    }
+    for webhook in settings.webhooks.values() {
+        check_url(&webhook.url, report);
+    }
+    for (_, channel) in &settings.channels {
+        channel.reply_url.iter().for_each(|url| check_url(url, report));
+    }
+}
+
+fn check_url(url: &Located<String>, report: &mut Report) {
+    let fits = reqwest::Url::parse(&url.value).is_ok_and(|parsed| matches!(parsed.scheme(), "http" | "https") && parsed.has_host());
+    // A URL that came out empty because its secret is missing was reported there.
+    if !fits && !url.value.is_empty() {
+        report.push(
+            Finding::error("bad-url", "this is not the address of a receiver")
+                .at(&url.place)
+                .help("write it with its scheme, such as https://desk.example/hooks/nightdesk"),
+        );
+    }
+}
+
+/// Ids of all rules; one that stands twice is a mistake.
+fn index(book: &Book, report: &mut Report) -> HashMap<String, u32> {
+    let mut by_id: HashMap<String, u32> = HashMap::new();
+    for (index, rule) in (0_u32..).zip(&book.rules) {
+        if let Some(first) = by_id.get(&rule.id.value) {
+            report.push(
+                Finding::error("id-twice", format!("the id `{}` stands twice", rule.id.value))
+                    .at(&rule.id.place)
+                    .label("again here")
+                    .and(&book.rules[*first as usize].id.place, "first here")
+                    .help("give one of them another id"),
+            );
+        } else {
+            by_id.insert(rule.id.value.clone(), index);
+        }
+    }
+    by_id
+}
+
+fn matcher(book: &Book, fold: &Arc<Fold>, variants: &Arc<Variants>, templates: &mut Templates, report: &mut Report) -> Option<Matcher> {
+    let mut builder = Builder::new(Arc::clone(fold), Arc::clone(variants));
+    for rule in &book.rules {
+        let mut faults = Vec::new();
+        let mut expression = |source| texts::expression(source, &book.settings.values, templates, report).0;
+        builder.add(&rule.when, &mut expression, &mut |fault| faults.push(fault));
+        for fault in faults {
+            report.push(match fault {
+                Fault::Phrase(source, error) => Finding::error("empty-phrase", error.to_string())
+                    .at(&source.place)
+                    .help("write words; spaces, punctuation and invisible characters do not count"),
+                Fault::Pattern(source, error) => pattern_finding(source, &error.to_string()),
+            });
+        }
+    }
+    match builder.build() {
+        Ok(matcher) => Some(matcher),
+        Err(error) => {
+            report.push(Finding::error("too-many-phrases", format!("the phrases cannot be held together: {error}")));
+            None
+        }
+    }
+}
+
+/// The library draws the pattern with a caret over several lines; the last line says what is wrong.
+fn pattern_finding(source: &Located<String>, message: &str) -> Finding {
+    let what = message.lines().last().unwrap_or(message).trim_start_matches("error: ");
+    Finding::error("bad-regex", format!("this regular expression cannot be used: {what}"))
+        .at(&source.place)
+        .help("to match a character such as ( or ? itself, write a backslash before it; for plain words use phrase instead")
+}
+
+fn built_rule(rule: &Rule, settings: &Settings, by_id: &HashMap<String, u32>, templates: &mut Templates, report: &mut Report) -> BuiltRule {
+    if let Some(queue) = rule.handoff.as_ref().and_then(|handoff| handoff.queue.as_ref()) {
+        reference(queue, settings.queues.keys(), "queue", report);
+    }
+    for channel in &rule.channels {
+        reference(channel, settings.channels.iter().map(|(name, _)| name), "channel", report);
+    }
+    if let (Some(from), Some(until)) = (&rule.from, &rule.until) {
+        if from.value > until.value {
+            report.push(
+                Finding::error("dates-reversed", "`from` is after `until`, so it is never valid").at(&from.place).and(&until.place, "ends here"),
+            );
+        }
+    }
+    if rule.replies.is_empty() && rule.handoff.is_none() && !rule.urgent {
+        report.push(
+            Finding::error("does-nothing", format!("`{}` has neither a reply nor a hand-off", rule.id.value))
+                .at(&rule.id.place)
+                .help("add reply: {zh: …, en: …} or handoff: {queue: …}"),
+        );
+    }
+    let mut options = Vec::new();
+    for option in &rule.options {
+        match by_id.get(&option.value) {
+            Some(index) => options.push(*index),
+            None => reference(option, by_id.keys(), "rule or entry", report),
+        }
+    }
+    let text = |text, templates: &mut Templates, report: &mut Report| -> BuiltText { texts::text(text, templates, report) };
+    BuiltRule {
+        id: rule.id.value.clone(),
+        origin: rule.origin,
+        place: rule.id.place.clone(),
+        priority: rule.priority,
+        title: rule.title.as_ref().map(|title| text(title, templates, report)),
+        replies: rule.replies.iter().map(|reply| text(reply, templates, report)).collect(),
+        options,
+        handoff: rule.handoff.as_ref().map(|handoff| BuiltHandoff {
+            queue: handoff.queue.as_ref().map(|queue| queue.value.clone()),
+            reason: handoff.reason.clone(),
+            priority: handoff.priority,
+        }),
+        urgent: rule.urgent,
+        smalltalk: rule.smalltalk,
+        tags: rule.tags.clone(),
+        class: rule.class.clone(),
+        from: rule.from.as_ref().map(|from| from.value),
+        until: rule.until.as_ref().map(|until| until.value),
+        channels: rule.channels.iter().map(|channel| channel.value.clone()).collect(),
+    }
+}
+
+fn routes(settings: &Settings, templates: &mut Templates, report: &mut Report) -> Vec<Route> {
+    let routes: Vec<Route> = settings
+        .routes
+        .iter()
+        .map(|route| {
+            reference(&route.queue, settings.queues.keys(), "queue", report);
+            Route {
+                condition: route.condition.as_ref().map(|source| texts::expression(source, &settings.values, templates, report)),
+                source: route.condition.as_ref().map_or_else(|| "otherwise".to_owned(), |source| format!("if {}", source.value)),
+                queue: route.queue.value.clone(),
+                priority: route.priority,
+            }
+        })
+        .collect();
+    if routes.iter().all(|route| route.condition.is_some()) {
+        let place = settings.places.get("routes").cloned().unwrap_or_else(|| Place { file: Arc::from("nightdesk.yaml"), span: 0..0 });
+        report.push(
+            Finding::error("no-last-route", "some cases have no way to a queue")
+                .at(&place)
+                .help("end `routes` with one that has no `if`, such as - {queue: general}"),
+        );
+    }
+    routes
+}
+
+/// Reports a name that nothing has.
+fn reference<'a>(name: &Located<String>, known: impl Iterator<Item = &'a String> + Clone, what: &str, report: &mut Report) {
+    if known.clone().any(|known| *known == name.value) {
+        return;
+    }
+    let finding = Finding::error("unknown-name", format!("there is no {what} `{}`", name.value)).at(&name.place);
+    report.push(match nearest(&name.value, known.clone().map(String::as_str)) {
+        Some(word) => finding.label(format!("did you mean `{word}`?")),
+        None => {
+            let some: Vec<_> = known.take(12).map(|known| format!("`{known}`")).collect();
+            finding.help(if some.is_empty() { format!("there is none yet: write one, or leave this out") } else { format!("there is {}", some.join(", ")) })
+        }
+    });
+}

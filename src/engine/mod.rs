@@ -1,0 +1,82 @@
+//! The engine: a Book, compiled, and the one `handle` that every command and the daemon call.
+
+mod build;
+mod hours;
+mod samples;
+mod texts;
+
+use jiff::Timestamp;
+
+use crate::decide::{self, Knowledge, Outcome};
+use crate::diag::Report;
+use crate::message::{Conversation, Inbound};
+use crate::rules::Files;
+use crate::rules::load::{self, Secrets};
+use crate::rules::model::Book;
+
+/// A shop's knowledge, ready to decide. Never changes; a reload makes another one.
+#[derive(Debug)]
+pub struct Engine {
+    knowledge: Knowledge,
+    book: Book,
+}
+
+impl Engine {
+    /// Compiles a Book. All that is wrong goes into the report; without a single error there is an engine.
+    #[must_use]
+    pub fn build(book: Book, report: &mut Report) -> Option<Self> {
+        let knowledge = build::build(&book, report)?;
+        (report.errors() == 0).then_some(Self { knowledge, book })
+    }
+
+    /// Reads and compiles all files of a shop: what `serve`, `check`, `test`, `chat` and `explain` begin with.
+    #[must_use]
+    pub fn load(files: Files, secrets: &dyn Secrets) -> (Option<Self>, Report) {
+        let (book, mut report) = load::load(files, secrets);
+        let engine = book.and_then(|book| Self::build(book, &mut report));
+        report.sort();
+        (engine, report)
+    }
+
+    /// Decides one message. Pure: the same message, conversation and time give the same outcome.
+    #[must_use]
+    pub fn handle(&self, inbound: &Inbound, conversation: &Conversation, now: Timestamp) -> Outcome {
+        decide::decide(&self.knowledge, inbound, conversation, now)
+    }
+
+    /// What is decided with.
+    #[must_use]
+    pub fn knowledge(&self) -> &Knowledge {
+        &self.knowledge
+    }
+
+    /// What operations wrote.
+    #[must_use]
+    pub fn book(&self) -> &Book {
+        &self.book
+    }
+
+    /// A notice in a language, for the shell's own words such as the greeting; none if the shop has no such notice.
+    #[must_use]
+    pub fn notice(&self, id: &str, inbound: &Inbound, conversation: &Conversation, now: Timestamp) -> Option<String> {
+        let language = decide::speak::language(&self.knowledge, inbound, conversation);
+        let queue = decide::routing::way(&self.knowledge, None, inbound, conversation, now, &language).queue;
+        let scope = decide::context::Scope { queue: Some(&queue), rule: None, language: &language };
+        let text = self.knowledge.notices.get(id)?;
+        decide::speak::say(&self.knowledge, text, inbound, conversation, now, scope).ok().map(|(said, _)| said)
+    }
+
+    /// Whether people are there for a conversation, and when they are next: of its hand-off's queue, else of the queue that the
+    /// routes give.
+    #[must_use]
+    pub fn hours(&self, inbound: &Inbound, conversation: &Conversation, now: Timestamp) -> (bool, Option<Timestamp>) {
+        let queue = conversation.handoff.as_ref().map(|handoff| handoff.queue.clone()).unwrap_or_else(|| {
+            let language = decide::speak::language(&self.knowledge, inbound, conversation);
+            decide::routing::way(&self.knowledge, None, inbound, conversation, now, &language).queue
+        });
+        match self.knowledge.queues.get(&queue) {
+            Some(queue) => (queue.schedule.is_open(now), queue.schedule.next_open(now)),
+            None => (false, None),
+        }
+    }
+}

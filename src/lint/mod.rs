@@ -1,0 +1,28 @@
+//! What only a built engine can know: ties, rules that never win, notices and calendars that are missing, texts without a language.
+//!
+//! One file a kind of finding; a new one is a file here and a line in [`check`].
+
+mod calendars;
+mod languages;
+mod leaves;
+mod notices;
+mod patterns;
+mod reviews;
+mod ties;
+mod witness;
+
+use jiff::Timestamp;
+
+use crate::diag::Report;
+use crate::engine::Engine;
+
+/// Adds all findings to the report. `now` is the day on which calendars and reviews are looked at.
+pub fn check(engine: &Engine, now: Timestamp, report: &mut Report) {
+    notices::check(engine, report);
+    calendars::check(engine, now, report);
+    languages::check(engine, report);
+    reviews::check(engine, now, report);
+    patterns::check(engine, report);
+    ties::check(engine, report);
+    witness::check(engine, report);
+}

@@ -1,0 +1,160 @@
+//! Which rules a message could mean: candidates with their evidence.
+//!
+//! One automaton holds every literal: the parts of all phrases, and for each regular expression the literals one of which it
+//! requires. Only rules of which a literal occurred are looked at, so the time for a message hardly grows with their number.
+
+mod compile;
+mod like;
+mod phrase;
+mod rank;
+mod regular;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::text::{Fold, Folded};
+
+pub use compile::{Builder, ExpressionId, Fault, PatternError, PhraseError};
+pub use rank::{Candidate, Evidence, Sign};
+
+use compile::Test;
+use like::Sentences;
+use phrase::{Hits, Literals};
+use regular::Pattern;
+
+/// A message made ready for matching.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// Folded and squeezed, with the way back to the original.
+    pub folded: Folded,
+    /// What exact questions are compared by.
+    pub key: String,
+}
+
+impl View {
+    /// Folds a message.
+    #[must_use]
+    pub fn new(fold: &Fold, text: &str) -> Self {
+        let folded = fold.squeeze(text);
+        let key = crate::text::key(folded.text());
+        Self { folded, key }
+    }
+
+    /// The stretch of the original that a stretch of the folded text came from.
+    #[must_use]
+    pub fn original(&self, span: &Range<usize>) -> Range<usize> {
+        self.folded.original_span(span.clone())
+    }
+}
+
+/// All conditions, compiled.
+#[derive(Debug)]
+pub struct Matcher {
+    fold: Arc<Fold>,
+    literals: Literals,
+    sentences: Sentences,
+    patterns: Vec<Pattern>,
+    tests: Vec<Test>,
+    /// Rules to look at when a literal occurs.
+    by_literal: Vec<Vec<u32>>,
+    /// Rules to look at in any case: nothing literal is required by them.
+    always: Vec<u32>,
+}
+
+impl Matcher {
+    /// Folds a message for [`Matcher::candidates`].
+    #[must_use]
+    pub fn view(&self, text: &str) -> View {
+        View::new(&self.fold, text)
+    }
+
+    /// Every rule whose condition holds, in rule order. `accept` leaves rules out (dates, channels) before they cost time;
+    /// `expression` tells whether the `if` of a rule holds.
+    pub fn candidates(
+        &self,
+        view: &View,
+        accept: &dyn Fn(u32) -> bool,
+        expression: &dyn Fn(u32, ExpressionId) -> bool,
+    ) -> Vec<Candidate> {
+        let text = view.folded.text();
+        let hits = self.literals.hits(text);
+        let sentence_hits = self.sentences.hits(&view.key);
+        let mut look: Vec<u32> = self.always.clone();
+        look.extend(hits.literals().flat_map(|literal| self.by_literal[literal as usize].iter().copied()));
+        look.extend(sentence_hits);
+        look.sort_unstable();
+        look.dedup();
+        let subject = Subject { matcher: self, view, hits: &hits, expression };
+        look.into_iter()
+            .filter(|&rule| accept(rule))
+            .filter_map(|rule| {
+                let evidence = subject.test(rule, &self.tests[rule as usize])?;
+                Some(Candidate { rule, evidence })
+            })
+            .collect()
+    }
+
+    /// The folding that conditions were compiled with.
+    #[must_use]
+    pub fn fold(&self) -> &Fold {
+        &self.fold
+    }
+
+    /// How many rules nothing literal stands before, so that each message costs their full test.
+    #[must_use]
+    pub fn ungated(&self) -> usize {
+        self.always.len()
+    }
+}
+
+/// One message against the conditions.
+struct Subject<'a> {
+    matcher: &'a Matcher,
+    view: &'a View,
+    hits: &'a Hits,
+    expression: &'a dyn Fn(u32, ExpressionId) -> bool,
+}
+
+impl Subject<'_> {
+    /// The evidence if the condition holds.
+    fn test(&self, rule: u32, test: &Test) -> Option<Evidence> {
+        match test {
+            Test::Phrase(phrases) => {
+                phrases.iter().filter_map(|parts| self.phrase(parts)).max_by(|a, b| a.strength().cmp(&b.strength()))
+            }
+            Test::Regex(patterns) => patterns
+                .iter()
+                .filter_map(|&id| self.matcher.patterns[id as usize].find(self.view.folded.text()))
+                .map(|span| Evidence::of(Sign::Pattern, vec![span], self.view.folded.text()))
+                .max_by(|a, b| a.strength().cmp(&b.strength())),
+            Test::Like(keys) => {
+                // Equal keys, equal sentences: the whole message is the evidence.
+                let text = self.view.folded.text();
+                let whole = || vec![0..text.len()];
+                (!self.view.key.is_empty() && keys.iter().any(|key| **key == self.view.key))
+                    .then(|| Evidence::of(Sign::Exact, whole(), text))
+            }
+            Test::If(expression) => (self.expression)(rule, *expression).then(Evidence::condition),
+            Test::All(tests) => {
+                let mut all = Evidence::condition();
+                for test in tests {
+                    all = all.and(self.test(rule, test)?);
+                }
+                Some(all)
+            }
+            Test::Any(tests) => {
+                tests.iter().filter_map(|test| self.test(rule, test)).max_by(|a, b| a.strength().cmp(&b.strength()))
+            }
+            Test::None(tests) => tests.iter().all(|test| self.test(rule, test).is_none()).then(Evidence::condition),
+        }
+    }
+
+    fn phrase(&self, parts: &[compile::Part]) -> Option<Evidence> {
+        let spans = parts
+            .iter()
+            .map(|part| part.iter().find_map(|&literal| self.hits.whole(literal)))
+            .collect::<Option<Vec<_>>>()?;
+        let sign = if parts.len() > 1 { Sign::Phrases } else { Sign::Phrase };
+        Some(Evidence::of(sign, spans, self.view.folded.text()))
+    }
+}

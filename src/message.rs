@@ -1,0 +1,365 @@
+//! The plain words of the trade: what comes in, what a conversation is, what goes out.
+//!
+//! Owns the types that every room shares. Refuses behaviour: nothing here decides, stores or sends.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Writes an enum of plain words with its text form, so that logs, metrics, frames and files agree.
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum $name { $($(#[$vmeta])* #[serde(rename = $text)] $variant),+ }
+
+        impl $name {
+            /// Every value, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word as it stands in files, frames, logs and metrics.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+
+            /// The value that a word names, if it names one.
+            #[must_use]
+            pub fn parse(word: &str) -> Option<Self> {
+                match word { $($text => Some(Self::$variant),)+ _ => None }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(self.as_str()) }
+        }
+    };
+}
+
+words! {
+    /// Who has the conversation.
+    State {
+        /// The bot answers.
+        Bot = "bot",
+        /// Handed over, nobody has taken it yet.
+        Queued = "queued",
+        /// A person talks; the bot is silent.
+        Human = "human",
+        /// Ended; the next message opens it again.
+        Closed = "closed",
+    }
+}
+
+words! {
+    /// Who wrote a message of the transcript.
+    Role {
+        /// The customer.
+        Visitor = "visitor",
+        /// This program.
+        Bot = "bot",
+        /// A person of the shop.
+        Human = "human",
+        /// Neither: joined, left, closed.
+        System = "system",
+    }
+}
+
+words! {
+    /// What a message carries.
+    Kind {
+        /// Words.
+        Text = "text",
+        /// A picture.
+        Image = "image",
+        /// Any other attachment: file, voice, video, location.
+        File = "file",
+        /// A notice of the shop, such as "we are closed".
+        Notice = "notice",
+    }
+}
+
+words! {
+    /// What was done with a message.
+    OutcomeKind {
+        /// A rule answered.
+        Rule = "rule",
+        /// An FAQ entry answered.
+        Faq = "faq",
+        /// The customer was asked to choose among titles.
+        Choice = "choice",
+        /// A dialogue asked for, or took, a piece of information.
+        Slot = "slot",
+        /// Greeting, thanks, goodbye, an empty message.
+        Smalltalk = "smalltalk",
+        /// It went to a person.
+        Handoff = "handoff",
+        /// Nothing was said.
+        Silent = "silent",
+    }
+}
+
+words! {
+    /// Why it was done. One for every message, silence included.
+    Reason {
+        /// A rule or entry matched.
+        Matched = "matched",
+        /// Several matched about equally.
+        Ambiguous = "ambiguous",
+        /// The customer asked for a person.
+        Asked = "asked",
+        /// An urgent rule matched.
+        Urgent = "urgent",
+        /// Nothing matched.
+        NoMatch = "no_match",
+        /// Too many messages in a row were not understood.
+        Misses = "misses",
+        /// The same answer had been given before.
+        Repeated = "repeated",
+        /// A rule sends such cases to a person.
+        Policy = "policy",
+        /// A look-up failed.
+        LookupFailed = "lookup_failed",
+        /// Something of ours failed, so a person takes it.
+        InternalError = "internal_error",
+        /// A person has the conversation.
+        HumanOwns = "human_owns",
+        /// The same message came again.
+        Duplicate = "duplicate",
+        /// Too many messages in too short a time.
+        RateLimited = "rate_limited",
+        /// The sender is a machine.
+        AutomaticSender = "automatic_sender",
+        /// The message is over the limit.
+        TooLong = "too_long",
+        /// A picture, file or voice without words.
+        Media = "media",
+        /// Nothing in it but spaces or punctuation.
+        Empty = "empty",
+    }
+}
+
+words! {
+    /// How soon a person should look.
+    Priority {
+        /// When there is time.
+        Low = "low",
+        /// In order of arrival.
+        Normal = "normal",
+        /// Before the normal ones.
+        High = "high",
+        /// Now, at any hour.
+        Urgent = "urgent",
+    }
+}
+
+/// Who writes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Customer {
+    /// The channel's own id of the customer.
+    pub id: String,
+    /// Level of the customer (`new`, `returning`, `vip`, `wholesale`, …), where the channel tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<String>,
+    /// Name, where the channel tells it. Never logged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Whatever else the channel tells.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub attributes: serde_json::Map<String, serde_json::Value>,
+}
+
+/// One message on its way in, as the engine sees it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Inbound {
+    /// Our id of the message (`msg_…`). Ids of replies and hand-offs are derived from it, so the engine needs no randomness.
+    pub message: String,
+    /// The channel's name in `nightdesk.yaml`.
+    pub channel: String,
+    /// Who writes.
+    pub customer: Customer,
+    /// What it carries.
+    pub kind: Kind,
+    /// The words as the customer typed them.
+    pub text: String,
+    /// Language that the client says it wants (`hello.locale`).
+    pub locale: Option<String>,
+    /// What the customer did, where it was not writing.
+    pub gesture: Gesture,
+}
+
+/// What a customer can do besides writing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Gesture {
+    /// Wrote a message.
+    #[default]
+    Write,
+    /// Pressed an option that was shown; holds the option's id.
+    Select(String),
+    /// Pressed "talk to a person".
+    AskForPerson,
+    /// The channel says that a machine wrote this.
+    Automatic,
+}
+
+/// A choice shown below an answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choice {
+    /// Id of the rule or entry that the choice leads to.
+    pub id: String,
+    /// Its title in the customer's language.
+    pub label: String,
+}
+
+/// A hand-off that is not ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OpenHandoff {
+    /// `h_…`
+    pub id: String,
+    /// Queue that it waits in.
+    pub queue: String,
+    /// How soon a person should look.
+    pub priority: Priority,
+    /// Why, as the rule put it or one of [`Reason`].
+    pub reason: String,
+    /// When it began.
+    pub created_at: Timestamp,
+}
+
+/// All that is remembered of a conversation between two messages.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Conversation {
+    /// `c_…`
+    pub id: String,
+    /// The channel's name in `nightdesk.yaml`.
+    pub channel: String,
+    /// The channel's own name of the conversation: the platform's id, or our visitor's.
+    pub thread: String,
+    /// Who writes.
+    pub customer: Customer,
+    /// Who has it.
+    pub state: State,
+    /// Language of the customer's last telling message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    /// Messages of the customer so far.
+    pub turns: u64,
+    /// Messages in a row that nothing matched.
+    pub misses: u32,
+    /// Tags that rules have set.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub tags: BTreeSet<String>,
+    /// Options shown with the last answer, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub offered: Vec<Choice>,
+    /// Rule or entry that answered last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<String>,
+    /// The hand-off that waits or is being served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handoff: Option<OpenHandoff>,
+    /// Notices given: notice and closed period, and when. Old ones are dropped.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub notices: BTreeMap<String, Timestamp>,
+    /// Times at which each rule or entry answered within the last 24 hours.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub given: BTreeMap<String, Vec<Timestamp>>,
+    /// Where later messages go, for a channel that takes them by webhook.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// When it began.
+    pub created_at: Timestamp,
+}
+
+impl Conversation {
+    /// A conversation that has only just begun: the bot has it.
+    #[must_use]
+    pub fn new(id: String, channel: &str, thread: &str, customer: Customer, now: Timestamp) -> Self {
+        Self {
+            id,
+            channel: channel.to_owned(),
+            thread: thread.to_owned(),
+            customer,
+            state: State::Bot,
+            language: None,
+            turns: 0,
+            misses: 0,
+            tags: BTreeSet::new(),
+            offered: Vec::new(),
+            previous: None,
+            handoff: None,
+            notices: BTreeMap::new(),
+            given: BTreeMap::new(),
+            agent: None,
+            created_at: now,
+        }
+    }
+}
+
+/// A rule or entry that could have answered, with how well it fits.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Scored {
+    /// Id of the rule or entry.
+    pub rule: String,
+    /// From 0 to 1.
+    pub score: f64,
+}
+
+/// What was decided about one message.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Decision {
+    /// What was done.
+    pub outcome: OutcomeKind,
+    /// Why.
+    pub reason: Reason,
+    /// The rule or entry behind it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// How sure, from 0 to 1; none where nothing matched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score: Option<f64>,
+    /// The three best, also when nothing was answered.
+    pub candidates: Vec<Scored>,
+    /// Whether an urgent rule matched.
+    pub urgent: bool,
+    /// Tags that this message added.
+    pub tags: Vec<String>,
+    /// Class of the enquiry (`complaint`, `logistics`, …), where a rule tells it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class: Option<String>,
+    /// Language that was answered in.
+    pub language: String,
+    /// Notices that were given with it, such as `closed`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<String>,
+}
+
+/// One message that goes to the customer.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Reply {
+    /// Our id, derived from the message that it answers.
+    pub message: String,
+    /// Text for an answer, notice for a notice.
+    pub kind: Kind,
+    /// The words.
+    pub text: String,
+    /// Rule or entry that said it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// Choices shown below.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<Choice>,
+}
+
+/// What the human queue must hear of.
+#[derive(Clone, Debug, PartialEq)]
+pub enum QueueEvent {
+    /// A new hand-off; the conversation's `handoff` describes it. Holds the id of the one that it replaces, if any.
+    Created {
+        /// The hand-off that this one takes the place of.
+        replaces: Option<String>,
+    },
+    /// The customer wrote on while waiting or with a person.
+    Message,
+}

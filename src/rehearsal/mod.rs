@@ -1,0 +1,9 @@
+//! Conversation tests: what operations wrote below `tests/conversations/`, played on a virtual clock against the one engine.
+
+mod compare;
+mod play;
+mod script;
+
+pub use compare::Difference;
+pub use play::{Played, Turn, play};
+pub use script::{Conversation, Expectation, Step, Word, read};

@@ -1,0 +1,92 @@
+//! Plays a conversation test: the same engine as the daemon's, with the test's own clock.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::decide::Outcome;
+use crate::engine::Engine;
+use crate::message::{Conversation as State, Gesture, Inbound, Kind, State as Owner};
+
+use super::compare::{Difference, differences};
+use super::script::{Conversation, Word};
+
+/// A conversation that was played.
+#[derive(Debug)]
+pub struct Played {
+    /// Its turns up to the first that differed, and beyond.
+    pub turns: Vec<Turn>,
+}
+
+/// A turn that was played.
+#[derive(Debug)]
+pub struct Turn {
+    /// The customer's words, for reports.
+    pub said: String,
+    /// When.
+    pub at: Timestamp,
+    /// What came of it; none for what a person did.
+    pub outcome: Option<Outcome>,
+    /// What differs from what was expected.
+    pub differences: Vec<Difference>,
+}
+
+impl Played {
+    /// Whether all was as expected.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        self.turns.iter().all(|turn| turn.differences.is_empty())
+    }
+}
+
+/// Plays one conversation.
+#[must_use]
+pub fn play(engine: &Engine, script: &Conversation) -> Played {
+    let first = engine.book().settings.channels.first().map(|(name, _)| name.as_str());
+    let channel = script.channel.as_deref().or(first).unwrap_or("web");
+    let mut now = script.at;
+    let mut conversation = State::new("c_test".to_owned(), channel, "test", script.customer.clone(), now);
+    let mut turns = Vec::new();
+    for (index, step) in script.steps.iter().enumerate() {
+        let wait = SignedDuration::try_from(step.wait).unwrap_or(SignedDuration::ZERO);
+        now = now.checked_add(wait).unwrap_or(now);
+        let Some(word) = &step.word else { continue };
+        let mut inbound = Inbound {
+            message: format!("msg_test{index}"),
+            channel: channel.to_owned(),
+            customer: script.customer.clone(),
+            kind: Kind::Text,
+            text: String::new(),
+            locale: script.locale.clone(),
+            gesture: Gesture::Write,
+        };
+        match word {
+            Word::Say(text) => inbound.text.clone_from(text),
+            Word::Send(kind, text) => {
+                inbound.kind = *kind;
+                inbound.text.clone_from(text);
+            }
+            Word::Select(option) => {
+                let by_number = option.parse::<usize>().ok().and_then(|n| conversation.offered.get(n.checked_sub(1)?));
+                inbound.gesture = Gesture::Select(by_number.map_or_else(|| option.clone(), |choice| choice.id.clone()));
+            }
+            Word::Take => conversation.state = Owner::Human,
+            Word::Return | Word::Close => {
+                conversation.state = if *word == Word::Return { Owner::Bot } else { Owner::Closed };
+                conversation.handoff = None;
+            }
+        }
+        let said = match word {
+            Word::Say(text) => text.clone(),
+            Word::Send(kind, text) => format!("[{kind}] {text}"),
+            Word::Select(option) => format!("[{option}]"),
+            Word::Take | Word::Return | Word::Close => format!("({word:?})"),
+        };
+        let person = matches!(word, Word::Take | Word::Return | Word::Close);
+        let outcome = (!person).then(|| engine.handle(&inbound, &conversation, now));
+        if let Some(outcome) = &outcome {
+            conversation = outcome.conversation.clone();
+        }
+        let differences = differences(&step.expect, outcome.as_ref(), &conversation);
+        turns.push(Turn { said, at: now, outcome, differences });
+    }
+    Played { turns }
+}

@@ -1,0 +1,143 @@
+//! Conversation tests as written.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::diag::{Place, Report};
+use crate::message::{Customer, Kind};
+use crate::rules::load::parse;
+use crate::rules::shape::{self, Kind as ShapeKind};
+use crate::rules::{json, shapes};
+use crate::yaml::{Node, Value};
+
+/// A conversation with what is expected of it.
+#[derive(Clone, Debug)]
+pub struct Conversation {
+    /// What it shows.
+    pub name: String,
+    /// Where it stands.
+    pub place: Place,
+    /// When it begins.
+    pub at: Timestamp,
+    /// Who writes.
+    pub customer: Customer,
+    /// Through which door.
+    pub channel: Option<String>,
+    /// What the customer's program says it is set to.
+    pub locale: Option<String>,
+    /// In order.
+    pub steps: Vec<Step>,
+}
+
+/// One turn.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Where it stands.
+    pub place: Place,
+    /// Time that passes before it.
+    pub wait: Duration,
+    /// What happens.
+    pub word: Option<Word>,
+    /// What must come of it.
+    pub expect: Vec<Expectation>,
+}
+
+/// What happens in a turn.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Word {
+    /// The customer writes.
+    Say(String),
+    /// The customer sends something that is not words, perhaps with words.
+    Send(Kind, String),
+    /// The customer presses an option, by number or id.
+    Select(String),
+    /// A person takes the case.
+    Take,
+    /// A person hands it back to the bot.
+    Return,
+    /// A person closes it.
+    Close,
+}
+
+/// One key of `expect:`.
+#[derive(Clone, Debug)]
+pub struct Expectation {
+    /// The key.
+    pub key: String,
+    /// Its value or values, as written.
+    pub values: Vec<String>,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// Reads one file. What is wrong with its shape goes into the report.
+#[must_use]
+pub fn read(file: &str, text: &Arc<str>, report: &mut Report) -> Vec<Conversation> {
+    let Some(node) = parse(file, text, report) else { return Vec::new() };
+    if node.value == Value::Null || !shape::check(&node, &ShapeKind::Map(&shapes::CONVERSATIONS_FILE), report) {
+        return Vec::new();
+    }
+    node.get("conversations").map(Node::items).unwrap_or_default().iter().filter_map(conversation).collect()
+}
+
+fn conversation(node: &Node) -> Option<Conversation> {
+    let text = |key: &str| node.get(key).and_then(Node::text).map(str::to_owned);
+    Some(Conversation {
+        name: text("name")?,
+        place: node.get("name")?.place.clone(),
+        at: text("at")?.parse().ok()?,
+        customer: customer(node.get("customer")),
+        channel: text("channel"),
+        locale: text("language"),
+        steps: node.get("turns")?.items().iter().map(step).collect(),
+    })
+}
+
+fn customer(node: Option<&Node>) -> Customer {
+    let text = |key: &str| node.and_then(|n| n.get(key)).and_then(Node::text).map(str::to_owned);
+    let attributes = node.and_then(|n| n.get("attributes")).map(json);
+    Customer {
+        id: text("id").unwrap_or_else(|| "visitor".to_owned()),
+        tier: text("tier"),
+        name: text("name"),
+        attributes: attributes.and_then(|value| value.as_object().cloned()).unwrap_or_default(),
+    }
+}
+
+fn step(node: &Node) -> Step {
+    let text = |key: &str| node.get(key).and_then(Node::text);
+    let send = || {
+        let send = node.get("send")?;
+        let kind = send.get("kind").and_then(Node::text).and_then(Kind::parse)?;
+        Some(Word::Send(kind, send.get("text").and_then(Node::text).unwrap_or_default().to_owned()))
+    };
+    let person = || {
+        Some(match text("person")? {
+            "take" => Word::Take,
+            "return" => Word::Return,
+            _ => Word::Close,
+        })
+    };
+    // An empty message is written `say: ""`, which holds nothing and is still something to say.
+    let said = node.entries().iter().find(|(k, _)| k.text() == Some("say")).and_then(|(_, v)| v.text());
+    let expect = node.get("expect").map(Node::entries).unwrap_or_default();
+    Step {
+        place: node.place.clone(),
+        wait: text("wait").and_then(shape::duration).unwrap_or_default(),
+        word: said
+            .map(|said| Word::Say(said.to_owned()))
+            .or_else(send)
+            .or_else(|| text("select").map(|id| Word::Select(id.to_owned())))
+            .or_else(person),
+        expect: expect
+            .iter()
+            .map(|(key, value)| Expectation {
+                key: key.text().unwrap_or_default().to_owned(),
+                values: value.one_or_many().iter().filter_map(Node::text).map(str::to_owned).collect(),
+                place: value.place.clone(),
+            })
+            .collect(),
+    }
+}

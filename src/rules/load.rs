@@ -1,0 +1,218 @@
+//! From texts to the Book: parse, check the shape, fill in secrets, read. All files in one pass, all findings at once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::diag::{Finding, Place, Report};
+use crate::hours::{self, CalendarDay};
+use crate::yaml::{self, Node, Value};
+
+use super::files::Files;
+use super::model::{Book, Rule};
+use super::settings::Settings;
+use super::shape::{self, Kind};
+use super::{read, shapes};
+
+/// Reads the value behind `${NAME}` (environment) or `${file:PATH}`.
+pub trait Secrets {
+    /// The value of an environment variable.
+    fn variable(&self, name: &str) -> Option<String>;
+    /// The content of a file, relative to the shop's directory, without the line end.
+    fn file(&self, path: &str) -> Option<String>;
+}
+
+/// Reads all files. The report has every finding of shape; the Book is there when `nightdesk.yaml` could be used at all, even
+/// beside errors elsewhere, so that the rooms that build can report theirs in the same pass.
+#[must_use]
+pub fn load(mut files: Files, secrets: &dyn Secrets) -> (Option<Book>, Report) {
+    let mut report = Report { findings: std::mem::take(&mut files.findings), ..Report::default() };
+    let mut settings = files.texts.get("nightdesk.yaml").cloned().and_then(|text| {
+        let mut node = parse("nightdesk.yaml", &text, &mut report)?;
+        fill_in(&mut node, secrets, &mut report);
+        // Shape errors were reported; what can still be read is, so that references to it are not reported as missing.
+        shape::check(&node, &Kind::Map(&shapes::CONFIG), &mut report);
+        Settings::read(&node)
+    });
+    if let Some(settings) = &mut settings {
+        let mut parsed = BTreeMap::new();
+        for schedule in settings.hours.values_mut() {
+            for calendar in &schedule.calendars {
+                let days = parsed
+                    .entry(calendar.value.clone())
+                    .or_insert_with(|| read_calendar(&mut files, &calendar.value, &calendar.place, &mut report));
+                schedule.days.extend(days.iter().cloned());
+            }
+        }
+    }
+    let mut rules = Vec::new();
+    let texts: Vec<_> = files.texts.iter().map(|(file, text)| (Arc::clone(file), Arc::clone(text))).collect();
+    for (file, text) in &texts {
+        if file.starts_with("faq/") {
+            rules.extend(read_rules(file, text, "faq", &Kind::Map(&shapes::FAQ), read::faq, &mut report));
+        } else if file.starts_with("rules/") {
+            rules.extend(read_rules(file, text, "rules", &Kind::Map(&shapes::RULE), read::rule, &mut report));
+        }
+    }
+    for (file, text) in files.texts {
+        report.sources.insert(file, text);
+    }
+    let hash = hash(&report);
+    (settings.map(|settings| Book { settings, rules, hash }), report)
+}
+
+/// Parses one file; what is wrong goes into the report.
+pub fn parse(file: &str, text: &Arc<str>, report: &mut Report) -> Option<Node> {
+    let file = Arc::from(file);
+    report.sources.insert(Arc::clone(&file), Arc::clone(text));
+    match yaml::parse(&file, text) {
+        Ok(node) => Some(node),
+        Err(finding) => {
+            report.push(finding);
+            None
+        }
+    }
+}
+
+/// Items of a file's only list; an item whose shape is wrong is reported and left out, the others stay.
+fn read_rules(
+    file: &str,
+    text: &Arc<str>,
+    key: &str,
+    kind: &Kind,
+    read: fn(&Node) -> Option<Rule>,
+    report: &mut Report,
+) -> Vec<Rule> {
+    let Some(node) = parse(file, text, report) else { return Vec::new() };
+    if node.value == Value::Null {
+        return Vec::new();
+    }
+    let shape = if key == "faq" { &shapes::FAQ_FILE } else { &shapes::RULES_FILE };
+    let Value::Map(entries) = &node.value else {
+        shape::check(&node, &Kind::Map(shape), report);
+        return Vec::new();
+    };
+    // The head is checked without its items, and each item on its own.
+    let head = Node {
+        place: node.place.clone(),
+        value: Value::Map(
+            entries
+                .iter()
+                .map(|(k, v)| {
+                    let value = if k.text() == Some(key) && matches!(v.value, Value::List(_) | Value::Null) {
+                        Value::List(Vec::new())
+                    } else {
+                        v.value.clone()
+                    };
+                    (k.clone(), Node { place: v.place.clone(), value })
+                })
+                .collect(),
+        ),
+    };
+    shape::check(&head, &Kind::Map(shape), report);
+    let items = node.get(key).map(Node::items).unwrap_or_default();
+    items.iter().filter(|item| shape::check(item, kind, report)).filter_map(read).collect()
+}
+
+fn read_calendar(files: &mut Files, path: &str, place: &Place, report: &mut Report) -> Vec<CalendarDay> {
+    let (file, text) = match files.named(path) {
+        Ok(found) => found,
+        Err(error) => {
+            report.push(
+                Finding::error("no-calendar", format!("the calendar `{path}` cannot be read: {error}"))
+                    .at(place)
+                    .help("write its path as seen from the directory of nightdesk.yaml"),
+            );
+            return Vec::new();
+        }
+    };
+    report.sources.insert(Arc::clone(&file), Arc::clone(&text));
+    let extension = path.rsplit('.').next().unwrap_or_default();
+    let parsed = match extension {
+        "json" => hours::parse_json(&text),
+        "ics" => hours::parse_ical(&text),
+        _ => return yaml_calendar(&file, &text, report),
+    };
+    parsed.unwrap_or_else(|error| {
+        report.push(
+            Finding::error("bad-calendar", error.to_string()).at(&Place { file, span: 0..0 }).and(place, "named here"),
+        );
+        Vec::new()
+    })
+}
+
+/// A calendar can be the bare list of its days.
+static CALENDAR_DAYS: Kind = Kind::List(&Kind::Map(&shapes::CALENDAR_DAY));
+
+fn yaml_calendar(file: &str, text: &Arc<str>, report: &mut Report) -> Vec<CalendarDay> {
+    let Some(node) = parse(file, text, report) else { return Vec::new() };
+    let fits = match &node.value {
+        Value::List(_) => shape::check(&node, &CALENDAR_DAYS, report),
+        _ => shape::check(&node, &Kind::Map(&shapes::CALENDAR), report),
+    };
+    if !fits {
+        return Vec::new();
+    }
+    let days = node.get("days").unwrap_or(&node);
+    let day = |item: &Node| {
+        Some(CalendarDay {
+            date: item.get("date")?.text()?.parse().ok()?,
+            name: item.get("name").and_then(Node::text).unwrap_or_default().to_owned(),
+            off: read::flag(item.get("isOffDay")),
+            open_as: item.get("open_as").and_then(Node::text).and_then(|d| hours::parse_days(d).ok()?.first().copied()),
+        })
+    };
+    days.items().iter().filter_map(day).collect()
+}
+
+/// Replaces `${NAME}` and `${file:PATH}` in every scalar; `$${` stands for a literal `${`.
+fn fill_in(node: &mut Node, secrets: &dyn Secrets, report: &mut Report) {
+    let filled = node.map_scalars(&mut |place, text| -> Result<_, std::convert::Infallible> {
+        if !text.contains("${") {
+            return Ok(None);
+        }
+        let mut out = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(at) = rest.find("${") {
+            if rest[..at].ends_with('$') {
+                out.push_str(&rest[..at]);
+                out.push('{');
+                rest = &rest[at + 2..];
+                continue;
+            }
+            out.push_str(&rest[..at]);
+            let Some(end) = rest[at..].find('}') else {
+                report.push(Finding::error("bad-reference", "a `${` without its `}`").at(place));
+                return Ok(None);
+            };
+            let name = &rest[at + 2..at + end];
+            let (value, what) = match name.strip_prefix("file:") {
+                Some(path) => (secrets.file(path), format!("the file `{path}` cannot be read")),
+                None => (secrets.variable(name), format!("the environment has no `{name}`")),
+            };
+            match value {
+                Some(value) => out.push_str(&value),
+                None => report.push(
+                    Finding::error("missing-secret", what)
+                        .at(place)
+                        .help("set it where nightdesk is started; `$${` writes a literal `${`"),
+                ),
+            }
+            rest = &rest[at + end + 1..];
+        }
+        out.push_str(rest);
+        Ok(Some(out))
+    });
+    match filled {
+        Ok(()) => {}
+    }
+}
+
+/// A hash of paths and texts: FNV-1a, 64 bits, which tells sets apart and protects nothing.
+fn hash(report: &Report) -> String {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let knowledge = report.sources.iter().filter(|(file, _)| !file.starts_with("tests/"));
+    for byte in knowledge.flat_map(|(file, text)| file.bytes().chain([0]).chain(text.bytes()).chain([0])) {
+        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+    format!("{hash:016x}")
+}

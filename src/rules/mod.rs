@@ -1,0 +1,15 @@
+//! Knowledge and settings as operations wrote them: files, their shape, and the Book that they make.
+
+mod files;
+pub mod load;
+pub mod model;
+mod read;
+pub mod schema;
+mod settings;
+pub mod shape;
+pub mod shapes;
+
+pub use files::Files;
+pub use settings::{
+    Access, ChannelKind, ChannelSpec, Limits, QueueSpec, RouteSpec, ScheduleSpec, Settings, WebhookSpec, json,
+};

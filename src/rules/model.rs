@@ -1,0 +1,122 @@
+//! The Book: all that operations wrote, checked for shape, each thing with its place. Nothing is compiled yet.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+
+use crate::diag::Place;
+use crate::message::Priority;
+
+use super::settings::Settings;
+
+/// A value with the place at which it was written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Located<T> {
+    /// The value.
+    pub value: T,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// All knowledge and settings of a shop.
+#[derive(Clone, Debug)]
+pub struct Book {
+    /// `nightdesk.yaml`.
+    pub settings: Settings,
+    /// FAQ entries and rules, by file path and then order in the file.
+    pub rules: Vec<Rule>,
+    /// Hash of all texts that were read, so that a set can be told from another.
+    pub hash: String,
+}
+
+/// Where a rule was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// An entry of `faq:`.
+    Faq,
+    /// An item of `rules:`.
+    Rule,
+}
+
+/// A rule or an FAQ entry: an entry is a rule whose condition is its phrases and questions.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Unique over faq/ and rules/.
+    pub id: Located<String>,
+    /// Where it was written.
+    pub origin: Origin,
+    /// What customers see when it is offered as a choice.
+    pub title: Option<Text>,
+    /// Higher wins.
+    pub priority: i64,
+    /// What the message must be like.
+    pub when: Condition,
+    /// Variants of what the customer is told; empty when a rule only hands over.
+    pub replies: Vec<Text>,
+    /// Ids offered below the reply.
+    pub options: Vec<Located<String>>,
+    /// Brings the case to a person.
+    pub handoff: Option<HandoffSpec>,
+    /// Goes to its queue at any hour.
+    pub urgent: bool,
+    /// Not said while the customer waits for a person.
+    pub smalltalk: bool,
+    /// Tags that it sets.
+    pub tags: Vec<String>,
+    /// Class of the enquiry.
+    pub class: Option<String>,
+    /// First day on which it is valid.
+    pub from: Option<Located<Date>>,
+    /// Last day on which it is valid.
+    pub until: Option<Located<Date>>,
+    /// Only on these channels; empty means all.
+    pub channels: Vec<Located<String>>,
+    /// Day by which somebody should read it again.
+    pub review_by: Option<Located<Date>>,
+}
+
+/// Text for people.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Text {
+    /// By language code; the empty code stands for a text without language, which serves all.
+    pub by_language: BTreeMap<String, Located<String>>,
+    /// The whole text's place.
+    pub place: Place,
+}
+
+/// Where a case goes.
+#[derive(Clone, Debug)]
+pub struct HandoffSpec {
+    /// Named queue, else `routes` decides.
+    pub queue: Option<Located<String>>,
+    /// Why, in the author's word.
+    pub reason: Option<String>,
+    /// How soon a person should look.
+    pub priority: Option<Priority>,
+}
+
+/// What a message must be like.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Condition {
+    /// One of these phrases occurs.
+    Phrase(Vec<Phrase>),
+    /// One of these regular expressions matches the folded message.
+    Regex(Vec<Located<String>>),
+    /// The message is like one of these sentences.
+    Like(Vec<Located<String>>),
+    /// An expression is true.
+    If(Located<String>),
+    /// Each holds.
+    All(Vec<Condition>),
+    /// At least one holds.
+    Any(Vec<Condition>),
+    /// None holds.
+    None(Vec<Condition>),
+}
+
+/// A phrase: all of its parts occur.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Phrase {
+    /// One part for a plain phrase.
+    pub parts: Vec<Located<String>>,
+}

@@ -1,0 +1,123 @@
+//! From trees whose shape was checked to the model: nothing here can fail for a reason that a person should hear of.
+
+use jiff::civil::Date;
+
+use crate::message::Priority;
+use crate::yaml::{Node, Value};
+
+use super::model::{Condition, HandoffSpec, Located, Origin, Phrase, Rule, Text};
+
+/// A scalar with its place.
+#[must_use]
+pub fn located(node: &Node) -> Option<Located<String>> {
+    Some(Located { value: node.text()?.to_owned(), place: node.place.clone() })
+}
+
+/// One string or many.
+#[must_use]
+pub fn strings(node: Option<&Node>) -> Vec<Located<String>> {
+    node.map(Node::one_or_many).unwrap_or_default().iter().filter_map(located).collect()
+}
+
+/// `true`, or anything else.
+#[must_use]
+pub fn flag(node: Option<&Node>) -> bool {
+    node.and_then(Node::text) == Some("true")
+}
+
+/// One string, or a map by language.
+#[must_use]
+pub fn text(node: &Node) -> Option<Text> {
+    let by_language = match &node.value {
+        Value::Scalar { .. } => [(String::new(), located(node)?)].into(),
+        Value::Map(entries) => entries.iter().filter_map(|(k, v)| Some((k.text()?.to_owned(), located(v)?))).collect(),
+        _ => return None,
+    };
+    Some(Text { by_language, place: node.place.clone() })
+}
+
+fn texts(node: Option<&Node>) -> Vec<Text> {
+    node.map(Node::one_or_many).unwrap_or_default().iter().filter_map(text).collect()
+}
+
+fn date(node: Option<&Node>) -> Option<Located<Date>> {
+    let node = node?;
+    Some(Located { value: node.text()?.parse().ok()?, place: node.place.clone() })
+}
+
+fn words(node: Option<&Node>) -> Vec<String> {
+    strings(node).into_iter().map(|s| s.value).collect()
+}
+
+/// An entry of `faq:`.
+#[must_use]
+pub fn faq(node: &Node) -> Option<Rule> {
+    let mut ways = vec![Condition::Like(strings(node.get("questions")))];
+    if let Some(list) = node.get("phrases") {
+        ways.push(Condition::Phrase(phrases(list)));
+    }
+    Some(Rule { origin: Origin::Faq, when: Condition::Any(ways), replies: texts(node.get("answer")), ..common(node)? })
+}
+
+/// An item of `rules:`.
+#[must_use]
+pub fn rule(node: &Node) -> Option<Rule> {
+    let handoff = node.get("handoff").map(|h| HandoffSpec {
+        queue: h.get("queue").and_then(located),
+        reason: h.get("reason").and_then(Node::text).map(str::to_owned),
+        priority: h.get("priority").and_then(Node::text).and_then(Priority::parse),
+    });
+    Some(Rule { when: condition(node.get("when")?), replies: texts(node.get("reply")), handoff, ..common(node)? })
+}
+
+/// What entries and rules have alike.
+fn common(node: &Node) -> Option<Rule> {
+    Some(Rule {
+        id: located(node.get("id")?)?,
+        origin: Origin::Rule,
+        title: node.get("title").and_then(text),
+        priority: node.get("priority").and_then(Node::text).and_then(|p| p.parse().ok()).unwrap_or(0),
+        when: Condition::All(Vec::new()),
+        replies: Vec::new(),
+        options: strings(node.get("options")),
+        handoff: None,
+        urgent: flag(node.get("urgent")),
+        smalltalk: flag(node.get("smalltalk")),
+        tags: words(node.get("tags")),
+        class: node.get("class").and_then(Node::text).map(str::to_owned),
+        from: date(node.get("from")),
+        until: date(node.get("until")),
+        channels: strings(node.get("channels")),
+        review_by: date(node.get("review_by")),
+    })
+}
+
+fn phrases(node: &Node) -> Vec<Phrase> {
+    node.one_or_many().iter().map(|item| Phrase { parts: strings(Some(item)) }).collect()
+}
+
+/// All keys of a condition hold; `like` beside `phrase` or `regex` is another way in, as questions are beside an entry's phrases.
+fn condition(node: &Node) -> Condition {
+    let mut signs = Vec::new();
+    let mut all = Vec::new();
+    let mut like = None;
+    for (key, value) in node.entries() {
+        let nested = || value.one_or_many().iter().map(condition).collect();
+        match key.text().unwrap_or_default() {
+            "phrase" => signs.push(Condition::Phrase(phrases(value))),
+            "regex" => signs.push(Condition::Regex(strings(Some(value)))),
+            "like" => like = Some(Condition::Like(strings(Some(value)))),
+            "any" => all.push(Condition::Any(nested())),
+            "all" => all.push(Condition::All(nested())),
+            "none" => all.push(Condition::None(nested())),
+            "if" => all.extend(located(value).map(Condition::If)),
+            _ => {}
+        }
+    }
+    match like {
+        None => all.splice(0..0, signs).for_each(drop),
+        Some(like) if signs.is_empty() => all.insert(0, like),
+        Some(like) => all.insert(0, Condition::Any(vec![Condition::All(signs), like])),
+    }
+    if all.len() == 1 { all.swap_remove(0) } else { Condition::All(all) }
+}

@@ -1,0 +1,304 @@
+//! `nightdesk.yaml`: settings as written, read from a tree whose shape was checked.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::diag::Place;
+use crate::hours::CalendarDay;
+use crate::message::Priority;
+use crate::yaml::{Node, Value};
+
+use super::model::{Located, Text};
+use super::read::{self, located, text};
+use super::shape;
+
+/// Waits between attempts of a delivery unless the shop says otherwise: the schedule of Standard Webhooks.
+const DEFAULT_RETRY: [u64; 9] = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
+
+/// All of `nightdesk.yaml`.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// IANA name.
+    pub timezone: Located<String>,
+    /// Codes; the first is the default.
+    pub languages: Vec<Located<String>>,
+    /// Schedules by name.
+    pub hours: BTreeMap<String, ScheduleSpec>,
+    /// Queues by name.
+    pub queues: BTreeMap<String, QueueSpec>,
+    /// Receivers by name.
+    pub webhooks: BTreeMap<String, WebhookSpec>,
+    /// In order.
+    pub routes: Vec<RouteSpec>,
+    /// Doors by name, in file order.
+    pub channels: Vec<(String, ChannelSpec)>,
+    /// Texts by notice.
+    pub notices: BTreeMap<String, Text>,
+    /// Bounds.
+    pub limits: Limits,
+    /// Free values.
+    pub values: serde_json::Value,
+    /// Tokens.
+    pub access: Access,
+    /// Address under which platforms reach this program, without a slash at the end.
+    pub public_url: Option<String>,
+    /// Place of each top-level key, for findings about the whole.
+    pub places: BTreeMap<String, Place>,
+}
+
+/// An item of `hours:`.
+#[derive(Clone, Debug)]
+pub struct ScheduleSpec {
+    /// Where its name stands.
+    pub place: Place,
+    /// Day words with their windows.
+    pub weekly: Vec<(Located<String>, Vec<Located<String>>)>,
+    /// Days of all its calendars, in the order of the files.
+    pub days: Vec<CalendarDay>,
+    /// Files, relative to the shop's directory.
+    pub calendars: Vec<Located<String>>,
+    /// Dates with their windows.
+    pub exceptions: Vec<(Located<String>, Vec<Located<String>>)>,
+    /// Another zone than the shop's.
+    pub timezone: Option<Located<String>>,
+}
+
+/// An item of `queues:`.
+#[derive(Clone, Debug)]
+pub struct QueueSpec {
+    /// Where its name stands.
+    pub place: Place,
+    /// Name of a schedule.
+    pub hours: Located<String>,
+    /// Name of a webhook.
+    pub webhook: Option<Located<String>>,
+    /// Until a person answers, in open time.
+    pub first_response: Option<Duration>,
+    /// Until the right team has it, in open time.
+    pub transfer: Option<Duration>,
+    /// Queue that hears of a missed target.
+    pub escalate_to: Option<Located<String>>,
+}
+
+/// An item of `webhooks:`.
+#[derive(Clone, Debug)]
+pub struct WebhookSpec {
+    /// Where its name stands.
+    pub place: Place,
+    /// Where hand-offs are posted.
+    pub url: Located<String>,
+    /// The first signs first.
+    pub secrets: Vec<SecretString>,
+    /// Of one attempt.
+    pub timeout: Duration,
+    /// Waits between attempts.
+    pub retry: Vec<Duration>,
+}
+
+/// An item of `routes:`.
+#[derive(Clone, Debug)]
+pub struct RouteSpec {
+    /// Expression; none always holds.
+    pub condition: Option<Located<String>>,
+    /// Queue.
+    pub queue: Located<String>,
+    /// Least priority.
+    pub priority: Option<Priority>,
+}
+
+/// How messages come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChannelKind {
+    /// Customers' browsers and apps.
+    Websocket,
+    /// A platform that forwards.
+    Webhook,
+}
+
+/// An item of `channels:`.
+#[derive(Clone, Debug)]
+pub struct ChannelSpec {
+    /// Where its name stands.
+    pub place: Place,
+    /// How messages come in.
+    pub kind: ChannelKind,
+    /// Pages that may open the socket.
+    pub origins: Vec<Located<String>>,
+    /// Refuse sockets without an Origin.
+    pub require_origin: bool,
+    /// Check what comes in; the first signs what goes out.
+    pub secrets: Vec<SecretString>,
+    /// Where later messages are posted.
+    pub reply_url: Option<Located<String>>,
+    /// Until the customer has an answer.
+    pub first_response: Option<Duration>,
+}
+
+/// `limits:`.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Characters of one message.
+    pub message_chars: usize,
+    /// Messages of one customer.
+    pub per_customer_per_minute: u32,
+    /// Open connections.
+    pub connections: usize,
+    /// Open connections of one address.
+    pub connections_per_address: usize,
+}
+
+/// `access:`.
+#[derive(Clone, Debug, Default)]
+pub struct Access {
+    /// Token for reload and everything an agent may do.
+    pub admin: Option<SecretString>,
+    /// Token of each agent by name.
+    pub agents: Vec<(String, SecretString)>,
+}
+
+impl Settings {
+    /// Reads a tree whose shape was checked; what is missing takes its documented default.
+    #[must_use]
+    pub fn read(node: &Node) -> Option<Self> {
+        let map = |key: &str| node.get(key).map(Node::entries).unwrap_or_default();
+        let named = |key: &Node| (key.text().unwrap_or_default().to_owned(), key.place.clone());
+        Some(Self {
+            timezone: located(node.get("timezone")?)?,
+            languages: read::strings(node.get("languages")),
+            hours: map("hours").iter().map(|(k, v)| (named(k).0, schedule(v, named(k).1))).collect(),
+            queues: map("queues").iter().filter_map(|(k, v)| Some((named(k).0, queue(v, named(k).1)?))).collect(),
+            webhooks: map("webhooks").iter().filter_map(|(k, v)| Some((named(k).0, webhook(v, named(k).1)?))).collect(),
+            routes: node.get("routes").map(Node::items).unwrap_or_default().iter().filter_map(route).collect(),
+            channels: map("channels").iter().filter_map(|(k, v)| Some((named(k).0, channel(v, named(k).1)?))).collect(),
+            notices: map("notices").iter().filter_map(|(k, v)| Some((named(k).0, text(v)?))).collect(),
+            limits: limits(node.get("limits")),
+            values: node.get("settings").map_or_else(|| serde_json::json!({}), json),
+            access: access(node.get("access")),
+            public_url: node.get("public_url").and_then(Node::text).map(|url| url.trim_end_matches('/').to_owned()),
+            places: node.entries().iter().map(|(k, _)| named(k)).collect(),
+        })
+    }
+
+    /// The first language, in which everything is answered that has no better one.
+    #[must_use]
+    pub fn default_language(&self) -> &str {
+        self.languages.first().map_or("en", |language| &language.value)
+    }
+
+    /// A channel by name.
+    #[must_use]
+    pub fn channel(&self, name: &str) -> Option<&ChannelSpec> {
+        self.channels.iter().find(|(n, _)| n == name).map(|(_, channel)| channel)
+    }
+}
+
+fn schedule(node: &Node, place: Place) -> ScheduleSpec {
+    let windows = |key: &str| {
+        node.get(key)
+            .map(Node::entries)
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|(k, v)| Some((located(k)?, read::strings(Some(v)))))
+            .collect()
+    };
+    ScheduleSpec {
+        place,
+        weekly: windows("weekly"),
+        days: Vec::new(),
+        calendars: read::strings(node.get("calendars")),
+        exceptions: windows("exceptions"),
+        timezone: node.get("timezone").and_then(located),
+    }
+}
+
+fn queue(node: &Node, place: Place) -> Option<QueueSpec> {
+    Some(QueueSpec {
+        place,
+        hours: located(node.get("hours")?)?,
+        webhook: node.get("webhook").and_then(located),
+        first_response: length(node, "first_response"),
+        transfer: length(node, "transfer"),
+        escalate_to: node.get("escalate_to").and_then(located),
+    })
+}
+
+fn webhook(node: &Node, place: Place) -> Option<WebhookSpec> {
+    let retry = node.get("retry").map(|list| list.items().iter().filter_map(Node::text).filter_map(shape::duration).collect());
+    Some(WebhookSpec {
+        place,
+        url: located(node.get("url")?)?,
+        secrets: secrets(node.get("secret")),
+        timeout: length(node, "timeout").unwrap_or(Duration::from_secs(15)),
+        retry: retry.unwrap_or_else(|| DEFAULT_RETRY.map(Duration::from_secs).to_vec()),
+    })
+}
+
+fn route(node: &Node) -> Option<RouteSpec> {
+    Some(RouteSpec {
+        condition: node.get("if").and_then(located),
+        queue: located(node.get("queue")?)?,
+        priority: node.get("priority").and_then(Node::text).and_then(Priority::parse),
+    })
+}
+
+fn channel(node: &Node, place: Place) -> Option<ChannelSpec> {
+    Some(ChannelSpec {
+        place,
+        kind: if node.get("kind")?.text()? == "webhook" { ChannelKind::Webhook } else { ChannelKind::Websocket },
+        origins: read::strings(node.get("origins")),
+        require_origin: read::flag(node.get("require_origin")),
+        secrets: secrets(node.get("secret")),
+        reply_url: node.get("reply_url").and_then(located),
+        first_response: length(node, "first_response"),
+    })
+}
+
+fn limits(node: Option<&Node>) -> Limits {
+    let int = |key: &str, default: usize| {
+        node.and_then(|n| n.get(key)).and_then(Node::text).and_then(|t| t.parse().ok()).unwrap_or(default)
+    };
+    Limits {
+        message_chars: int("message_chars", 2_000),
+        per_customer_per_minute: u32::try_from(int("per_customer_per_minute", 30)).unwrap_or(30),
+        connections: int("connections", 20_000),
+        connections_per_address: int("connections_per_address", 1_000),
+    }
+}
+
+fn access(node: Option<&Node>) -> Access {
+    let secret = |node: &Node| node.text().map(SecretString::from);
+    let agents = node.and_then(|n| n.get("agents")).map(Node::entries).unwrap_or_default();
+    Access {
+        admin: node.and_then(|n| n.get("admin")).and_then(secret),
+        agents: agents.iter().filter_map(|(k, v)| Some((k.text()?.to_owned(), secret(v)?))).collect(),
+    }
+}
+
+fn secrets(node: Option<&Node>) -> Vec<SecretString> {
+    read::strings(node).into_iter().map(|s| SecretString::from(s.value)).collect()
+}
+
+fn length(node: &Node, key: &str) -> Option<Duration> {
+    node.get(key).and_then(Node::text).and_then(shape::duration)
+}
+
+/// A tree as JSON: unquoted numbers and yes/no words become what they look like.
+#[must_use]
+pub fn json(node: &Node) -> serde_json::Value {
+    use serde_json::Value as Json;
+    match &node.value {
+        Value::Null => Json::Null,
+        Value::Scalar { text, plain: true } => match text.as_str() {
+            "true" => Json::Bool(true),
+            "false" => Json::Bool(false),
+            _ => serde_json::from_str(text).ok().filter(Json::is_number).unwrap_or_else(|| Json::String(text.clone())),
+        },
+        Value::Scalar { text, .. } => Json::String(text.clone()),
+        Value::List(items) => items.iter().map(json).collect(),
+        Value::Map(entries) => {
+            Json::Object(entries.iter().map(|(k, v)| (k.text().unwrap_or_default().to_owned(), json(v))).collect())
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! The shape of a file as a table: which keys there are, what they hold, and what they mean.
+//!
+//! One table serves three: the check of shape (unknown keys, wrong types, with the nearest known word), the JSON Schemas for
+//! editors, and the reader of this source. A new key is a new line in `shapes.rs`.
+
+use crate::diag::{Finding, Report, nearest};
+use crate::yaml::{Node, Value};
+
+/// A map with known keys.
+#[derive(Debug)]
+pub struct Shape {
+    /// What it is, as a person says it: "an FAQ entry".
+    pub name: &'static str,
+    /// Its keys.
+    pub keys: &'static [Key],
+}
+
+/// A key of a [`Shape`].
+#[derive(Debug)]
+pub struct Key {
+    /// As it is written.
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: Kind,
+    /// Whether it must stand there.
+    pub required: bool,
+    /// One sentence for editors.
+    pub doc: &'static str,
+}
+
+impl Key {
+    /// A key that may be left out.
+    #[must_use]
+    pub const fn new(name: &'static str, kind: Kind, doc: &'static str) -> Self {
+        Self { name, kind, required: false, doc }
+    }
+
+    /// A key that must stand there.
+    #[must_use]
+    pub const fn required(name: &'static str, kind: Kind, doc: &'static str) -> Self {
+        Self { name, kind, required: true, doc }
+    }
+}
+
+/// What a key holds.
+#[derive(Debug)]
+pub enum Kind {
+    /// Text for people: one string, or a map by language.
+    Text,
+    /// One [`Kind::Text`] or a list of variants.
+    Texts,
+    /// A string.
+    Str,
+    /// The name of a rule, queue, schedule …: letters of any script, digits, `.`, `_`, `-`.
+    Id,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// A whole number within bounds, both included.
+    Int(i64, i64),
+    /// `true` or `false`.
+    Bool,
+    /// A date, `2026-10-01`.
+    Date,
+    /// A length of time, `30s`, `5m`, `2h`, `1h30m`, `7d`.
+    Duration,
+    /// An instant with zone, `2026-10-09T20:15:00+08:00`.
+    Instant,
+    /// One or a list.
+    OneOrMany(&'static Kind),
+    /// A list.
+    List(&'static Kind),
+    /// A string, or a list of strings that all must occur.
+    Phrase,
+    /// A map with known keys.
+    Map(&'static Shape),
+    /// A map whose keys the author chooses.
+    MapOf(&'static Kind),
+    /// Anything.
+    Any,
+}
+
+/// Reports all that does not fit `kind` below `node`. True when nothing was found.
+pub fn check(node: &Node, kind: &Kind, report: &mut Report) -> bool {
+    let before = report.findings.len();
+    check_kind(node, kind, "this", report);
+    report.findings.len() == before
+}
+
+fn check_kind(node: &Node, kind: &Kind, what: &str, report: &mut Report) {
+    if node.value == Value::Null && !matches!(kind, Kind::Any | Kind::Map(_)) {
+        report.push(
+            Finding::error("empty-value", format!("`{what}` has no value"))
+                .at(&node.place)
+                .help(format!("write {}, or delete the line", expected(kind))),
+        );
+        return;
+    }
+    match kind {
+        Kind::Any => {}
+        Kind::Text => check_text(node, what, report),
+        Kind::Texts => match &node.value {
+            Value::List(items) if items.is_empty() => wrong(node, kind, what, report),
+            Value::List(items) => items.iter().for_each(|item| check_text(item, what, report)),
+            _ => check_text(node, what, report),
+        },
+        Kind::Phrase => match &node.value {
+            Value::List(items) if items.len() > 1 => {
+                for item in items {
+                    check_kind(item, &Kind::Str, what, report);
+                }
+            }
+            Value::List(_) => report.push(
+                Finding::error("wrong-type", "a list inside holds two parts or more, which all must occur")
+                    .at(&node.place)
+                    .help("for a single phrase leave the inner brackets out"),
+            ),
+            _ => check_kind(node, &Kind::Str, what, report),
+        },
+        Kind::OneOrMany(item) => match &node.value {
+            Value::List(items) => items.iter().for_each(|node| check_kind(node, item, what, report)),
+            _ => check_kind(node, item, what, report),
+        },
+        Kind::List(item) => match &node.value {
+            Value::List(items) => items.iter().for_each(|node| check_kind(node, item, what, report)),
+            _ => wrong(node, kind, what, report),
+        },
+        Kind::Map(shape) => check_map(node, shape, report),
+        Kind::MapOf(item) => {
+            if let Value::Map(entries) = &node.value {
+                check_duplicates(entries, report);
+                for (key, value) in entries {
+                    check_kind(value, item, key.text().unwrap_or(what), report);
+                }
+            } else {
+                wrong(node, kind, what, report);
+            }
+        }
+        _ => match node.text() {
+            None => wrong(node, kind, what, report),
+            Some(text) => check_scalar(node, text, kind, what, report),
+        },
+    }
+}
+
+fn check_scalar(node: &Node, text: &str, kind: &Kind, what: &str, report: &mut Report) {
+    let fits = match kind {
+        Kind::Id => !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-')),
+        Kind::Int(min, max) => text.parse::<i64>().is_ok_and(|n| (*min..=*max).contains(&n)),
+        Kind::Bool => matches!(text, "true" | "false"),
+        Kind::Date => text.parse::<jiff::civil::Date>().is_ok() && text.len() == 10,
+        Kind::Duration => duration(text).is_some(),
+        Kind::Instant => text.parse::<jiff::Timestamp>().is_ok(),
+        Kind::Word(words) => {
+            if words.contains(&text) {
+                return;
+            }
+            let finding = Finding::error("unknown-word", format!("`{what}` cannot be `{text}`")).at(&node.place);
+            report.push(match nearest(text, words.iter().copied()) {
+                Some(word) => finding.label(format!("did you mean `{word}`?")),
+                None => finding,
+            }
+            .help(format!("one of {}", quoted(words.iter().copied()))));
+            return;
+        }
+        _ => true,
+    };
+    if !fits {
+        wrong(node, kind, what, report);
+    }
+}
+
+fn check_text(node: &Node, what: &str, report: &mut Report) {
+    match &node.value {
+        Value::Scalar { .. } => {}
+        Value::Map(entries) if !entries.is_empty() => {
+            check_duplicates(entries, report);
+            for (key, value) in entries {
+                let language = key.text().unwrap_or_default();
+                if !is_language(language) {
+                    report.push(
+                        Finding::error("unknown-language", format!("`{language}` is not a language code"))
+                            .at(&key.place)
+                            .help("write zh, zh-Hant, en, or another code such as fr or pt-BR"),
+                    );
+                }
+                check_kind(value, &Kind::Str, language, report);
+            }
+        }
+        _ => wrong(node, &Kind::Text, what, report),
+    }
+}
+
+/// Whether a word has the form of a BCP 47 code: `zh`, `zh-Hant`, `pt-BR`.
+fn is_language(code: &str) -> bool {
+    let mut parts = code.split('-');
+    let first = parts.next().unwrap_or_default();
+    (2..=3).contains(&first.len())
+        && first.bytes().all(|b| b.is_ascii_lowercase())
+        && parts.all(|p| (2..=8).contains(&p.len()) && p.bytes().all(|b| b.is_ascii_alphanumeric()))
+}
+
+fn check_map(node: &Node, shape: &Shape, report: &mut Report) {
+    let Value::Map(entries) = &node.value else {
+        report.push(
+            Finding::error("wrong-type", format!("{} is a map (key: value), and this is {}", shape.name, node.describe()))
+                .at(&node.place)
+                .help(format!("its keys are {}", quoted(shape.keys.iter().map(|k| k.name)))),
+        );
+        return;
+    };
+    check_duplicates(entries, report);
+    for (key, value) in entries {
+        let name = key.text().unwrap_or_default();
+        match shape.keys.iter().find(|k| k.name == name) {
+            Some(known) => check_kind(value, &known.kind, name, report),
+            None => {
+                let finding = Finding::error("unknown-key", format!("`{name}` is not a key of {}", shape.name)).at(&key.place);
+                report.push(match nearest(name, shape.keys.iter().map(|k| k.name)) {
+                    Some(word) => finding.label(format!("did you mean `{word}`?")),
+                    None => finding,
+                }
+                .help(format!("its keys are {}", quoted(shape.keys.iter().map(|k| k.name)))));
+            }
+        }
+    }
+    for key in shape.keys.iter().filter(|k| k.required) {
+        if !entries.iter().any(|(k, _)| k.text() == Some(key.name)) {
+            let place = entries.first().map_or(&node.place, |(k, _)| &k.place);
+            report.push(
+                Finding::error("missing-key", format!("{} needs `{}`", shape.name, key.name)).at(place).help(key.doc),
+            );
+        }
+    }
+}
+
+fn check_duplicates(entries: &[(Node, Node)], report: &mut Report) {
+    for (at, (key, _)) in entries.iter().enumerate() {
+        if let Some((first, _)) = entries[..at].iter().find(|(k, _)| k.text() == key.text()) {
+            report.push(
+                Finding::error("duplicate-key", format!("`{}` stands twice", key.text().unwrap_or_default()))
+                    .at(&key.place)
+                    .label("again here")
+                    .and(&first.place, "first here")
+                    .help("join the two, or delete one"),
+            );
+        }
+    }
+}
+
+fn wrong(node: &Node, kind: &Kind, what: &str, report: &mut Report) {
+    let found = match &node.value {
+        Value::Scalar { text, .. } => format!("`{}`", shorten(text)),
+        _ => node.describe().to_owned(),
+    };
+    report.push(
+        Finding::error("wrong-type", format!("`{what}` is {found}, but {} is needed", expected(kind))).at(&node.place),
+    );
+}
+
+fn shorten(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    if line.chars().count() > 40 { format!("{}…", line.chars().take(40).collect::<String>()) } else { line.to_owned() }
+}
+
+fn expected(kind: &Kind) -> String {
+    match kind {
+        Kind::Text => "a text, or texts by language such as {zh: …, en: …},".into(),
+        Kind::Texts => "a text, texts by language such as {zh: …, en: …}, or a list of such".into(),
+        Kind::Str => "a text".into(),
+        Kind::Id => "a name of letters, digits, '.', '_' and '-'".into(),
+        Kind::Word(words) => format!("one of {}", quoted(words.iter().copied())),
+        Kind::Int(min, max) => format!("a whole number from {min} to {max}"),
+        Kind::Bool => "true or false".into(),
+        Kind::Date => "a date such as 2026-10-01".into(),
+        Kind::Duration => "a length of time such as 30s, 5m, 2h or 7d".into(),
+        Kind::Instant => "a time with its zone such as 2026-10-09T20:15:00+08:00".into(),
+        Kind::OneOrMany(item) => format!("{}, or a list of such", expected(item)),
+        Kind::List(item) => format!("a list, each item {}", expected(item)),
+        Kind::Phrase => "a text, or a list of texts that all must occur".into(),
+        Kind::Map(shape) => format!("a map (key: value) with the keys of {}", shape.name),
+        Kind::MapOf(_) => "a map (key: value)".into(),
+        Kind::Any => "anything".into(),
+    }
+}
+
+fn quoted<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    words.map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// A length of time as people write it: `30s`, `5m`, `1h30m`, `7d`, `500ms`.
+#[must_use]
+pub fn duration(text: &str) -> Option<std::time::Duration> {
+    if !text.bytes().any(|b| b.is_ascii_alphabetic()) {
+        return None;
+    }
+    let span: jiff::SignedDuration = match text.strip_suffix('d') {
+        Some(days) => jiff::SignedDuration::from_hours(days.trim().parse::<i64>().ok().filter(|d| *d <= 3_660)?.checked_mul(24)?),
+        None => text.parse().ok()?,
+    };
+    std::time::Duration::try_from(span).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn lengths_of_time_are_read_as_people_write_them() {
+        assert_eq!(duration("30s"), Some(Duration::from_secs(30)));
+        assert_eq!(duration("5m"), Some(Duration::from_secs(300)));
+        assert_eq!(duration("1h30m"), Some(Duration::from_secs(5_400)));
+        assert_eq!(duration("7d"), Some(Duration::from_secs(604_800)));
+        assert_eq!(duration("500ms"), Some(Duration::from_millis(500)));
+        for bad in ["", "30", "soon", "-5m", "d", "99999999999999d"] {
+            assert_eq!(duration(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn language_codes_have_a_form() {
+        assert!(["zh", "zh-Hant", "en", "pt-BR"].into_iter().all(is_language));
+        assert!(!["ZH", "chinese", "", "中文", "z"].into_iter().any(is_language));
+    }
+}

@@ -1,0 +1,290 @@
+//! The tables: every key of every file, with its meaning. The contract's keys first, additions after them.
+
+use super::shape::{Key, Kind, Shape};
+
+/// A file below `faq/`.
+pub static FAQ_FILE: Shape = Shape {
+    name: "an FAQ file",
+    keys: &[Key::required("faq", Kind::List(&Kind::Map(&FAQ)), "The questions with their answers.")],
+};
+
+/// An entry of `faq:`.
+pub static FAQ: Shape = Shape {
+    name: "an FAQ entry",
+    keys: &[
+        Key::required("id", Kind::Id, "Unique name over faq/ and rules/, such as returns.window."),
+        Key::required("title", Kind::Text, "Short name, shown to customers as a choice."),
+        Key::new("category", Kind::Id, "Subject, for reports."),
+        Key::required("questions", Kind::List(&Kind::Str), "How customers ask, in any language."),
+        Key::required("answer", Kind::Texts, "The answer by language, or a list of variants."),
+        Key::new("phrases", Kind::OneOrMany(&Kind::Phrase), "Sure signs: contained in the message means this entry."),
+        Key::new("options", Kind::List(&Kind::Id), "Ids shown below the answer as choices."),
+        Key::new("from", Kind::Date, "First day on which it is valid, in the shop's time zone."),
+        Key::new("until", Kind::Date, "Last day on which it is valid."),
+        Key::new("channels", Kind::OneOrMany(&Kind::Id), "Only on these channels."),
+        Key::new("owner", Kind::Str, "Who looks after it."),
+        Key::new("review_by", Kind::Date, "Day by which somebody should read it again."),
+        Key::new("priority", Kind::Int(-1_000_000, 1_000_000), "Higher wins; 0 if left out."),
+        Key::new("class", Kind::Id, "Class of the enquiry, such as logistics."),
+        Key::new("tags", Kind::OneOrMany(&Kind::Id), "Tags that it sets."),
+    ],
+};
+
+/// A file below `rules/`.
+pub static RULES_FILE: Shape = Shape {
+    name: "a rules file",
+    keys: &[Key::required("rules", Kind::List(&Kind::Map(&RULE)), "The rules.")],
+};
+
+/// An item of `rules:`.
+pub static RULE: Shape = Shape {
+    name: "a rule",
+    keys: &[
+        Key::required("id", Kind::Id, "Unique name over faq/ and rules/, such as urgent.account-stolen."),
+        Key::new("title", Kind::Text, "Short name, shown to customers when an answer offers this rule as a choice."),
+        Key::new("priority", Kind::Int(-1_000_000, 1_000_000), "Higher wins; 0 if left out."),
+        Key::required("when", Kind::Map(&CONDITION), "What the message must be like."),
+        Key::new("urgent", Kind::Bool, "Goes to its queue at any hour, before all else."),
+        Key::new("tags", Kind::OneOrMany(&Kind::Id), "Tags that it sets on the conversation."),
+        Key::new("reply", Kind::Texts, "What the customer is told, or a list of variants."),
+        Key::new("options", Kind::List(&Kind::Id), "Ids shown below the reply as choices."),
+        Key::new("handoff", Kind::Map(&HANDOFF), "Brings the case to a person."),
+        Key::new("from", Kind::Date, "First day on which it is valid, in the shop's time zone."),
+        Key::new("until", Kind::Date, "Last day on which it is valid."),
+        Key::new("channels", Kind::OneOrMany(&Kind::Id), "Only on these channels."),
+        Key::new("owner", Kind::Str, "Who looks after it."),
+        Key::new("review_by", Kind::Date, "Day by which somebody should read it again."),
+        Key::new("class", Kind::Id, "Class of the enquiry, such as complaint."),
+        Key::new("smalltalk", Kind::Bool, "Greeting, thanks, goodbye: not said while the customer waits for a person."),
+    ],
+};
+
+/// What a message must be like.
+pub static CONDITION: Shape = Shape {
+    name: "a condition",
+    keys: &[
+        Key::new("phrase", Kind::OneOrMany(&Kind::Phrase), "One of these occurs in the message; of a list inside, all parts."),
+        Key::new("regex", Kind::OneOrMany(&Kind::Str), "One of these regular expressions matches the folded message."),
+        Key::new("like", Kind::OneOrMany(&Kind::Str), "The message is like one of these; beside phrase or regex, another way in."),
+        Key::new("any", Kind::OneOrMany(&Kind::Map(&CONDITION)), "At least one of these conditions holds."),
+        Key::new("all", Kind::OneOrMany(&Kind::Map(&CONDITION)), "All of these conditions hold."),
+        Key::new("none", Kind::OneOrMany(&Kind::Map(&CONDITION)), "None of these conditions holds."),
+        Key::new("if", Kind::Str, "An expression over message, customer, conversation, settings, open and now is true."),
+    ],
+};
+
+/// Where a case goes.
+pub static HANDOFF: Shape = Shape {
+    name: "a hand-off",
+    keys: &[
+        Key::new("queue", Kind::Id, "Queue; if left out, `routes` decides."),
+        Key::new("reason", Kind::Id, "Why, for the people who take it."),
+        Key::new("priority", Kind::Word(&["low", "normal", "high", "urgent"]), "How soon a person should look."),
+    ],
+};
+
+/// `nightdesk.yaml`.
+pub static CONFIG: Shape = Shape {
+    name: "nightdesk.yaml",
+    keys: &[
+        Key::required("timezone", Kind::Str, "The shop's IANA time zone, such as Asia/Shanghai."),
+        Key::required("languages", Kind::List(&Kind::Str), "Languages that are answered; the first is the default."),
+        Key::required("hours", Kind::MapOf(&Kind::Map(&SCHEDULE)), "Schedules by name."),
+        Key::required("queues", Kind::MapOf(&Kind::Map(&QUEUE)), "Human queues by name."),
+        Key::new("webhooks", Kind::MapOf(&Kind::Map(&WEBHOOK)), "Receivers of hand-offs by name."),
+        Key::required("routes", Kind::List(&Kind::Map(&ROUTE)), "First that holds names the queue of a hand-off that named none."),
+        Key::required("channels", Kind::MapOf(&Kind::Map(&CHANNEL)), "Doors by name."),
+        Key::required("notices", Kind::Map(&NOTICES), "What is said besides answers."),
+        Key::new("limits", Kind::Map(&LIMITS), "Bounds."),
+        Key::new("settings", Kind::Any, "Free values for texts and conditions."),
+        Key::new("access", Kind::Map(&ACCESS), "Tokens of agents and of the administrator."),
+        Key::new("public_url", Kind::Str, "Address under which platforms reach this program, for links in webhooks."),
+    ],
+};
+
+/// An item of `hours:`.
+pub static SCHEDULE: Shape = Shape {
+    name: "a schedule",
+    keys: &[
+        Key::required("weekly", Kind::MapOf(&Kind::OneOrMany(&Kind::Str)), "Windows by day, such as mon-fri: [\"09:00-18:00\"]."),
+        Key::new("calendars", Kind::OneOrMany(&Kind::Str), "Files of holidays and make-up days."),
+        Key::new("exceptions", Kind::MapOf(&Kind::OneOrMany(&Kind::Str)), "Windows of single dates, in place of that day's own."),
+        Key::new("timezone", Kind::Str, "Another zone than the shop's."),
+    ],
+};
+
+/// An item of `queues:`.
+pub static QUEUE: Shape = Shape {
+    name: "a queue",
+    keys: &[
+        Key::required("hours", Kind::Id, "Schedule in which people are there."),
+        Key::new("webhook", Kind::Id, "Receiver; without one the cases wait in the embedded queue."),
+        Key::new("first_response", Kind::Duration, "Target until a person answers, in open time."),
+        Key::new("transfer", Kind::Duration, "Target until the right team has the case, in open time."),
+        Key::new("escalate_to", Kind::Id, "Queue that hears of a missed target."),
+    ],
+};
+
+/// An item of `webhooks:`.
+pub static WEBHOOK: Shape = Shape {
+    name: "a webhook",
+    keys: &[
+        Key::required("url", Kind::Str, "Where hand-offs are posted."),
+        Key::new("secret", Kind::OneOrMany(&Kind::Str), "Signs each post; two while a secret is being changed."),
+        Key::new("format", Kind::Word(&["standard"]), "Form of the body."),
+        Key::new("timeout", Kind::Duration, "How long one attempt may take; 15s if left out."),
+        Key::new("retry", Kind::List(&Kind::Duration), "Waits between attempts."),
+    ],
+};
+
+/// An item of `routes:`.
+pub static ROUTE: Shape = Shape {
+    name: "a route",
+    keys: &[
+        Key::new("if", Kind::Str, "An expression; without one the route always holds."),
+        Key::required("queue", Kind::Id, "The queue."),
+        Key::new("priority", Kind::Word(&["low", "normal", "high", "urgent"]), "Least priority of a case that goes this way."),
+    ],
+};
+
+/// An item of `channels:`.
+pub static CHANNEL: Shape = Shape {
+    name: "a channel",
+    keys: &[
+        Key::required("kind", Kind::Word(&["websocket", "webhook"]), "How messages come in."),
+        Key::new("origins", Kind::OneOrMany(&Kind::Str), "Pages that may open the socket, such as https://shop.example."),
+        Key::new("require_origin", Kind::Bool, "Refuse sockets without an Origin, which no browser opens."),
+        Key::new("secret", Kind::OneOrMany(&Kind::Str), "Checks the signature of what comes in; two while a secret is being changed."),
+        Key::new("reply_url", Kind::Str, "Where later messages are posted, signed with the first secret."),
+        Key::new("first_response", Kind::Duration, "Target until the customer has an answer."),
+    ],
+};
+
+/// `notices:`.
+pub static NOTICES: Shape = Shape {
+    name: "the notices",
+    keys: &[
+        Key::new("closed", Kind::Text, "Said once in each closed period to a customer who needs a person."),
+        Key::new("handed_over", Kind::Text, "Said when a person will take over and people are there."),
+        Key::new("urgent_lane", Kind::Text, "Said when an urgent rule has no words of its own."),
+        Key::new("greeting", Kind::Text, "Shown when a conversation begins."),
+        Key::new("goodbye", Kind::Text, "Said when a conversation is closed."),
+        Key::new("survey", Kind::Text, "Asks how it was."),
+        Key::new("media", Kind::Text, "Said to a picture, voice or file."),
+        Key::new("too_long", Kind::Text, "Said to a message over the limit."),
+        Key::new("empty", Kind::Text, "Said to a message without words."),
+    ],
+};
+
+/// `limits:`.
+pub static LIMITS: Shape = Shape {
+    name: "the limits",
+    keys: &[
+        Key::new("message_chars", Kind::Int(1, 16_000), "Characters of one message; longer ones go to a person. 2000."),
+        Key::new("per_customer_per_minute", Kind::Int(1, 100_000), "Messages of one customer. 30."),
+        Key::new("connections", Kind::Int(1, 1_000_000), "Open connections. 20000."),
+        Key::new("connections_per_address", Kind::Int(1, 1_000_000), "Open connections of one address. 1000."),
+    ],
+};
+
+/// `access:`.
+pub static ACCESS: Shape = Shape {
+    name: "access",
+    keys: &[
+        Key::new("admin", Kind::Str, "Token for reload and the console."),
+        Key::new("agents", Kind::MapOf(&Kind::Str), "Token of each agent by name."),
+    ],
+};
+
+/// A file below `tests/conversations/`.
+pub static CONVERSATIONS_FILE: Shape = Shape {
+    name: "a file of conversation tests",
+    keys: &[Key::required("conversations", Kind::List(&Kind::Map(&CONVERSATION)), "The conversations.")],
+};
+
+/// An item of `conversations:`.
+pub static CONVERSATION: Shape = Shape {
+    name: "a conversation test",
+    keys: &[
+        Key::required("name", Kind::Str, "What it shows."),
+        Key::required("at", Kind::Instant, "When it begins."),
+        Key::new("customer", Kind::Map(&CUSTOMER), "Who writes."),
+        Key::new("channel", Kind::Id, "Through which door; the first if left out."),
+        Key::new("language", Kind::Str, "What the customer's program says it is set to, such as zh-TW."),
+        Key::required("turns", Kind::List(&Kind::Map(&TURN)), "What is said and expected, in order."),
+    ],
+};
+
+/// `customer:` of a conversation test.
+pub static CUSTOMER: Shape = Shape {
+    name: "a customer",
+    keys: &[
+        Key::new("id", Kind::Str, "The channel's id."),
+        Key::new("tier", Kind::Str, "Level, such as vip."),
+        Key::new("name", Kind::Str, "Name."),
+        Key::new("attributes", Kind::Any, "Whatever else is known."),
+    ],
+};
+
+/// An item of `turns:`.
+pub static TURN: Shape = Shape {
+    name: "a turn",
+    keys: &[
+        Key::new("say", Kind::Str, "What the customer writes."),
+        Key::new("send", Kind::Map(&SEND), "What the customer sends that is not words."),
+        Key::new("select", Kind::Any, "Number or id of the option that the customer presses."),
+        Key::new("person", Kind::Word(&["take", "return", "close"]), "What a person of the shop does."),
+        Key::new("wait", Kind::Duration, "Time that passes before it."),
+        Key::new("expect", Kind::Map(&EXPECT), "What must come of it."),
+    ],
+};
+
+/// `send:` of a turn.
+pub static SEND: Shape = Shape {
+    name: "a message that is not words",
+    keys: &[Key::required("kind", Kind::Word(&["text", "image", "file"]), "What it carries."), Key::new("text", Kind::Str, "Words with it.")],
+};
+
+/// `expect:` of a turn.
+pub static EXPECT: Shape = Shape {
+    name: "an expectation",
+    keys: &[
+        Key::new("rule", Kind::Str, "Id of the rule or entry, or none."),
+        Key::new("outcome", Kind::Word(&["rule", "faq", "choice", "slot", "smalltalk", "handoff", "silent"]), "What was done."),
+        Key::new("reason", Kind::Str, "Why."),
+        Key::new("reply_contains", Kind::OneOrMany(&Kind::Str), "Each is contained in some reply of the turn."),
+        Key::new("reply", Kind::Str, "none: nothing is said. Else the whole text of a reply."),
+        Key::new("handoff", Kind::Str, "none, or the reason of the hand-off."),
+        Key::new("queue", Kind::Id, "Queue of the hand-off."),
+        Key::new("notice", Kind::Str, "Notice that was given, or none."),
+        Key::new("options", Kind::OneOrMany(&Kind::Str), "Ids of the options shown, or none."),
+        Key::new("state", Kind::Word(&["bot", "queued", "human", "closed"]), "Who has the conversation after it."),
+        Key::new("priority", Kind::Word(&["low", "normal", "high", "urgent"]), "Priority of the hand-off."),
+        Key::new("tags", Kind::OneOrMany(&Kind::Str), "Tags of the conversation after it."),
+        Key::new("language", Kind::Str, "Language that was answered in."),
+        Key::new("urgent", Kind::Bool, "Whether an urgent rule matched."),
+        Key::new("class", Kind::Str, "Class of the enquiry."),
+    ],
+};
+
+/// A calendar file.
+pub static CALENDAR: Shape = Shape {
+    name: "a calendar",
+    keys: &[
+        Key::new("year", Kind::Any, "The year, for readers."),
+        Key::new("source", Kind::Any, "Where the dates come from."),
+        Key::new("papers", Kind::Any, "Where the dates come from, as holiday-cn writes it."),
+        Key::required("days", Kind::List(&Kind::Map(&CALENDAR_DAY)), "The days."),
+    ],
+};
+
+/// A day of a calendar.
+pub static CALENDAR_DAY: Shape = Shape {
+    name: "a calendar day",
+    keys: &[
+        Key::required("date", Kind::Date, "The day."),
+        Key::new("name", Kind::Str, "Of the holiday."),
+        Key::required("isOffDay", Kind::Bool, "true: closed. false: a make-up working day."),
+        Key::new("open_as", Kind::Word(&["mon", "tue", "wed", "thu", "fri", "sat", "sun"]), "Day whose windows a make-up day has; mon if left out."),
+    ],
+};

@@ -1,0 +1,52 @@
+//! A shop's directory as a whole: its files, and the secrets of the process that they name.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use crate::diag::Report;
+use crate::engine::Engine;
+use crate::lint;
+use crate::rules::Files;
+use crate::rules::load::Secrets;
+
+/// Most bytes of a secret's file.
+const MAX_SECRET: u64 = 64 * 1024;
+
+/// Reads, compiles and checks all files of a shop. Without an error there is an engine.
+#[must_use]
+pub fn open(dir: &Path, now: Timestamp) -> (Option<Engine>, Report) {
+    open_files(dir, Files::read(dir), now)
+}
+
+/// The same for files that were read before, so that what was hashed is what is used.
+#[must_use]
+pub fn open_files(dir: &Path, files: Files, now: Timestamp) -> (Option<Engine>, Report) {
+    let (engine, mut report) = Engine::load(files, &Process { dir: dir.to_owned() });
+    if let Some(engine) = &engine {
+        lint::check(engine, now, &mut report);
+        report.sort();
+    }
+    let usable = report.errors() == 0;
+    (engine.filter(|_| usable), report)
+}
+
+/// The environment of this process, and files below or beside the shop's directory.
+struct Process {
+    dir: PathBuf,
+}
+
+impl Secrets for Process {
+    fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    fn file(&self, path: &str) -> Option<String> {
+        let path = self.dir.join(path);
+        if std::fs::metadata(&path).ok()?.len() > MAX_SECRET {
+            return None;
+        }
+        let text = std::fs::read_to_string(path).ok()?;
+        Some(text.trim_end_matches(['\r', '\n']).to_owned())
+    }
+}

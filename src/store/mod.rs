@@ -1,0 +1,178 @@
+//! Durable state: conversations, transcripts, hand-offs, outgoing deliveries and the ids already seen.
+//!
+//! Owns the [`Store`] trait, the rows that go through it and its errors; [`sqlite`] is the embedded store.
+//! Refuses to interpret: bodies are text that others wrote, states are words, and nothing here decides,
+//! sends or reads the clock.
+
+mod rows;
+pub mod sqlite;
+
+use std::path::PathBuf;
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+
+pub use rows::{
+    AttemptResult, AttemptRow, Commit, ConversationFilter, ConversationRow, DecisionFilter, DecisionRow,
+    DeliveryFilter, EndpointRow, EndpointStats, EventRow, HandoffFilter, HandoffRow, NewDelivery, OutboxRow,
+    PurgeLimits, Purged, QueueStats, SeenKey, SeenRow, Selection, VisitorRow, delivery_state, handoff_state,
+};
+
+/// What every method of a store answers, later.
+pub type StoreFuture<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
+
+/// Durable state, used as `Arc<dyn Store>`.
+///
+/// A future of a writing method resolves only once the change is on the disk and survives a power cut. A
+/// writing future that is dropped may or may not have written. Texts given by reference are copied before
+/// the future is returned.
+///
+/// Every method fails with [`StoreError::Unavailable`] when the disk refuses, and with
+/// [`StoreError::Damaged`] when what it reads makes no sense; further errors are named at the method.
+pub trait Store: Send + Sync + 'static {
+    /// The conversation with this id.
+    fn conversation(&self, id: &str) -> StoreFuture<'_, Option<ConversationRow>>;
+
+    /// The conversation that a channel knows by its own name for it.
+    fn conversation_by_thread(&self, channel: &str, thread: &str) -> StoreFuture<'_, Option<ConversationRow>>;
+
+    /// What was done with a message that came before; none if it is new.
+    fn seen(&self, key: &SeenKey) -> StoreFuture<'_, Option<SeenRow>>;
+
+    /// Writes all of one step, or nothing of it.
+    ///
+    /// # Errors
+    /// [`StoreError::Duplicate`] if the message has been seen (looked at first: read [`Store::seen`]);
+    /// [`StoreError::Conflict`] if the conversation is no longer at the expected version, its thread belongs
+    /// to another one, or a `seq` is taken.
+    fn commit(&self, commit: Commit) -> StoreFuture<'_, ()>;
+
+    /// Up to `limit` events of a conversation with a `seq` above the given one, ascending.
+    fn events_after(&self, conversation: &str, seq: u64, limit: usize) -> StoreFuture<'_, Vec<EventRow>>;
+
+    /// The last `limit` events of a conversation with a `seq` below the given one, ascending.
+    fn events_before(&self, conversation: &str, before_seq: u64, limit: usize) -> StoreFuture<'_, Vec<EventRow>>;
+
+    /// The visitor to whom a token belongs.
+    fn visitor(&self, token_hash: &str) -> StoreFuture<'_, Option<VisitorRow>>;
+
+    /// Adds a visitor, or replaces the one with the same token.
+    fn put_visitor(&self, visitor: VisitorRow) -> StoreFuture<'_, ()>;
+
+    /// Deliveries of an endpoint that may be sent now: of each conversation the oldest pending one, if its
+    /// time has come; the longest due first. None while the endpoint is stopped.
+    fn due(&self, endpoint: &str, now: Timestamp, limit: usize) -> StoreFuture<'_, Vec<OutboxRow>>;
+
+    /// The first instant after `now` at which [`Store::due`] will have something more to give. None while the
+    /// endpoint is stopped.
+    fn next_due(&self, endpoint: &str, now: Timestamp) -> StoreFuture<'_, Option<Timestamp>>;
+
+    /// Writes down what an attempt came to. What a person decided meanwhile (dropped) stands, unless the
+    /// delivery succeeded.
+    fn record_attempt(&self, attempt: AttemptRow) -> StoreFuture<'_, ()>;
+
+    /// What is remembered of an endpoint; none if it never was stopped.
+    fn endpoint(&self, name: &str) -> StoreFuture<'_, Option<EndpointRow>>;
+
+    /// Holds an endpoint's deliveries back until it is resumed, and remembers for which URL.
+    fn stop_endpoint(&self, name: &str, url_hash: &str, reason: &str, at: Timestamp) -> StoreFuture<'_, ()>;
+
+    /// Lets an endpoint's deliveries go again; true if it was stopped.
+    fn resume_endpoint(&self, name: &str) -> StoreFuture<'_, bool>;
+
+    /// Hand-offs, the most urgent first and then the longest waiting.
+    fn handoffs(&self, filter: HandoffFilter) -> StoreFuture<'_, Vec<HandoffRow>>;
+
+    /// The hand-off with this id.
+    fn handoff(&self, id: &str) -> StoreFuture<'_, Option<HandoffRow>>;
+
+    /// Conversations, the most recently begun first.
+    fn conversations(&self, filter: ConversationFilter) -> StoreFuture<'_, Vec<ConversationRow>>;
+
+    /// Deliveries, the newest first.
+    fn deliveries(&self, filter: DeliveryFilter) -> StoreFuture<'_, Vec<OutboxRow>>;
+
+    /// The delivery with this number.
+    fn delivery(&self, id: i64) -> StoreFuture<'_, Option<OutboxRow>>;
+
+    /// Makes deliveries due at once; answers how many. Dead and dropped ones become pending again with the
+    /// whole schedule before them, and go before what is younger in their conversation.
+    fn retry(&self, which: Selection, now: Timestamp) -> StoreFuture<'_, u64>;
+
+    /// Gives up deliveries that are pending or dead; answers how many.
+    fn drop_deliveries(&self, which: Selection, now: Timestamp) -> StoreFuture<'_, u64>;
+
+    /// Depth and age of the outbox, for each endpoint that has anything pending or dead.
+    fn outbox_stats(&self) -> StoreFuture<'_, Vec<EndpointStats>>;
+
+    /// Hand-offs that nobody has taken, for each queue that has any.
+    fn queue_stats(&self) -> StoreFuture<'_, Vec<QueueStats>>;
+
+    /// Decisions with their numbers, ascending: what a report is made from.
+    fn decisions(&self, filter: DecisionFilter) -> StoreFuture<'_, Vec<(i64, DecisionRow)>>;
+
+    /// Deletes one batch of what is older than the limits say. Call again while [`Purged::more`].
+    fn purge(&self, now: Timestamp, limits: PurgeLimits) -> StoreFuture<'_, Purged>;
+}
+
+/// Why the store did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Happens when somebody else changed the conversation between reading and committing.
+    #[error("the conversation was changed meanwhile; read it again and decide anew")]
+    Conflict,
+    /// Happens when the message had been committed before.
+    #[error("the message was handled before; answer with what is kept of it")]
+    Duplicate,
+    /// Happens when the disk is full or fails, or another program holds the database for too long. Nothing was written.
+    #[error(
+        "the store cannot be written or read ({0}); nothing was changed: look at free disk space and permissions, then try again"
+    )]
+    Unavailable(String),
+    /// Happens after the store was closed.
+    #[error("the store is closed; start the program again")]
+    Closed,
+    /// Happens when a commit does not fit together, such as an event without its conversation: a mistake in this program.
+    #[error("the store was asked for something impossible ({0}); please report this as a bug")]
+    Impossible(String),
+    /// Happens when a row cannot be read back.
+    #[error(
+        "the database has a value that makes no sense ({0}); restore it from a backup, or mend the row with the sqlite3 shell"
+    )]
+    Damaged(String),
+    /// Happens when a command looks for a store that no daemon has made yet.
+    #[error("there is no database at {}; start `nightdesk serve` once, or name its folder with --data", .0.display())]
+    Missing(PathBuf),
+    /// Happens when a second daemon is started on the same folder.
+    #[error("another nightdesk is running on {}; stop it, or give this one a folder of its own with --data", .0.display())]
+    InUse(PathBuf),
+    /// Happens when the folder cannot be made or its lock file cannot be opened.
+    #[error("cannot use the folder {} ({reason}); check that it exists and that this user may write to it", .path.display())]
+    Folder {
+        /// The data folder.
+        path: PathBuf,
+        /// What the system says.
+        reason: String,
+    },
+    /// Happens when the database was written by a newer version of this program.
+    #[error(
+        "the database has format {found}, this version knows up to {known}; use the newer nightdesk that wrote it, or restore an older backup"
+    )]
+    Newer {
+        /// Format of the file.
+        found: i64,
+        /// The newest that this program knows.
+        known: i64,
+    },
+    /// Happens when a command meets a database of an older version: only the daemon migrates.
+    #[error(
+        "the database has format {found}, this version needs {known}; start `nightdesk serve` once, it migrates the file"
+    )]
+    Older {
+        /// Format of the file.
+        found: i64,
+        /// What this program needs.
+        known: i64,
+    },
+}

@@ -1,0 +1,247 @@
+//! The embedded store: one `SQLite` file, written by one thread and read by a few.
+//!
+//! A person, and the `queue` command, may open the file while the daemon runs. Refuses a second daemon on
+//! the same folder.
+
+mod columns;
+mod commit;
+mod outbox;
+mod reader;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+
+use jiff::Timestamp;
+use rusqlite::ErrorCode;
+
+use self::columns::millis;
+use self::reader::Readers;
+use self::writer::Writer;
+use super::{
+    AttemptRow, Commit, ConversationFilter, ConversationRow, DecisionFilter, DecisionRow, DeliveryFilter, EndpointRow,
+    EndpointStats, EventRow, HandoffFilter, HandoffRow, OutboxRow, PurgeLimits, Purged, QueueStats, SeenKey, SeenRow,
+    Selection, Store, StoreError, StoreFuture, VisitorRow,
+};
+
+/// Name of the database within the data folder.
+pub const DATABASE: &str = "nightdesk.db";
+/// Name of the file that the daemon locks within the data folder.
+pub const LOCK: &str = "nightdesk.lock";
+/// Deliveries changed in one transaction when a person means many, so that messages need not wait for all of them.
+const AT_ONCE: usize = 500;
+
+/// The embedded store. Dropping it waits until all that was asked for is written.
+#[derive(Debug)]
+pub struct SqliteStore {
+    // In the order in which they are to end; the lock goes last.
+    readers: Readers,
+    writer: Writer,
+    _lock: Option<File>,
+}
+
+impl SqliteStore {
+    /// Opens the store of a daemon: makes the folder if it is missing (readable by this user only), locks it,
+    /// and brings the tables up to date.
+    ///
+    /// # Errors
+    /// [`StoreError::Folder`], [`StoreError::InUse`] if another daemon has it, [`StoreError::Newer`] if a newer
+    /// version wrote it, [`StoreError::Unavailable`].
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        let lock = lock(folder)?;
+        let file = folder.join(DATABASE);
+        schema::migrate(&schema::open_writer(&file)?)?;
+        Self::start(&file, Some(lock))
+    }
+
+    /// Opens the store beside a running daemon, or without one, for a command: nothing is made, locked or migrated.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] if there is none, [`StoreError::Newer`] or [`StoreError::Older`] if its tables are not
+    /// those of this version, [`StoreError::Unavailable`].
+    pub fn open_beside(folder: &Path) -> Result<Self, StoreError> {
+        let file = folder.join(DATABASE);
+        if !file.is_file() {
+            return Err(StoreError::Missing(file));
+        }
+        let found = schema::version(&schema::open_reader(&file)?)?;
+        let known = schema::known();
+        match found.cmp(&known) {
+            std::cmp::Ordering::Less => Err(StoreError::Older { found, known }),
+            std::cmp::Ordering::Greater => Err(StoreError::Newer { found, known }),
+            std::cmp::Ordering::Equal => Self::start(&file, None),
+        }
+    }
+
+    fn start(file: &Path, lock: Option<File>) -> Result<Self, StoreError> {
+        let writer = Writer::start(schema::open_writer(file)?, schema::open_writer(file)?)?;
+        Ok(Self { readers: Readers::open(file)?, writer, _lock: lock })
+    }
+
+    async fn change(
+        &self,
+        which: Selection,
+        change: fn(&rusqlite::Connection, &[i64], i64) -> Result<u64, StoreError>,
+        now: i64,
+    ) -> Result<u64, StoreError> {
+        let ids = self.readers.run(move |db| outbox::selected(db, which)).await?;
+        let mut count = 0;
+        for some in ids.chunks(AT_ONCE) {
+            let some = some.to_vec();
+            count += self.writer.run(move |db| change(db, &some, now)).await?;
+        }
+        Ok(count)
+    }
+}
+
+/// Makes the folder and takes its lock, which the system releases however the process ends.
+fn lock(folder: &Path) -> Result<File, StoreError> {
+    let unusable = |error: std::io::Error| StoreError::Folder { path: folder.to_owned(), reason: error.to_string() };
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder).map_err(unusable)?;
+    let file = File::options().create(true).truncate(false).write(true).open(folder.join(LOCK)).map_err(unusable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse(folder.to_owned())),
+        Err(TryLockError::Error(error)) => Err(unusable(error)),
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::Error as E;
+        let text = error.to_string();
+        match error {
+            E::SqliteFailure(cause, _) => match cause.code {
+                ErrorCode::ConstraintViolation => Self::Impossible(text),
+                ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Self::Damaged(text),
+                _ => Self::Unavailable(text),
+            },
+            E::FromSqlConversionFailure(..)
+            | E::IntegralValueOutOfRange(..)
+            | E::InvalidColumnType(..)
+            | E::Utf8Error(..) => Self::Damaged(text),
+            _ => Self::Unavailable(text),
+        }
+    }
+}
+
+impl Store for SqliteStore {
+    fn conversation(&self, id: &str) -> StoreFuture<'_, Option<ConversationRow>> {
+        let id = id.to_owned();
+        Box::pin(self.readers.run(move |db| reader::conversation(db, &id)))
+    }
+
+    fn conversation_by_thread(&self, channel: &str, thread: &str) -> StoreFuture<'_, Option<ConversationRow>> {
+        let (channel, thread) = (channel.to_owned(), thread.to_owned());
+        Box::pin(self.readers.run(move |db| reader::conversation_by_thread(db, &channel, &thread)))
+    }
+
+    fn seen(&self, key: &SeenKey) -> StoreFuture<'_, Option<SeenRow>> {
+        let key = key.clone();
+        Box::pin(self.readers.run(move |db| reader::seen(db, &key)))
+    }
+
+    fn commit(&self, commit: Commit) -> StoreFuture<'_, ()> {
+        Box::pin(self.writer.run(move |db| commit::commit(db, &commit)))
+    }
+
+    fn events_after(&self, conversation: &str, seq: u64, limit: usize) -> StoreFuture<'_, Vec<EventRow>> {
+        let id = conversation.to_owned();
+        Box::pin(self.readers.run(move |db| reader::events_after(db, &id, seq, limit)))
+    }
+
+    fn events_before(&self, conversation: &str, before_seq: u64, limit: usize) -> StoreFuture<'_, Vec<EventRow>> {
+        let id = conversation.to_owned();
+        Box::pin(self.readers.run(move |db| reader::events_before(db, &id, before_seq, limit)))
+    }
+
+    fn visitor(&self, token_hash: &str) -> StoreFuture<'_, Option<VisitorRow>> {
+        let token_hash = token_hash.to_owned();
+        Box::pin(self.readers.run(move |db| reader::visitor(db, &token_hash)))
+    }
+
+    fn put_visitor(&self, visitor: VisitorRow) -> StoreFuture<'_, ()> {
+        Box::pin(self.writer.run(move |db| commit::put_visitor(db, &visitor)))
+    }
+
+    fn due(&self, endpoint: &str, now: Timestamp, limit: usize) -> StoreFuture<'_, Vec<OutboxRow>> {
+        let endpoint = endpoint.to_owned();
+        Box::pin(self.readers.run(move |db| outbox::due(db, &endpoint, millis(now), limit)))
+    }
+
+    fn next_due(&self, endpoint: &str, now: Timestamp) -> StoreFuture<'_, Option<Timestamp>> {
+        let endpoint = endpoint.to_owned();
+        Box::pin(self.readers.run(move |db| outbox::next_due(db, &endpoint, millis(now))))
+    }
+
+    fn record_attempt(&self, attempt: AttemptRow) -> StoreFuture<'_, ()> {
+        Box::pin(self.writer.run(move |db| outbox::record(db, &attempt)))
+    }
+
+    fn endpoint(&self, name: &str) -> StoreFuture<'_, Option<EndpointRow>> {
+        let name = name.to_owned();
+        Box::pin(self.readers.run(move |db| outbox::endpoint(db, &name)))
+    }
+
+    fn stop_endpoint(&self, name: &str, url_hash: &str, reason: &str, at: Timestamp) -> StoreFuture<'_, ()> {
+        let (name, url_hash, reason) = (name.to_owned(), url_hash.to_owned(), reason.to_owned());
+        Box::pin(self.writer.run(move |db| outbox::stop(db, &name, &url_hash, &reason, millis(at))))
+    }
+
+    fn resume_endpoint(&self, name: &str) -> StoreFuture<'_, bool> {
+        let name = name.to_owned();
+        Box::pin(self.writer.run(move |db| outbox::resume(db, &name)))
+    }
+
+    fn handoffs(&self, filter: HandoffFilter) -> StoreFuture<'_, Vec<HandoffRow>> {
+        Box::pin(self.readers.run(move |db| reader::handoffs(db, &filter)))
+    }
+
+    fn handoff(&self, id: &str) -> StoreFuture<'_, Option<HandoffRow>> {
+        let id = id.to_owned();
+        Box::pin(self.readers.run(move |db| reader::handoff(db, &id)))
+    }
+
+    fn conversations(&self, filter: ConversationFilter) -> StoreFuture<'_, Vec<ConversationRow>> {
+        Box::pin(self.readers.run(move |db| reader::conversations(db, &filter)))
+    }
+
+    fn deliveries(&self, filter: DeliveryFilter) -> StoreFuture<'_, Vec<OutboxRow>> {
+        Box::pin(self.readers.run(move |db| outbox::deliveries(db, &filter)))
+    }
+
+    fn delivery(&self, id: i64) -> StoreFuture<'_, Option<OutboxRow>> {
+        Box::pin(self.readers.run(move |db| outbox::delivery(db, id)))
+    }
+
+    fn retry(&self, which: Selection, now: Timestamp) -> StoreFuture<'_, u64> {
+        Box::pin(self.change(which, outbox::retry, millis(now)))
+    }
+
+    fn drop_deliveries(&self, which: Selection, now: Timestamp) -> StoreFuture<'_, u64> {
+        Box::pin(self.change(which, outbox::drop_all, millis(now)))
+    }
+
+    fn outbox_stats(&self) -> StoreFuture<'_, Vec<EndpointStats>> {
+        Box::pin(self.readers.run(outbox::stats))
+    }
+
+    fn queue_stats(&self) -> StoreFuture<'_, Vec<QueueStats>> {
+        Box::pin(self.readers.run(reader::queue_stats))
+    }
+
+    fn decisions(&self, filter: DecisionFilter) -> StoreFuture<'_, Vec<(i64, DecisionRow)>> {
+        Box::pin(self.readers.run(move |db| reader::decisions(db, &filter)))
+    }
+
+    fn purge(&self, now: Timestamp, limits: PurgeLimits) -> StoreFuture<'_, Purged> {
+        Box::pin(self.writer.run(move |db| commit::purge(db, now, &limits)))
+    }
+}

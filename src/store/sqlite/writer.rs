@@ -1,0 +1,217 @@
+//! The one thread that writes, with group commit.
+//!
+//! Whatever waits goes into one transaction, each job in a savepoint of its own, so that a job that fails
+//! takes nothing with it; nobody is answered before the `COMMIT` is on the disk. An idle writer starts at
+//! once: under load the next batch gathers while the disk syncs the last one.
+//!
+//! Checkpoints: a second thread copies the log into the database while the writer goes on. The log can
+//! only start over at an instant when all of it is copied, which under load never comes by itself; so after
+//! each of these the writer copies the short rest between two batches.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc as std_mpsc;
+use std::thread::{Builder, JoinHandle};
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::store::StoreError;
+
+/// Jobs that may wait; beyond it callers wait for a place.
+const QUEUE: usize = 1024;
+/// Jobs in one transaction.
+const BATCH: usize = 512;
+/// Changed rows between two checkpoints: some tens of megabytes of log.
+const CHECKPOINT_AFTER: u64 = 16_000;
+
+/// Something to do in a transaction.
+trait Job: Send {
+    /// Does it, and keeps what came out.
+    fn run(&mut self, db: &Connection) -> Result<(), StoreError>;
+    /// Tells the caller, once the outcome of the whole transaction is known.
+    fn answer(self: Box<Self>, outcome: Result<(), StoreError>);
+}
+
+struct Task<F, T> {
+    work: Option<F>,
+    value: Option<T>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<F, T> Job for Task<F, T>
+where
+    F: FnOnce(&Connection) -> Result<T, StoreError> + Send,
+    T: Send,
+{
+    fn run(&mut self, db: &Connection) -> Result<(), StoreError> {
+        if let Some(work) = self.work.take() {
+            self.value = Some(work(db)?);
+        }
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, outcome: Result<(), StoreError>) {
+        let Self { value, reply, .. } = *self;
+        // A caller that went away has no use for the answer.
+        let _ = reply.send(outcome.and_then(|()| value.ok_or(StoreError::Closed)));
+    }
+}
+
+/// The handle of the writing thread. Dropping it writes what waits and ends the thread.
+#[derive(Debug)]
+pub(super) struct Writer {
+    jobs: Option<mpsc::Sender<Box<dyn Job>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Starts the thread on a connection, and another for checkpoints on the second one.
+    pub(super) fn start(db: Connection, checkpoints: Connection) -> Result<Self, StoreError> {
+        let (jobs, inbox) = mpsc::channel(QUEUE);
+        let no_thread = |error: std::io::Error| StoreError::Unavailable(format!("no thread: {error}"));
+        let checkpointer = Checkpointer::start(checkpoints).map_err(no_thread)?;
+        let thread = Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || write_all(&db, inbox, checkpointer))
+            .map_err(no_thread)?;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    /// Runs `work` within a transaction and answers once it is on the disk.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let job = Box::new(Task { work: Some(work), value: None, reply });
+        let jobs = self.jobs.as_ref().ok_or(StoreError::Closed)?;
+        jobs.send(job).await.map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("The store's writing thread had failed.");
+        }
+    }
+}
+
+fn write_all(db: &Connection, mut inbox: mpsc::Receiver<Box<dyn Job>>, mut checkpointer: Checkpointer) {
+    let mut jobs = Vec::with_capacity(BATCH);
+    while inbox.blocking_recv_many(&mut jobs, BATCH) > 0 {
+        commit_together(db, &mut jobs);
+        checkpointer.after_batch(db);
+    }
+}
+
+/// Runs the jobs in one transaction, then answers and removes all of them.
+fn commit_together(db: &Connection, jobs: &mut Vec<Box<dyn Job>>) {
+    let outcomes = attempt(db, jobs);
+    if outcomes.is_err() && !db.is_autocommit() {
+        // If even this fails, the next BEGIN says so.
+        let _ = execute(db, "ROLLBACK");
+    }
+    match outcomes {
+        Ok(outcomes) => {
+            for (job, outcome) in jobs.drain(..).zip(outcomes) {
+                job.answer(outcome);
+            }
+        }
+        Err(error) => {
+            tracing::error!(%error, jobs = jobs.len(), "The store could not commit.");
+            for job in jobs.drain(..) {
+                job.answer(Err(error.clone()));
+            }
+        }
+    }
+}
+
+/// One outcome a job, or the error that undid them all.
+fn attempt(db: &Connection, jobs: &mut [Box<dyn Job>]) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+    execute(db, "BEGIN IMMEDIATE")?;
+    let mut outcomes = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        execute(db, "SAVEPOINT job")?;
+        let outcome = job.run(db);
+        if let Err(error) = &outcome {
+            // On a full disk and the like SQLite may have rolled back the whole transaction by itself.
+            if db.is_autocommit() {
+                return Err(error.clone());
+            }
+            execute(db, "ROLLBACK TO job")?;
+        }
+        execute(db, "RELEASE job")?;
+        outcomes.push(outcome);
+    }
+    // Whatever a commit fails of, the callers' rows are not there: to them that is "unavailable".
+    execute(db, "COMMIT").map_err(|error| match error {
+        StoreError::Damaged(text) | StoreError::Impossible(text) => StoreError::Unavailable(text),
+        other => other,
+    })?;
+    Ok(outcomes)
+}
+
+fn execute(db: &Connection, sql: &str) -> Result<(), StoreError> {
+    db.prepare_cached(sql)?.execute([])?;
+    Ok(())
+}
+
+/// The writer's side of the checkpoint thread.
+struct Checkpointer {
+    nudge: Option<std_mpsc::SyncSender<()>>,
+    thread: Option<JoinHandle<()>>,
+    copied: Arc<AtomicBool>,
+    nudged_at: u64,
+}
+
+impl Checkpointer {
+    fn start(db: Connection) -> std::io::Result<Self> {
+        let (nudge, nudges) = std_mpsc::sync_channel::<()>(1);
+        let copied = Arc::new(AtomicBool::new(false));
+        let done = Arc::clone(&copied);
+        let thread = Builder::new().name("store-checkpoint".to_owned()).spawn(move || {
+            while nudges.recv().is_ok() {
+                checkpoint(&db);
+                done.store(true, Ordering::Release);
+            }
+        })?;
+        Ok(Self { nudge: Some(nudge), thread: Some(thread), copied, nudged_at: 0 })
+    }
+
+    fn after_batch(&mut self, db: &Connection) {
+        if self.copied.swap(false, Ordering::Acquire) {
+            checkpoint(db);
+        }
+        let changes = db.total_changes();
+        if changes.saturating_sub(self.nudged_at) >= CHECKPOINT_AFTER {
+            self.nudged_at = changes;
+            if let Some(nudge) = &self.nudge {
+                // Full: one is on its way already.
+                let _ = nudge.try_send(());
+            }
+        }
+    }
+}
+
+impl Drop for Checkpointer {
+    fn drop(&mut self) {
+        self.nudge = None;
+        if let Some(thread) = self.thread.take() {
+            // It ran SQLite only; what it left undone the next checkpoint does.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Copies what it can of the log without waiting for anybody.
+fn checkpoint(db: &Connection) {
+    if let Err(error) = db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
+        tracing::warn!(%error, "The store's log could not be copied into the database; it will be tried again.");
+    }
+}
