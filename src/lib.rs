@@ -1,16 +1,26 @@
 //! nightdesk: a rule-based chatbot and auto-responder daemon for online customer service.
+pub mod app;
+pub mod channel;
 pub mod cli;
 pub mod clock;
 pub mod decide;
 pub mod diag;
 pub mod engine;
+pub mod handoff;
 pub mod hours;
+pub mod hub;
 pub mod lint;
 pub mod matching;
 pub mod message;
+pub mod pipeline;
 pub mod rehearsal;
+pub mod reload;
 pub mod rules;
+pub mod server;
 pub mod shop;
+pub mod store;
+pub mod telemetry;
 pub mod template;
 pub mod text;
+pub mod token;
 pub mod yaml;

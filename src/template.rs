@@ -218,7 +218,9 @@ mod tests {
     #[test]
     fn endless_texts_are_stopped() {
         let mut templates = Templates::new();
-        let text = templates.text("{% for i in range(9999) %}{% for j in range(9999) %}x{% endfor %}{% endfor %}").expect("compiles");
+        let text = templates
+            .text("{% for i in range(9999) %}{% for j in range(9999) %}x{% endfor %}{% endfor %}")
+            .expect("compiles");
         assert!(templates.render(text, &context! {}).is_err());
     }
 

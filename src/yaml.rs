@@ -105,7 +105,10 @@ impl Node {
     ///
     /// # Errors
     /// Whatever `change` returns.
-    pub fn map_scalars<E>(&mut self, change: &mut impl FnMut(&Place, &str) -> Result<Option<String>, E>) -> Result<(), E> {
+    pub fn map_scalars<E>(
+        &mut self,
+        change: &mut impl FnMut(&Place, &str) -> Result<Option<String>, E>,
+    ) -> Result<(), E> {
         match &mut self.value {
             Value::Null => {}
             Value::Scalar { text, .. } => {
@@ -160,7 +163,10 @@ fn syntax_finding(error: &serde_yaml::Error, file: &Arc<str>, text: &str) -> Fin
     let message = message.split(" at line ").next().unwrap_or(&message).trim_end_matches('.').to_owned();
     let line = text[..place.span.start].rfind('\n').map_or(0, |at| at + 1);
     let line = text[line..].lines().next().unwrap_or_default();
-    let finding = if matches!(error, serde_yaml::Error::Budget { .. }) || message.contains("recursion") || message.contains("depth") {
+    let finding = if matches!(error, serde_yaml::Error::Budget { .. })
+        || message.contains("recursion")
+        || message.contains("depth")
+    {
         Finding::error("yaml-limit", format!("this file is more than nightdesk reads: {message}"))
             .help("write the values out; anchors and aliases (& and *) are not read, nor lists nested over 64 deep")
     } else {
@@ -213,7 +219,10 @@ fn place_all(raw: Spanned<Raw>, file: &Arc<str>, text: &str) -> Node {
         Raw::Typed => Value::Scalar { text: text.get(span.clone()).unwrap_or_default().trim().to_owned(), plain: true },
         Raw::List(items) => Value::List(items.into_iter().map(|item| place_all(item, file, text)).collect()),
         Raw::Map(entries) => Value::Map(
-            entries.into_iter().map(|(key, value)| (place_all(key, file, text), place_all(value, file, text))).collect(),
+            entries
+                .into_iter()
+                .map(|(key, value)| (place_all(key, file, text), place_all(value, file, text)))
+                .collect(),
         ),
     };
     Node { place: Place { file: Arc::clone(file), span }, value }

@@ -158,18 +158,19 @@ impl Model {
 
 /// Up to three windows that touch at most, in quarters of an hour; half of the time the last passes midnight.
 fn windows() -> impl Strategy<Value = Windows> {
-    let some = (prop::collection::vec(0i64..=96, 2..=6), any::<bool>(), 0i64..96).prop_map(|(mut points, night, tail)| {
-        points.sort_unstable();
-        let mut windows: Windows =
-            points.chunks_exact(2).filter(|p| p[0] < p[1]).map(|p| (p[0] * 15, p[1] * 15)).collect();
-        if let (true, Some(last)) = (night, windows.last_mut()) {
-            last.1 = tail * 15 % last.0.max(1);
-            if last.0 == 0 {
-                *last = (0, DAY);
+    let some =
+        (prop::collection::vec(0i64..=96, 2..=6), any::<bool>(), 0i64..96).prop_map(|(mut points, night, tail)| {
+            points.sort_unstable();
+            let mut windows: Windows =
+                points.chunks_exact(2).filter(|p| p[0] < p[1]).map(|p| (p[0] * 15, p[1] * 15)).collect();
+            if let (true, Some(last)) = (night, windows.last_mut()) {
+                last.1 = tail * 15 % last.0.max(1);
+                if last.0 == 0 {
+                    *last = (0, DAY);
+                }
             }
-        }
-        windows
-    });
+            windows
+        });
     prop_oneof![2 => Just(vec![]), 1 => Just(vec![(0, DAY)]), 5 => some]
 }
 

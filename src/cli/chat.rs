@@ -25,7 +25,8 @@ pub(super) struct Args {
 pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
     let engine = global.engine()?;
     let settings = &engine.book().settings;
-    let channel = args.channel.clone().or_else(|| settings.channels.first().map(|(name, _)| name.clone())).unwrap_or_default();
+    let channel =
+        args.channel.clone().or_else(|| settings.channels.first().map(|(name, _)| name.clone())).unwrap_or_default();
     anyhow::ensure!(settings.channel(&channel).is_some(), "there is no channel `{channel}` in nightdesk.yaml");
     let system = Clock::system();
     let start = system.now();
@@ -38,7 +39,9 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
     let mut conversation = Conversation::new("c_chat".into(), &channel, "chat", customer.clone(), zero);
     let terminal = std::io::stdin().is_terminal();
     if terminal {
-        anstream::println!("Write as a customer. /wait 3m lets time pass, /take and /return play the person, Ctrl-D ends.\n");
+        anstream::println!(
+            "Write as a customer. /wait 3m lets time pass, /take and /return play the person, Ctrl-D ends.\n"
+        );
     }
     let mut lines = std::io::stdin().lock().lines();
     for number in 0_u64.. {
@@ -49,7 +52,8 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
         let Some(line) = lines.next().transpose()? else { break };
         match line.split_once(' ').map_or((line.as_str(), ""), |(word, rest)| (word, rest.trim())) {
             ("/wait", length) => {
-                let length = crate::rules::shape::duration(length).ok_or_else(|| anyhow::anyhow!("write /wait 3m, /wait 2h or /wait 1d"))?;
+                let length = crate::rules::shape::duration(length)
+                    .ok_or_else(|| anyhow::anyhow!("write /wait 3m, /wait 2h or /wait 1d"))?;
                 passed += jiff::SignedDuration::try_from(length)?;
                 continue;
             }

@@ -74,10 +74,16 @@ fn narrow(report: &mut Report, paths: &[PathBuf]) {
     if paths.is_empty() {
         return;
     }
-    let wanted: Vec<String> = paths.iter().map(|path| path.to_string_lossy().trim_start_matches("./").trim_end_matches('/').to_owned()).collect();
+    let wanted: Vec<String> = paths
+        .iter()
+        .map(|path| path.to_string_lossy().trim_start_matches("./").trim_end_matches('/').to_owned())
+        .collect();
     report.findings.retain(|finding| {
         finding.place.as_ref().is_none_or(|place| {
-            wanted.iter().any(|path| place.file.as_ref() == path || place.file.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with('/')))
+            wanted.iter().any(|path| {
+                place.file.as_ref() == path
+                    || place.file.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with('/'))
+            })
         })
     });
 }

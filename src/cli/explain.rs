@@ -41,7 +41,10 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
     };
     let channels = &engine.book().settings.channels;
     let channel = args.channel.clone().or_else(|| channels.first().map(|(name, _)| name.clone())).unwrap_or_default();
-    anyhow::ensure!(channels.iter().any(|(name, _)| *name == channel), "there is no channel `{channel}` in nightdesk.yaml");
+    anyhow::ensure!(
+        channels.iter().any(|(name, _)| *name == channel),
+        "there is no channel `{channel}` in nightdesk.yaml"
+    );
     let customer = customer(&args.customer)?;
     let conversation = Conversation::new("c_explain".into(), &channel, "explain", customer.clone(), now);
     let inbound = Inbound {
@@ -81,7 +84,13 @@ pub(super) fn human(text: &str, outcome: &Outcome, color: bool) -> String {
         let name = if index == 0 { "winner" } else { "lost" };
         let why = candidate.lost.map(|why| format!(": {why}")).unwrap_or_default();
         let length = if candidate.length == 0 { String::new() } else { format!(", {} characters", candidate.length) };
-        line(name, &format!("{} (priority {}, {}{length}, score {:.2}){why}", candidate.rule, candidate.priority, candidate.sign, candidate.score));
+        line(
+            name,
+            &format!(
+                "{} (priority {}, {}{length}, score {:.2}){why}",
+                candidate.rule, candidate.priority, candidate.sign, candidate.score
+            ),
+        );
     }
     if trace.candidates.is_empty() && decision.rule.is_none() {
         line("candidates", "none: no phrase, question or regular expression fits this message");
@@ -90,19 +99,33 @@ pub(super) fn human(text: &str, outcome: &Outcome, color: bool) -> String {
         line("route", step);
     }
     if let Some(hours) = &trace.hours {
-        let when = if hours.open { "open".to_owned() } else { hours.next_open.map_or_else(|| "closed, and no opening is known".to_owned(), |at| format!("closed until {at}")) };
+        let when = if hours.open {
+            "open".to_owned()
+        } else {
+            hours
+                .next_open
+                .map_or_else(|| "closed, and no opening is known".to_owned(), |at| format!("closed until {at}"))
+        };
         line("hours", &format!("the queue `{}` is {when}", hours.queue));
     }
     if let Some(notice) = &trace.notice {
-        let given = notice.given_at.map_or_else(|| "given now".to_owned(), |at| format!("not given again: given at {at}"));
+        let given =
+            notice.given_at.map_or_else(|| "given now".to_owned(), |at| format!("not given again: given at {at}"));
         line("notice", &format!("`{}` ({}): {given}", notice.id, notice.key));
     }
     for note in &trace.notes {
         line("note", note);
     }
     if let Some(handoff) = &outcome.conversation.handoff {
-        let what = if matches!(outcome.queue, Some(QueueEvent::Created { .. })) { "new" } else { "forwarded to the one that is open" };
-        line("hand-off", &format!("queue `{}`, priority {}, reason {} ({what})", handoff.queue, handoff.priority, handoff.reason));
+        let what = if matches!(outcome.queue, Some(QueueEvent::Created { .. })) {
+            "new"
+        } else {
+            "forwarded to the one that is open"
+        };
+        line(
+            "hand-off",
+            &format!("queue `{}`, priority {}, reason {} ({what})", handoff.queue, handoff.priority, handoff.reason),
+        );
     }
     for reply in &outcome.replies {
         line("reply", &reply.text);

@@ -52,7 +52,8 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
         None => month(&schedule, now.to_zoned(schedule.zone().clone()).date()),
         Some(What::Month { month: None }) => month(&schedule, now.to_zoned(schedule.zone().clone()).date()),
         Some(What::Month { month: Some(text) }) => {
-            let first = format!("{text}-01").parse().map_err(|_| anyhow::anyhow!("`{text}` is not a month; write 2026-10"))?;
+            let first =
+                format!("{text}-01").parse().map_err(|_| anyhow::anyhow!("`{text}` is not a month; write 2026-10"))?;
             month(&schedule, first);
         }
     }
@@ -77,7 +78,10 @@ fn next(engine: &Engine, name: &str, schedule: &Schedule, now: Timestamp) {
     let at = if state.open { state.until } else { schedule.next_open(now) };
     let what = if state.open { "open, closes" } else { "closed, opens" };
     let Some(at) = at else {
-        anstream::println!("{name}: {}", if state.open { "always open" } else { "closed, and no opening within a year is known" });
+        anstream::println!(
+            "{name}: {}",
+            if state.open { "always open" } else { "closed, and no opening within a year is known" }
+        );
         return;
     };
     anstream::println!("{name}: {what} {}", hours::iso(at, schedule.zone()));

@@ -4,7 +4,9 @@ mod chat;
 mod check;
 mod explain;
 mod hours;
+mod queue;
 mod schema;
+mod serve;
 mod test;
 
 use std::io::IsTerminal;
@@ -69,6 +71,8 @@ enum Color {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Runs the daemon: answers customers, and brings to people what the files do not know.
+    Serve(serve::Args),
     /// Finds all that is wrong with the files, without running them.
     Check(check::Args),
     /// Runs the conversation tests on a virtual clock.
@@ -79,6 +83,8 @@ enum Command {
     Explain(explain::Args),
     /// Tells when people are there.
     Hours(hours::Args),
+    /// Hand-offs that wait for people, and deliveries that wait for receivers.
+    Queue(queue::Args),
     /// Prints the JSON Schema of a kind of file, for editors.
     Schema(schema::Args),
 }
@@ -106,6 +112,8 @@ pub fn run() -> ExitCode {
     }
     let global = &cli.global;
     let ended = match cli.command {
+        Command::Serve(args) => serve::run(global, args),
+        Command::Queue(args) => queue::run(global, args),
         Command::Check(args) => check::run(global, &args),
         Command::Test(args) => test::run(global, &args),
         Command::Chat(args) => chat::run(global, &args),
@@ -170,8 +178,8 @@ fn instant(text: &str, zone: &jiff::tz::TimeZone) -> Result<jiff::Timestamp, Fai
     if let Ok(at) = text.parse::<jiff::Timestamp>() {
         return Ok(at);
     }
-    let local: jiff::civil::DateTime = text
-        .parse()
-        .map_err(|_| anyhow::anyhow!("`{text}` is not a time; write 2026-10-09T20:15, or with a zone 2026-10-09T20:15:00+08:00"))?;
+    let local: jiff::civil::DateTime = text.parse().map_err(|_| {
+        anyhow::anyhow!("`{text}` is not a time; write 2026-10-09T20:15, or with a zone 2026-10-09T20:15:00+08:00")
+    })?;
     Ok(zone.to_ambiguous_timestamp(local).compatible()?)
 }

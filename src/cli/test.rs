@@ -61,16 +61,22 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
         print_coverage(&engine, &done);
     }
     if let Some(file) = &args.junit {
-        std::fs::write(file, junit(&report, &done)).map_err(|e| anyhow::anyhow!("{} cannot be written: {e}", file.display()))?;
+        std::fs::write(file, junit(&report, &done))
+            .map_err(|e| anyhow::anyhow!("{} cannot be written: {e}", file.display()))?;
     }
     Ok(if failed == 0 { Ended::Fine } else { Ended::Findings })
 }
 
 fn scripts(global: &Global, args: &Args, report: &mut Report) -> Result<Vec<Conversation>, Failure> {
     let files = Files::read(&global.dir);
-    let mut texts: Vec<_> = files.texts.into_iter().filter(|(file, _)| file.starts_with("tests/conversations/")).collect();
+    let mut texts: Vec<_> =
+        files.texts.into_iter().filter(|(file, _)| file.starts_with("tests/conversations/")).collect();
     if !args.paths.is_empty() {
-        let wanted: Vec<String> = args.paths.iter().map(|p| p.to_string_lossy().trim_start_matches("./").trim_end_matches('/').to_owned()).collect();
+        let wanted: Vec<String> = args
+            .paths
+            .iter()
+            .map(|p| p.to_string_lossy().trim_start_matches("./").trim_end_matches('/').to_owned())
+            .collect();
         for path in &wanted {
             anyhow::ensure!(
                 texts.iter().any(|(file, _)| file.starts_with(path.as_str())),
@@ -119,7 +125,11 @@ fn print_human(report: &Report, done: &[Done]) {
             }
             if let (Some(outcome), false) = (&turn.outcome, turn.differences.is_empty()) {
                 let rule = outcome.decision.rule.as_deref().unwrap_or("no rule");
-                anstream::println!("        because   {} / {} / {rule}", outcome.decision.outcome, outcome.decision.reason);
+                anstream::println!(
+                    "        because   {} / {} / {rule}",
+                    outcome.decision.outcome,
+                    outcome.decision.reason
+                );
             }
         }
         anstream::println!();
@@ -166,7 +176,11 @@ fn junit(report: &Report, done: &[Done]) -> String {
     let escape = |text: &str| {
         let printable = |c: char| if c.is_control() && c != '\n' { ' ' } else { c };
         let text: String = text.chars().map(printable).collect();
-        text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\n', "&#10;")
+        text.replace('&', "&amp;")
+            .replace('<', "&lt;")
+            .replace('>', "&gt;")
+            .replace('"', "&quot;")
+            .replace('\n', "&#10;")
     };
     let failed = done.iter().filter(|done| !done.played.passed()).count();
     let mut out = format!(
@@ -187,7 +201,10 @@ fn junit(report: &Report, done: &[Done]) -> String {
             writeln!(out, "  <testcase classname=\"{file}\" name=\"{name}\"/>")
         } else {
             let message = escape(&differences.join("\n"));
-            writeln!(out, "  <testcase classname=\"{file}\" name=\"{name}\"><failure message=\"{message}\"/></testcase>")
+            writeln!(
+                out,
+                "  <testcase classname=\"{file}\" name=\"{name}\"><failure message=\"{message}\"/></testcase>"
+            )
         };
     }
     out.push_str("</testsuite>\n");

@@ -15,8 +15,7 @@ pub struct Builtins {
 }
 
 /// Words that contain 人工 and mean something else.
-const COMPOUNDS: &str =
-    "人工(智能|智慧|费|成本|合成|降解|草|皮|革|湖|培育|养殖|繁殖|呼吸|授粉|关节|心脏|耳蜗|降雨|晶体|钻|宝石|珍珠|香|色素|甜味|种植|降噪|手工|打磨|缝制|制作|挑选|筛选|检)";
+const COMPOUNDS: &str = "人工(智能|智慧|费|成本|合成|降解|草|皮|革|湖|培育|养殖|繁殖|呼吸|授粉|关节|心脏|耳蜗|降雨|晶体|钻|宝石|珍珠|香|色素|甜味|种植|降噪|手工|打磨|缝制|制作|挑选|筛选|检)";
 /// "Not that I want a person."
 const NEGATED: &str = r"(不要|不用|不想|不必|不需要|无需|别|没必要|先不|并不想)(再|给我|帮我|要|去|找|转|接|叫|换|联系|到){0,3}(人工|真人|活人)|\b(don'?t|do not|no need to|not|without) (want |need |wish )?(to )?(talk |speak |chat |be transferred |transfer |connect )?(to |with )?(a |an |the |any )?(human|real person|live agent|agent|person)\b";
 /// "I want a person", within a sentence.
@@ -68,9 +67,27 @@ pub fn chosen(view: &View, offered: &[Choice], label_key: impl Fn(&str) -> Strin
 /// A number as customers answer a list: 2, 二, 第二个, 选2, option 2, the second one.
 fn number(key: &str) -> Option<usize> {
     const WORDS: [(&str, usize); 21] = [
-        ("一", 1), ("二", 2), ("两", 2), ("三", 3), ("四", 4), ("五", 5), ("六", 6), ("七", 7), ("八", 8), ("九", 9),
-        ("one", 1), ("two", 2), ("three", 3), ("four", 4), ("five", 5),
-        ("first", 1), ("second", 2), ("third", 3), ("fourth", 4), ("fifth", 5), ("1st", 1),
+        ("一", 1),
+        ("二", 2),
+        ("两", 2),
+        ("三", 3),
+        ("四", 4),
+        ("五", 5),
+        ("六", 6),
+        ("七", 7),
+        ("八", 8),
+        ("九", 9),
+        ("one", 1),
+        ("two", 2),
+        ("three", 3),
+        ("four", 4),
+        ("five", 5),
+        ("first", 1),
+        ("second", 2),
+        ("third", 3),
+        ("fourth", 4),
+        ("fifth", 5),
+        ("1st", 1),
     ];
     let mut rest = key;
     for prefix in ["我选", "我要", "选择", "选", "第", "option ", "number ", "no ", "the "] {
@@ -95,10 +112,33 @@ mod tests {
     #[test]
     fn lesson_16_asking_for_a_person_is_understood() {
         for text in [
-            "人工", "转人工", "人工！！", "轉人工", "找真人客服", "有没有人工啊", "我要找人工", "帮我转一下人工客服", "人工客服在吗", "真人",
-            "不要机器人，转人工", "转 人 工", "能不能换个活人", "怎么转人工", "叫客服", "客服", "这是人工吗还是机器人，我要人工", "人工人工",
-            "human", "Agent", "HUMAN PLEASE", "I want to talk to a human", "can I speak to a real person?", "get me an agent",
-            "connect me with a live agent", "is there a human?", "Speak with a representative please",
+            "人工",
+            "转人工",
+            "人工！！",
+            "轉人工",
+            "找真人客服",
+            "有没有人工啊",
+            "我要找人工",
+            "帮我转一下人工客服",
+            "人工客服在吗",
+            "真人",
+            "不要机器人，转人工",
+            "转 人 工",
+            "能不能换个活人",
+            "怎么转人工",
+            "叫客服",
+            "客服",
+            "这是人工吗还是机器人，我要人工",
+            "人工人工",
+            "human",
+            "Agent",
+            "HUMAN PLEASE",
+            "I want to talk to a human",
+            "can I speak to a real person?",
+            "get me an agent",
+            "connect me with a live agent",
+            "is there a human?",
+            "Speak with a representative please",
         ] {
             assert!(asks(text), "{text}");
         }
@@ -107,8 +147,17 @@ mod tests {
     #[test]
     fn words_that_only_look_like_it_are_left_alone() {
         for text in [
-            "人工智能音箱多少钱", "安装要人工费吗", "是人工合成的皮吗", "不用转人工，谢谢", "不需要人工", "这是人工草坪吗",
-            "is this cleaning agent safe", "human hair wig price", "I don't want to talk to a human", "怎么退货", "",
+            "人工智能音箱多少钱",
+            "安装要人工费吗",
+            "是人工合成的皮吗",
+            "不用转人工，谢谢",
+            "不需要人工",
+            "这是人工草坪吗",
+            "is this cleaning agent safe",
+            "human hair wig price",
+            "I don't want to talk to a human",
+            "怎么退货",
+            "",
         ] {
             assert!(!asks(text), "{text}");
         }
@@ -119,10 +168,20 @@ mod tests {
         let fold = Fold::new();
         let offered = [("a", "查物流"), ("b", "退款多久"), ("c", "Cancel my order")]
             .map(|(id, label)| Choice { id: id.into(), label: label.into() });
-        let choose = |text: &str| chosen(&View::new(&fold, text), &offered, |label| key(fold.fold(label).squeezed().text()));
+        let choose =
+            |text: &str| chosen(&View::new(&fold, text), &offered, |label| key(fold.fold(label).squeezed().text()));
         for (text, index) in [
-            ("2", 1), ("２", 1), ("二", 1), ("第二个", 1), ("选3", 2), ("查物流！", 0), ("退款多久?", 1), ("退款多久", 1), ("option 1", 0),
-            ("the second one", 1), ("cancel my order.", 2),
+            ("2", 1),
+            ("２", 1),
+            ("二", 1),
+            ("第二个", 1),
+            ("选3", 2),
+            ("查物流！", 0),
+            ("退款多久?", 1),
+            ("退款多久", 1),
+            ("option 1", 0),
+            ("the second one", 1),
+            ("cancel my order.", 2),
         ] {
             assert_eq!(choose(text), Some(index), "{text}");
         }

@@ -52,26 +52,35 @@ pub fn context(
     let customer = &conversation.customer;
     let repeats = scope.rule.and_then(|rule| conversation.given.get(rule)).map_or(0, |times| recent(times, now));
     let values = [
-        ("message", object([
-            ("text", Value::from(inbound.text.as_str())),
-            ("language", Value::from(scope.language)),
-            ("kind", Value::from(inbound.kind.as_str())),
-        ])),
-        ("customer", object([
-            ("id", Value::from(customer.id.as_str())),
-            ("tier", text(&customer.tier)),
-            ("name", text(&customer.name)),
-            ("attributes", Value::from(minijinja::value::Serde(&customer.attributes))),
-        ])),
-        ("conversation", object([
-            ("id", Value::from(conversation.id.as_str())),
-            ("state", Value::from(conversation.state.as_str())),
-            ("misses", Value::from(conversation.misses)),
-            ("turns", Value::from(conversation.turns)),
-            ("previous", text(&conversation.previous)),
-            ("tags", conversation.tags.iter().map(|tag| Value::from(tag.as_str())).collect::<Vec<_>>().into()),
-            ("channel", Value::from(conversation.channel.as_str())),
-        ])),
+        (
+            "message",
+            object([
+                ("text", Value::from(inbound.text.as_str())),
+                ("language", Value::from(scope.language)),
+                ("kind", Value::from(inbound.kind.as_str())),
+            ]),
+        ),
+        (
+            "customer",
+            object([
+                ("id", Value::from(customer.id.as_str())),
+                ("tier", text(&customer.tier)),
+                ("name", text(&customer.name)),
+                ("attributes", Value::from(minijinja::value::Serde(&customer.attributes))),
+            ]),
+        ),
+        (
+            "conversation",
+            object([
+                ("id", Value::from(conversation.id.as_str())),
+                ("state", Value::from(conversation.state.as_str())),
+                ("misses", Value::from(conversation.misses)),
+                ("turns", Value::from(conversation.turns)),
+                ("previous", text(&conversation.previous)),
+                ("tags", conversation.tags.iter().map(|tag| Value::from(tag.as_str())).collect::<Vec<_>>().into()),
+                ("channel", Value::from(conversation.channel.as_str())),
+            ]),
+        ),
         ("repeats", Value::from(repeats)),
         ("open", Value::from(schedule.is_some_and(|s| s.is_open(now)))),
         ("next_open", moment(schedule.and_then(|s| s.next_open(now)))),

@@ -73,6 +73,16 @@ pub fn decide(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversat
     act(turn, rule, score, &candidates)
 }
 
+/// What is done with a message when our own code failed on it: a person takes it.
+#[must_use]
+pub fn failed(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, now: Timestamp) -> Outcome {
+    let turn = Turn::new(knowledge, inbound, conversation, now);
+    if turn.state() == State::Human {
+        return turn.silent(Reason::HumanOwns, true);
+    }
+    turn.hand_over(&Wish { reason: Reason::InternalError, rule: None, words: None }, &[])
+}
+
 /// Does what a rule says: answers, hands over, or keeps silent while the customer waits.
 fn act<'a>(turn: Turn<'a>, rule: &'a BuiltRule, score: f64, candidates: &[crate::message::Scored]) -> Outcome {
     if rule.handoff.is_some() || rule.urgent {

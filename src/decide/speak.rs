@@ -23,7 +23,10 @@ pub fn language(knowledge: &Knowledge, inbound: &Inbound, conversation: &Convers
         Some(detected) => Some(detected),
         None => earlier(),
     };
-    wanted.and_then(|wanted| served(knowledge, &wanted)).or_else(|| locale.and_then(|l| served(knowledge, &l))).unwrap_or_else(|| default(knowledge))
+    wanted
+        .and_then(|wanted| served(knowledge, &wanted))
+        .or_else(|| locale.and_then(|l| served(knowledge, &l)))
+        .unwrap_or_else(|| default(knowledge))
 }
 
 fn default(knowledge: &Knowledge) -> String {
@@ -34,7 +37,9 @@ fn default(knowledge: &Knowledge) -> String {
 fn served(knowledge: &Knowledge, wanted: &str) -> Option<String> {
     let has = |code: &str| knowledge.languages.iter().find(|l| *l == code).cloned();
     let family = wanted.split('-').next().unwrap_or(wanted);
-    has(wanted).or_else(|| has(family)).or_else(|| knowledge.languages.iter().find(|l| l.split('-').next() == Some(family)).cloned())
+    has(wanted)
+        .or_else(|| has(family))
+        .or_else(|| knowledge.languages.iter().find(|l| l.split('-').next() == Some(family)).cloned())
 }
 
 /// Which of a text's languages serves one that is wanted, and whether it is to be written in Traditional characters.

@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::matching::{Candidate, View};
 use crate::message::{
-    Choice, Conversation, Decision, Gesture, Inbound, Kind, OpenHandoff, OutcomeKind, Priority, QueueEvent, Reason, Reply,
-    Scored, State,
+    Choice, Conversation, Decision, Gesture, Inbound, Kind, OpenHandoff, OutcomeKind, Priority, QueueEvent, Reason,
+    Reply, Scored, State,
 };
 
 use super::context::Scope;
@@ -138,15 +138,12 @@ impl<'a> Turn<'a> {
         let named = wished.and_then(|handoff| handoff.queue.as_deref());
         let way = routing::way(self.knowledge, named, self.inbound, &self.next, self.now, &self.language);
         self.urgent = wish.rule.is_some_and(|rule| rule.urgent);
-        let priority = [
-            wished.and_then(|handoff| handoff.priority),
-            way.priority,
-            self.urgent.then_some(Priority::Urgent),
-        ]
-        .into_iter()
-        .flatten()
-        .max()
-        .unwrap_or(Priority::Normal);
+        let priority =
+            [wished.and_then(|handoff| handoff.priority), way.priority, self.urgent.then_some(Priority::Urgent)]
+                .into_iter()
+                .flatten()
+                .max()
+                .unwrap_or(Priority::Normal);
         self.trace.route = way.tried;
         if let Some(rule) = wish.rule {
             self.settle(rule);
@@ -243,7 +240,8 @@ impl<'a> Turn<'a> {
         let Some(text) = self.knowledge.notices.get(id) else { return };
         match self.say(text, None) {
             Ok(said) if !said.is_empty() => {
-                let reply = Reply { message: self.reply_id(), kind: Kind::Notice, text: said, rule: None, options: Vec::new() };
+                let reply =
+                    Reply { message: self.reply_id(), kind: Kind::Notice, text: said, rule: None, options: Vec::new() };
                 self.replies.push(reply);
                 self.notices.push(id.to_owned());
                 if let Some(key) = key {
@@ -355,10 +353,22 @@ impl<'a> Turn<'a> {
         best.map(|candidate| Scored { rule: candidate.rule.clone(), score: candidate.score }).collect()
     }
 
-    fn finish(mut self, outcome: OutcomeKind, reason: Reason, rule: Option<(String, f64)>, candidates: &[Scored]) -> Outcome {
+    fn finish(
+        mut self,
+        outcome: OutcomeKind,
+        reason: Reason,
+        rule: Option<(String, f64)>,
+        candidates: &[Scored],
+    ) -> Outcome {
         // Options that were shown before are answered by the next message or not at all, unless nothing was said meanwhile.
         if !self.replies.is_empty() {
-            self.next.offered = self.replies.iter().rev().find(|r| !r.options.is_empty()).map(|r| r.options.clone()).unwrap_or_default();
+            self.next.offered = self
+                .replies
+                .iter()
+                .rev()
+                .find(|r| !r.options.is_empty())
+                .map(|r| r.options.clone())
+                .unwrap_or_default();
         }
         let (rule, score) = rule.unzip();
         let decision = Decision {

@@ -29,7 +29,8 @@ pub(super) fn build(book: &Book, report: &mut Report) -> Option<Knowledge> {
     let variants = Arc::new(Variants::new(Arc::clone(&fold)));
     let matcher = matcher(book, &fold, &variants, &mut templates, report);
     let rules = book.rules.iter().map(|rule| built_rule(rule, settings, &by_id, &mut templates, report)).collect();
-    let notices = settings.notices.iter().map(|(id, text)| (id.clone(), texts::text(text, &mut templates, report))).collect();
+    let notices =
+        settings.notices.iter().map(|(id, text)| (id.clone(), texts::text(text, &mut templates, report))).collect();
     let routes = routes(settings, &mut templates, report);
     let mut queues = BTreeMap::new();
     for (name, spec) in &settings.queues {
@@ -105,7 +106,8 @@ fn check_settings(settings: &Settings, report: &mut Report) {
 }
 
 fn check_url(url: &Located<String>, report: &mut Report) {
-    let fits = reqwest::Url::parse(&url.value).is_ok_and(|parsed| matches!(parsed.scheme(), "http" | "https") && parsed.has_host());
+    let fits = reqwest::Url::parse(&url.value)
+        .is_ok_and(|parsed| matches!(parsed.scheme(), "http" | "https") && parsed.has_host());
     // A URL that came out empty because its secret is missing was reported there.
     if !fits && !url.value.is_empty() {
         report.push(
@@ -135,7 +137,13 @@ fn index(book: &Book, report: &mut Report) -> HashMap<String, u32> {
     by_id
 }
 
-fn matcher(book: &Book, fold: &Arc<Fold>, variants: &Arc<Variants>, templates: &mut Templates, report: &mut Report) -> Option<Matcher> {
+fn matcher(
+    book: &Book,
+    fold: &Arc<Fold>,
+    variants: &Arc<Variants>,
+    templates: &mut Templates,
+    report: &mut Report,
+) -> Option<Matcher> {
     let mut builder = Builder::new(Arc::clone(fold), Arc::clone(variants));
     for rule in &book.rules {
         let mut faults = Vec::new();
@@ -162,12 +170,18 @@ fn matcher(book: &Book, fold: &Arc<Fold>, variants: &Arc<Variants>, templates: &
 /// The library draws the pattern with a caret over several lines; the last line says what is wrong.
 fn pattern_finding(source: &Located<String>, message: &str) -> Finding {
     let what = message.lines().last().unwrap_or(message).trim_start_matches("error: ");
-    Finding::error("bad-regex", format!("this regular expression cannot be used: {what}"))
-        .at(&source.place)
-        .help("to match a character such as ( or ? itself, write a backslash before it; for plain words use phrase instead")
+    Finding::error("bad-regex", format!("this regular expression cannot be used: {what}")).at(&source.place).help(
+        "to match a character such as ( or ? itself, write a backslash before it; for plain words use phrase instead",
+    )
 }
 
-fn built_rule(rule: &Rule, settings: &Settings, by_id: &HashMap<String, u32>, templates: &mut Templates, report: &mut Report) -> BuiltRule {
+fn built_rule(
+    rule: &Rule,
+    settings: &Settings,
+    by_id: &HashMap<String, u32>,
+    templates: &mut Templates,
+    report: &mut Report,
+) -> BuiltRule {
     if let Some(queue) = rule.handoff.as_ref().and_then(|handoff| handoff.queue.as_ref()) {
         reference(queue, settings.queues.keys(), "queue", report);
     }
@@ -177,7 +191,9 @@ fn built_rule(rule: &Rule, settings: &Settings, by_id: &HashMap<String, u32>, te
     if let (Some(from), Some(until)) = (&rule.from, &rule.until) {
         if from.value > until.value {
             report.push(
-                Finding::error("dates-reversed", "`from` is after `until`, so it is never valid").at(&from.place).and(&until.place, "ends here"),
+                Finding::error("dates-reversed", "`from` is after `until`, so it is never valid")
+                    .at(&from.place)
+                    .and(&until.place, "ends here"),
             );
         }
     }
@@ -195,7 +211,8 @@ fn built_rule(rule: &Rule, settings: &Settings, by_id: &HashMap<String, u32>, te
             None => reference(option, by_id.keys(), "rule or entry", report),
         }
     }
-    let text = |text, templates: &mut Templates, report: &mut Report| -> BuiltText { texts::text(text, templates, report) };
+    let text =
+        |text, templates: &mut Templates, report: &mut Report| -> BuiltText { texts::text(text, templates, report) };
     BuiltRule {
         id: rule.id.value.clone(),
         origin: rule.origin,
@@ -226,15 +243,25 @@ fn routes(settings: &Settings, templates: &mut Templates, report: &mut Report) -
         .map(|route| {
             reference(&route.queue, settings.queues.keys(), "queue", report);
             Route {
-                condition: route.condition.as_ref().map(|source| texts::expression(source, &settings.values, templates, report)),
-                source: route.condition.as_ref().map_or_else(|| "otherwise".to_owned(), |source| format!("if {}", source.value)),
+                condition: route
+                    .condition
+                    .as_ref()
+                    .map(|source| texts::expression(source, &settings.values, templates, report)),
+                source: route
+                    .condition
+                    .as_ref()
+                    .map_or_else(|| "otherwise".to_owned(), |source| format!("if {}", source.value)),
                 queue: route.queue.value.clone(),
                 priority: route.priority,
             }
         })
         .collect();
     if routes.iter().all(|route| route.condition.is_some()) {
-        let place = settings.places.get("routes").cloned().unwrap_or_else(|| Place { file: Arc::from("nightdesk.yaml"), span: 0..0 });
+        let place = settings
+            .places
+            .get("routes")
+            .cloned()
+            .unwrap_or_else(|| Place { file: Arc::from("nightdesk.yaml"), span: 0..0 });
         report.push(
             Finding::error("no-last-route", "some cases have no way to a queue")
                 .at(&place)
@@ -245,7 +272,12 @@ fn routes(settings: &Settings, templates: &mut Templates, report: &mut Report) -
 }
 
 /// Reports a name that nothing has.
-fn reference<'a>(name: &Located<String>, known: impl Iterator<Item = &'a String> + Clone, what: &str, report: &mut Report) {
+fn reference<'a>(
+    name: &Located<String>,
+    known: impl Iterator<Item = &'a String> + Clone,
+    what: &str,
+    report: &mut Report,
+) {
     if known.clone().any(|known| *known == name.value) {
         return;
     }
@@ -254,7 +286,11 @@ fn reference<'a>(name: &Located<String>, known: impl Iterator<Item = &'a String>
         Some(word) => finding.label(format!("did you mean `{word}`?")),
         None => {
             let some: Vec<_> = known.take(12).map(|known| format!("`{known}`")).collect();
-            finding.help(if some.is_empty() { format!("there is none yet: write one, or leave this out") } else { format!("there is {}", some.join(", ")) })
+            finding.help(if some.is_empty() {
+                format!("there is none yet: write one, or leave this out")
+            } else {
+                format!("there is {}", some.join(", "))
+            })
         }
     });
 }

@@ -18,11 +18,13 @@ pub(super) fn zone(name: &Located<String>, report: &mut Report) -> Option<TimeZo
     }
     let names: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
     let finding = Finding::error("unknown-timezone", format!("there is no time zone `{}`", name.value)).at(&name.place);
-    report.push(match nearest(&name.value, names.iter().map(String::as_str)) {
-        Some(known) => finding.label(format!("did you mean `{known}`?")),
-        None => finding,
-    }
-    .help("write a name of the IANA list, such as Asia/Shanghai, Asia/Hong_Kong, Europe/London"));
+    report.push(
+        match nearest(&name.value, names.iter().map(String::as_str)) {
+            Some(known) => finding.label(format!("did you mean `{known}`?")),
+            None => finding,
+        }
+        .help("write a name of the IANA list, such as Asia/Shanghai, Asia/Hong_Kong, Europe/London"),
+    );
     None
 }
 
@@ -72,7 +74,9 @@ fn schedule(name: &str, spec: &ScheduleSpec, shop: &TimeZone, report: &mut Repor
         match date.value.parse::<Date>() {
             Ok(day) => drop(exceptions.insert(day, windows)),
             Err(_) => report.push(
-                Finding::error("bad-date", format!("`{}` is not a date", date.value)).at(&date.place).help("write it as 2026-12-31"),
+                Finding::error("bad-date", format!("`{}` is not a date", date.value))
+                    .at(&date.place)
+                    .help("write it as 2026-12-31"),
             ),
         }
     }

@@ -30,7 +30,12 @@ pub(super) fn template_finding(error: &TemplateError, source: &Located<String>, 
 }
 
 /// Compiles an expression and checks the names that it uses.
-pub(super) fn expression(source: &Located<String>, settings: &serde_json::Value, templates: &mut Templates, report: &mut Report) -> ExpressionId {
+pub(super) fn expression(
+    source: &Located<String>,
+    settings: &serde_json::Value,
+    templates: &mut Templates,
+    report: &mut Report,
+) -> ExpressionId {
     match templates.expression(&source.value) {
         Ok((id, names)) => {
             for name in names {
@@ -71,7 +76,8 @@ fn check_name(name: &str, source: &Located<String>, settings: &serde_json::Value
         }
     };
     let at = source.value.find(&what).map(|at| at..at + what.len());
-    let finding = Finding::error("unknown-value", format!("there is no value `{what}`")).at(&inside(source, at, report));
+    let finding =
+        Finding::error("unknown-value", format!("there is no value `{what}`")).at(&inside(source, at, report));
     report.push(match nearest {
         Some(word) => finding.label(format!("did you mean `{word}`?")),
         None => finding.help("see the list of values in docs/rules.md"),

@@ -5,7 +5,8 @@
 //! least once a second, because other processes may change the outbox too. A row that was sent when the process
 //! died is sent again, under the same id.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,7 +25,9 @@ use crate::store::{AttemptResult, AttemptRow, OutboxRow, Store, StoreError};
 /// The longest time without a look at the outbox, and before a store that refused is asked again.
 const POLL: Duration = Duration::from_secs(1);
 /// Rows taken from the store at a time, besides those under way.
-const BATCH: usize = 64;
+const BATCH: usize = 256;
+/// Attempts that ended and are not written down yet; while the disk syncs these, the next ones are sent.
+const UNRECORDED: usize = 128;
 /// For how long rows once read may be sent without looking again whether a person dropped them.
 const FRESH: Duration = Duration::from_secs(1);
 /// For attempts under way when the worker is to stop; what does not end by then is sent again after the next start.
@@ -155,6 +158,7 @@ impl Worker {
     async fn run(mut self, turn: Arc<tokio::sync::Mutex<()>>) {
         let Some(_turn) = self.stop.clone().run_until_cancelled(turn.lock()).await else { return };
         let mut flights = Flights::default();
+        let posting = Arc::clone(&flights.posting);
         let mut ready = Ready::default();
         // Whether the outbox may hold something new; whether a stopped endpoint may have moved.
         let (mut look, mut moved) = (true, true);
@@ -164,7 +168,7 @@ impl Worker {
                 moved = self.resume_if_moved(&endpoint).await.is_err();
             }
             let mut pause = POLL;
-            while flights.under_way.len() < endpoint.concurrency.max(1) && !self.stop.is_cancelled() {
+            while flights.has_place(&endpoint) && !self.stop.is_cancelled() {
                 if let Some(row) = ready.take() {
                     flights.start(&self, &endpoint, row);
                 } else if !std::mem::take(&mut look) {
@@ -193,6 +197,7 @@ impl Worker {
                     moved = true;
                 }
                 () = self.bell.notified() => {}
+                () = posting.ended.notified() => continue,
                 () = tokio::time::sleep(pause) => {}
             }
             look = true;
@@ -204,7 +209,10 @@ impl Worker {
     /// Reads rows that are due and not under way; false if there is none.
     async fn fill(&self, ready: &mut Ready, flights: &Flights, endpoint: &str, now: Timestamp) -> bool {
         match self.shared.store.due(endpoint, now, flights.under_way.len() + BATCH).await {
-            Ok(rows) => ready.put(rows.into_iter().filter(|row| !flights.has(&row.conversation)).collect()),
+            Ok(rows) => {
+                let busy: HashSet<&String> = flights.under_way.values().collect();
+                ready.put(rows.into_iter().filter(|row| !busy.contains(&row.conversation)).collect());
+            }
             Err(error) => tracing::warn!(endpoint, %error, "The outbox cannot be read; it will be tried again."),
         }
         !ready.rows.is_empty()
@@ -259,23 +267,50 @@ impl Ready {
     }
 }
 
-/// Attempts under way, each with its conversation.
+/// Attempts under way, until they are written down, each with its conversation.
 #[derive(Default)]
 struct Flights {
     tasks: JoinSet<bool>,
     under_way: HashMap<Id, String>,
+    posting: Arc<Posting>,
+}
+
+/// Requests that wait for their answer.
+#[derive(Default)]
+struct Posting {
+    count: AtomicUsize,
+    ended: Notify,
+}
+
+impl Posting {
+    fn begin(self: &Arc<Self>) -> Request {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        Request(Arc::clone(self))
+    }
+}
+
+/// One of them, until it is dropped.
+struct Request(Arc<Posting>);
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        self.0.count.fetch_sub(1, Ordering::Relaxed);
+        self.0.ended.notify_one();
+    }
 }
 
 impl Flights {
+    fn has_place(&self, endpoint: &Endpoint) -> bool {
+        let most = endpoint.concurrency.max(1);
+        self.posting.count.load(Ordering::Relaxed) < most && self.under_way.len() < most.saturating_add(UNRECORDED)
+    }
+
     fn start(&mut self, worker: &Worker, endpoint: &Arc<Endpoint>, row: OutboxRow) {
         let conversation = row.conversation.clone();
         let (shared, endpoint, stop) = (Arc::clone(&worker.shared), Arc::clone(endpoint), worker.stop.clone());
-        let task = self.tasks.spawn(async move { shared.deliver(&endpoint, row, &stop).await });
+        let request = self.posting.begin();
+        let task = self.tasks.spawn(async move { shared.deliver(&endpoint, row, request, &stop).await });
         self.under_way.insert(task.id(), conversation);
-    }
-
-    fn has(&self, conversation: &str) -> bool {
-        self.under_way.values().any(|busy| busy == conversation)
     }
 
     /// Waits for the end of one; whether it stopped the endpoint. None if there is none.
@@ -294,9 +329,10 @@ impl Flights {
 
 impl Shared {
     /// Makes one attempt and writes down what it came to; whether it stopped the endpoint.
-    async fn deliver(&self, endpoint: &Endpoint, row: OutboxRow, stop: &CancellationToken) -> bool {
+    async fn deliver(&self, endpoint: &Endpoint, row: OutboxRow, request: Request, stop: &CancellationToken) -> bool {
         let began = Instant::now();
         let answer = attempt::post(&self.client, endpoint, &row, self.clock.now()).await;
+        drop(request);
         let seconds = began.elapsed().as_secs_f64();
         let at = self.clock.now();
         let result = attempt::judge(answer, endpoint, &row, at);

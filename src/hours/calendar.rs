@@ -27,7 +27,9 @@ pub struct CalendarDay {
 #[non_exhaustive]
 pub enum CalendarError {
     /// The JSON is malformed or a day has the wrong shape.
-    #[error("line {line}, column {column}: {message}; a calendar is a list of {{\"date\": \"2026-10-01\", \"name\": \"…\", \"isOffDay\": true}}, or an object whose \"days\" is such a list")]
+    #[error(
+        "line {line}, column {column}: {message}; a calendar is a list of {{\"date\": \"2026-10-01\", \"name\": \"…\", \"isOffDay\": true}}, or an object whose \"days\" is such a list"
+    )]
     Json {
         /// Line, from 1.
         line: usize,
@@ -134,7 +136,12 @@ mod tests {
             days,
             [
                 CalendarDay { date: date(2026, 10, 1), name: "国庆节".into(), off: true, open_as: None },
-                CalendarDay { date: date(2026, 10, 10), name: "国庆节".into(), off: false, open_as: Some(Weekday::Friday) },
+                CalendarDay {
+                    date: date(2026, 10, 10),
+                    name: "国庆节".into(),
+                    off: false,
+                    open_as: Some(Weekday::Friday)
+                },
             ]
         );
     }

@@ -39,7 +39,10 @@ pub enum DayError {
         text: String,
     },
     /// A word that is no weekday.
-    #[error("\"{word}\" is not a weekday{}: write mon, tue, wed, thu, fri, sat or sun, alone, as mon-fri or as sat,sun", nearest(word))]
+    #[error(
+        "\"{word}\" is not a weekday{}: write mon, tue, wed, thu, fri, sat or sun, alone, as mon-fri or as sat,sun",
+        nearest(word)
+    )]
     Unknown {
         /// The word that could not be read.
         word: String,

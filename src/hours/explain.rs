@@ -115,10 +115,22 @@ mod tests {
         let exceptions = [(date(2026, 12, 31), windows(&["09:00-15:00"]))].into();
         let schedule = Schedule::new(TimeZone::get("Asia/Shanghai").unwrap(), weekly, days, exceptions).unwrap();
         for (at, said) in [
-            ("2026-10-10T03:00:00+08:00", "Saturday 2026-10-10 03:00 (+08:00, Asia/Shanghai): open, in the window 22:00-06:00 that started on Friday 2026-10-09.\n2026-10-10 is a make-up working day (国庆节) that opens like a Monday: 09:00-12:00, 13:30-18:00.\nCloses Saturday 2026-10-10 06:00."),
-            ("2026-10-01T10:00:00+08:00", "Thursday 2026-10-01 10:00 (+08:00, Asia/Shanghai): closed, no window starts on this day.\n2026-10-01 is a day off (国庆节): no windows.\nOpens Friday 2026-10-02 22:00."),
-            ("2026-10-12T12:30:00+08:00", "Monday 2026-10-12 12:30 (+08:00, Asia/Shanghai): closed, outside the windows of the day.\n2026-10-12 follows the weekly pattern, as a Monday: 09:00-12:00, 13:30-18:00.\nOpens Monday 2026-10-12 13:30."),
-            ("2026-12-31T09:00:00+08:00", "Thursday 2026-12-31 09:00 (+08:00, Asia/Shanghai): open, in the window 09:00-15:00.\n2026-12-31 is an exception: 09:00-15:00.\nCloses Thursday 2026-12-31 15:00."),
+            (
+                "2026-10-10T03:00:00+08:00",
+                "Saturday 2026-10-10 03:00 (+08:00, Asia/Shanghai): open, in the window 22:00-06:00 that started on Friday 2026-10-09.\n2026-10-10 is a make-up working day (国庆节) that opens like a Monday: 09:00-12:00, 13:30-18:00.\nCloses Saturday 2026-10-10 06:00.",
+            ),
+            (
+                "2026-10-01T10:00:00+08:00",
+                "Thursday 2026-10-01 10:00 (+08:00, Asia/Shanghai): closed, no window starts on this day.\n2026-10-01 is a day off (国庆节): no windows.\nOpens Friday 2026-10-02 22:00.",
+            ),
+            (
+                "2026-10-12T12:30:00+08:00",
+                "Monday 2026-10-12 12:30 (+08:00, Asia/Shanghai): closed, outside the windows of the day.\n2026-10-12 follows the weekly pattern, as a Monday: 09:00-12:00, 13:30-18:00.\nOpens Monday 2026-10-12 13:30.",
+            ),
+            (
+                "2026-12-31T09:00:00+08:00",
+                "Thursday 2026-12-31 09:00 (+08:00, Asia/Shanghai): open, in the window 09:00-15:00.\n2026-12-31 is an exception: 09:00-15:00.\nCloses Thursday 2026-12-31 15:00.",
+            ),
         ] {
             assert_eq!(schedule.explain(at.parse().unwrap()).to_string(), said);
         }

@@ -17,9 +17,8 @@ use super::calendar::{CalendarDay, CalendarError};
 const LONGEST: i32 = 366;
 
 /// Properties of an event that are read; the first of each name counts.
-const READ: [&str; 9] = [
-    "DTSTART", "DTEND", "DURATION", "SUMMARY", "DESCRIPTION", "CATEGORIES", "STATUS", "RRULE", "X-APPLE-SPECIAL-DAY",
-];
+const READ: [&str; 9] =
+    ["DTSTART", "DTEND", "DURATION", "SUMMARY", "DESCRIPTION", "CATEGORIES", "STATUS", "RRULE", "X-APPLE-SPECIAL-DAY"];
 
 /// Reads an iCal calendar: every whole-day event is a day off, or a make-up working day if it says so.
 ///
@@ -70,7 +69,8 @@ fn events(text: &str) -> Result<Vec<Event>, CalendarError> {
     let mut last = 1;
     for line in LineReader::new(text.as_bytes()) {
         last = line.number();
-        let Some(Ok(Property { name, value, .. })) = PropertyParser::from_reader(line.as_str().as_bytes()).next() else {
+        let Some(Ok(Property { name, value, .. })) = PropertyParser::from_reader(line.as_str().as_bytes()).next()
+        else {
             continue;
         };
         let (name, value) = (name.to_ascii_uppercase(), value.unwrap_or_default());
@@ -85,7 +85,10 @@ fn events(text: &str) -> Result<Vec<Event>, CalendarError> {
             "END" => {
                 let part = value.trim().to_ascii_uppercase();
                 if open.pop().as_ref() != Some(&part) {
-                    return Err(error(last, format!("END:{part} closes nothing that is open: fetch the calendar again, it is damaged")));
+                    return Err(error(
+                        last,
+                        format!("END:{part} closes nothing that is open: fetch the calendar again, it is damaged"),
+                    ));
                 }
                 closed |= part == "VCALENDAR";
             }
@@ -100,7 +103,10 @@ fn events(text: &str) -> Result<Vec<Event>, CalendarError> {
         }
     }
     if !closed {
-        return Err(error(last, "the file does not end with END:VCALENDAR: it is cut off or is no iCal calendar, fetch it again"));
+        return Err(error(
+            last,
+            "the file does not end with END:VCALENDAR: it is cut off or is no iCal calendar, fetch it again",
+        ));
     }
     Ok(events)
 }
@@ -129,17 +135,27 @@ impl Event {
 
     fn push_days(&self, off: bool, days: &mut Vec<CalendarDay>) -> Result<(), CalendarError> {
         if let Some(rule) = self.values.get("RRULE") {
-            return Err(error(rule.line, "a repeating event: holidays move from year to year, so write one event for each year"));
+            return Err(error(
+                rule.line,
+                "a repeating event: holidays move from year to year, so write one event for each year",
+            ));
         }
         let start = self.values.get("DTSTART");
-        let start = start.ok_or_else(|| error(self.line, "the event has no DTSTART: add the day, as DTSTART;VALUE=DATE:20261001"))?;
+        let start = start
+            .ok_or_else(|| error(self.line, "the event has no DTSTART: add the day, as DTSTART;VALUE=DATE:20261001"))?;
         let first = day(start)?;
         let (end, at) = match (self.values.get("DTEND"), self.values.get("DURATION")) {
             (Some(end), _) => (day(end)?, end.line),
             (None, Some(length)) => {
-                let end = length.text.trim().parse::<Span>().ok().filter(|s| s.get_hours() == 0 && s.get_minutes() == 0);
+                let end =
+                    length.text.trim().parse::<Span>().ok().filter(|s| s.get_hours() == 0 && s.get_minutes() == 0);
                 let end = end.and_then(|span| first.checked_add(span).ok());
-                (end.ok_or_else(|| error(length.line, format!("\"{}\" is not a number of days: write it as P7D", length.text)))?, length.line)
+                (
+                    end.ok_or_else(|| {
+                        error(length.line, format!("\"{}\" is not a number of days: write it as P7D", length.text))
+                    })?,
+                    length.line,
+                )
             }
             (None, None) => (first.saturating_add(1.day()), start.line),
         };
@@ -162,7 +178,12 @@ fn day(value: &Value) -> Result<Date, CalendarError> {
     let text = value.text.trim();
     let (date, time) = text.split_once(['T', 't']).map_or((text, None), |(date, time)| (date, Some(time)));
     if time.is_some_and(|time| time != "000000") {
-        return Err(error(value.line, format!("\"{text}\" has a time of day: a calendar opens or closes whole days, write DTSTART;VALUE=DATE:20261001, and shorter hours as an exception")));
+        return Err(error(
+            value.line,
+            format!(
+                "\"{text}\" has a time of day: a calendar opens or closes whole days, write DTSTART;VALUE=DATE:20261001, and shorter hours as an exception"
+            ),
+        ));
     }
     Date::strptime("%Y%m%d", date)
         .ok()
@@ -203,7 +224,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn file(events: &[&str]) -> String {
-        let body: String = events.iter().map(|e| format!("BEGIN:VEVENT\r\n{}\r\nEND:VEVENT\r\n", e.replace('\n', "\r\n"))).collect();
+        let event = |e: &&str| format!("BEGIN:VEVENT\r\n{}\r\nEND:VEVENT\r\n", e.replace('\n', "\r\n"));
+        let body = events.iter().map(event).collect::<Vec<_>>().concat();
         format!("BEGIN:VCALENDAR\r\nVERSION:2.0\r\n{body}END:VCALENDAR\r\n")
     }
 
@@ -228,10 +250,19 @@ mod tests {
 
     #[test]
     fn how_make_up_days_are_written() {
-        for summary in ["补班", "国庆节 补班", "班｜国庆节", "調休 補行上班日", "Special Working Day"] {
+        for summary in ["补班", "国庆节 补班", "班｜国庆节", "調休 補行上班日", "Special Working Day"]
+        {
             assert!(says_work(summary), "{summary}");
         }
-        for summary in ["国庆节", "中秋节（休）", "颱風停班停課", "西班牙国庆日", "Non-working day", "Labour Day", "International Workers' Day"] {
+        for summary in [
+            "国庆节",
+            "中秋节（休）",
+            "颱風停班停課",
+            "西班牙国庆日",
+            "Non-working day",
+            "Labour Day",
+            "International Workers' Day",
+        ] {
             assert!(!says_work(summary), "{summary}");
         }
         let text = file(&["SUMMARY:清明调休\nCATEGORIES:上班\nDTSTART;VALUE=DATE:20260406"]);
@@ -264,7 +295,10 @@ mod tests {
             "SUMMARY:Christmas\\, and\n  Boxing Day\nDTSTART;TZID=\"Europe/London\":20261225T000000\nDURATION:P2D\nBEGIN:VALARM\nSUMMARY:no\nDURATION:PT15M\nEND:VALARM\nDESCRIPTION;ALTREP:broken",
         ]);
         // The space before the fold belongs to neither line for this reader.
-        assert_eq!(shown(&text), ["2026-12-25 Christmas, and Boxing Day off", "2026-12-26 Christmas, and Boxing Day off"]);
+        assert_eq!(
+            shown(&text),
+            ["2026-12-25 Christmas, and Boxing Day off", "2026-12-26 Christmas, and Boxing Day off"]
+        );
     }
 
     #[test]

@@ -122,10 +122,6 @@ impl Schedule {
         Some((found.compatible().ok()?, swallowed))
     }
 
-    fn midnight(&self, date: Date) -> Option<Timestamp> {
-        self.resolve(date, 0).map(|(t, _)| t)
-    }
-
     /// The instants of a window, unless nothing is left of it: both ends in one gap and so out of order, or a
     /// day that did not take place.
     fn span(&self, date: Date, window: Window) -> Option<Span> {
@@ -143,7 +139,9 @@ impl Schedule {
     /// its end one date on, and a fold at midnight can begin a date before the wall shows it.
     fn near(&self, t: Timestamp) -> impl Iterator<Item = Date> + use<> {
         let date = self.date(t);
-        (-2..=1).filter_map(move |days: i32| date.checked_add(days.days()).ok())
+        let yesterday = date.yesterday().ok();
+        let before = yesterday.and_then(|date| date.yesterday().ok());
+        [before, yesterday, Some(date), date.tomorrow().ok()].into_iter().flatten()
     }
 
     fn date(&self, t: Timestamp) -> Date {
@@ -174,7 +172,7 @@ impl Schedule {
             return (false, self.next_start(t).filter(|start| *start <= limit));
         };
         while end <= limit {
-            let next = self.skip_whole_days(end, 1).or_else(|| self.reach(end));
+            let next = self.chain(end, true).or_else(|| self.reach(end));
             let Some(next) = next else { return (true, Some(end)) };
             end = next;
         }
@@ -186,7 +184,7 @@ impl Schedule {
         let limit = shift(t, -HORIZON_DAYS);
         let mut start = self.holding(t).map(|(_, _, (start, _))| start).min()?;
         while start >= limit {
-            let back = self.skip_whole_days(start, -1).or_else(|| {
+            let back = self.chain(start, false).or_else(|| {
                 let all = self.near(start).flat_map(|d| self.spans(d));
                 all.filter(|(s, e)| *s < start && start <= *e).map(|(s, _)| s).min()
             });
@@ -196,30 +194,47 @@ impl Schedule {
         None
     }
 
-    /// From a midnight over all days that are open from 00:00 to 24:00, forwards (1) or backwards (-1);
-    /// `None` when there is none. A shortcut only: it spares a zone look-up for each day.
-    fn skip_whole_days(&self, t: Timestamp, step: i32) -> Option<Timestamp> {
-        let midnight = self.date(t);
-        if self.midnight(midnight) != Some(t) {
+    /// From a boundary on over windows that touch on the wall, forwards or backwards; `None` when there is
+    /// none. A shortcut only: what touches on the wall touches in time, so the boundaries in between need not
+    /// be looked up in the zone.
+    fn chain(&self, t: Timestamp, forward: bool) -> Option<Timestamp> {
+        let wall = self.zone().to_datetime(t);
+        let mut date = wall.date();
+        let mut minute = u16::from(wall.hour().unsigned_abs()) * 60 + u16::from(wall.minute().unsigned_abs());
+        if self.resolve(date, minute)?.0 != t {
             return None;
         }
-        let mut date = midnight;
-        for _ in 0..=HORIZON_DAYS {
-            let next = date.checked_add(step.days()).ok()?;
-            let day = if step > 0 { date } else { next };
-            if self.windows_on(day).1.first() != Some(&Window::ALL_DAY) {
+        let limit =
+            if forward { date.saturating_add(HORIZON_DAYS.days()) } else { date.saturating_sub(HORIZON_DAYS.days()) };
+        let mut took_place = None;
+        while if forward { date <= limit } else { date >= limit } {
+            let ends_at =
+                |day: Date, end: u16| self.windows_on(day).1.iter().find(|w| w.end() == end).map(|w| (day, *w));
+            let next = if forward {
+                self.windows_on(date).1.iter().find(|w| w.start() == minute).map(|w| (date, *w))
+            } else {
+                ends_at(date, minute).or_else(|| ends_at(date.yesterday().ok()?, minute + 1440))
+            };
+            let Some((day, window)) = next else { break };
+            if took_place != Some(day) && self.resolve(day, 0).is_none_or(|(_, swallowed)| swallowed) {
                 break;
             }
-            date = next;
+            took_place = Some(day);
+            (date, minute) = match (forward, window.end()) {
+                (false, _) => (day, window.start()),
+                (true, end @ 1440..) => (day.tomorrow().ok()?, end - 1440),
+                (true, end) => (day, end),
+            };
         }
-        self.midnight(date).filter(|end| *end != t)
+        let (end, _) = self.resolve(date, minute)?;
+        (if forward { end > t } else { end < t }).then_some(end)
     }
 
     /// The first start after `t`.
     fn next_start(&self, t: Timestamp) -> Option<Timestamp> {
         let first = self.date(t).saturating_sub(2.days());
         let starts = |date: Date| self.spans(date).map(|(start, _)| start).filter(|start| *start > t).min();
-        for date in first.series(1.day()).take(usize::try_from(HORIZON_DAYS).unwrap_or(0) + 5) {
+        for date in days(first, |date| date.tomorrow().ok()) {
             if let Some(start) = starts(date) {
                 // A start pushed out of a gap before midnight can be later than one of the next date.
                 let tomorrow = date.tomorrow().ok().and_then(starts);
@@ -233,15 +248,20 @@ impl Schedule {
     fn previous_end(&self, t: Timestamp) -> Option<Timestamp> {
         let last = self.date(t).saturating_add(1.day());
         let ends = |date: Date| self.spans(date).map(|(_, end)| end).filter(|end| *end <= t).max();
-        for date in last.series(-1.day()).take(usize::try_from(HORIZON_DAYS).unwrap_or(0) + 5) {
+        for date in days(last, |date| date.yesterday().ok()) {
             if let Some(end) = ends(date) {
                 // A shift of one of the two dates before may end later than a short window of this one.
-                let before = date.series(-1.day()).skip(1).take(2).filter_map(ends);
+                let before = days(date, |date| date.yesterday().ok()).skip(1).take(2).filter_map(ends);
                 return before.chain([end]).max();
             }
         }
         None
     }
+}
+
+/// The dates of a look-ahead or look-back, with room for the days around its ends.
+fn days(from: Date, step: impl FnMut(&Date) -> Option<Date>) -> impl Iterator<Item = Date> {
+    std::iter::successors(Some(from), step).take(usize::try_from(HORIZON_DAYS).unwrap_or(0) + 5)
 }
 
 /// `t` moved by days of 24 hours, held within representable time.
@@ -263,7 +283,12 @@ mod tests {
         texts.iter().map(|text| Window::parse(text).unwrap()).collect()
     }
 
-    fn schedule(zone: &str, week: &[(&str, &[&str])], days: Vec<CalendarDay>, exceptions: &[(Date, &[&str])]) -> Schedule {
+    fn schedule(
+        zone: &str,
+        week: &[(&str, &[&str])],
+        days: Vec<CalendarDay>,
+        exceptions: &[(Date, &[&str])],
+    ) -> Schedule {
         let mut weekly: [Vec<Window>; 7] = Default::default();
         for (names, texts) in week {
             for day in parse_days(names).unwrap() {
@@ -327,7 +352,12 @@ mod tests {
     fn lesson_05_a_tail_joins_the_next_window() {
         let shift = schedule("Asia/Shanghai", &[("mon", &["22:00-06:00"]), ("tue", &["06:00-09:00"])], vec![], &[]);
         assert_eq!(state(&shift, "2026-10-13T05:00"), "open 10-12 22:00 / 10-13 09:00");
-        let overlap = schedule("Asia/Shanghai", &[("mon", &["22:00-06:00"]), ("tue", &["04:00-05:00", "09:00-10:00"])], vec![], &[]);
+        let overlap = schedule(
+            "Asia/Shanghai",
+            &[("mon", &["22:00-06:00"]), ("tue", &["04:00-05:00", "09:00-10:00"])],
+            vec![],
+            &[],
+        );
         assert_eq!(state(&overlap, "2026-10-13T04:30"), "open 10-12 22:00 / 10-13 06:00");
         assert_eq!(state(&overlap, "2026-10-13T07:00"), "closed 10-13 06:00 / 10-13 09:00");
     }
@@ -375,7 +405,11 @@ mod tests {
     fn lesson_08_wall_time_stays_when_the_clocks_change() {
         let london = nine_to_five();
         // Clocks go forward on 29 March 2026 and back on 25 October 2026.
-        for (text, utc) in [("2026-03-27T08:00", "2026-03-27T09:00:00Z"), ("2026-03-30T08:00", "2026-03-30T08:00:00Z"), ("2026-10-26T08:00", "2026-10-26T09:00:00Z")] {
+        for (text, utc) in [
+            ("2026-03-27T08:00", "2026-03-27T09:00:00Z"),
+            ("2026-03-30T08:00", "2026-03-30T08:00:00Z"),
+            ("2026-10-26T08:00", "2026-10-26T09:00:00Z"),
+        ] {
             assert_eq!(london.next_open(in_zone(&london, text)), Some(utc.parse().unwrap()));
         }
     }
@@ -415,6 +449,9 @@ mod tests {
         // Samoa went from Thursday 29 to Saturday 31 December 2011.
         let apia = schedule("Pacific/Apia", &[("mon-fri", &["09:00-17:00"])], vec![], &[]);
         assert_eq!(state(&apia, "2011-12-31T10:00"), "closed 12-29 17:00 / 01-02 09:00");
+        let week: &[(&str, &[&str])] = &[("thu", &["12:00-22:00", "22:00-06:00"]), ("fri", &["06:00-22:00"])];
+        let shifts = schedule("Pacific/Apia", week, vec![], &[]);
+        assert_eq!(state(&shifts, "2011-12-29T13:00"), "open 12-29 12:00 / 12-31 06:00");
     }
 
     #[test]
@@ -423,6 +460,24 @@ mod tests {
         let nuuk = schedule("America/Nuuk", &[("fri", &["23:45-23:30"]), ("sun", &["01:00-02:00"])], vec![], &[]);
         assert_eq!(state(&nuuk, "2026-03-29T00:15"), "open 03-27 23:45 / 03-29 00:30");
         assert_eq!(state(&nuuk, "2026-03-29T00:30"), "closed 03-29 00:30 / 03-29 01:00");
+    }
+
+    #[test]
+    fn lesson_08_a_start_pushed_past_midnight_is_not_the_first() {
+        let week: &[(&str, &[&str])] = &[("sat", &["23:30-02:00"]), ("sun", &["00:00-00:15"])];
+        let nuuk = schedule("America/Nuuk", week, vec![], &[]);
+        assert_eq!(state(&nuuk, "2026-03-28T22:00"), "closed 03-22 02:00 / 03-29 00:00");
+        assert_eq!(state(&nuuk, "2026-03-29T00:20"), "closed 03-29 00:15 / 03-29 00:30");
+    }
+
+    #[test]
+    fn lesson_08_gaps_of_seconds_are_no_whole_minutes() {
+        // London left its local mean time at 00:00 on Wednesday 1 December 1847, 75 seconds forward: 00:01
+        // becomes 00:02:15, which a window that ended at 00:02 does not reach.
+        let week: &[(&str, &[&str])] = &[("tue", &["22:00-00:02"]), ("wed", &["00:01-06:00"])];
+        let london = schedule("Europe/London", week, vec![], &[]);
+        assert_eq!(state(&london, "1847-12-01T03:00"), "open 12-01 00:02 / 12-01 06:00");
+        assert_eq!(state(&london, "1847-12-01T00:02:10"), "closed 12-01 00:02 / 12-01 00:02");
     }
 
     #[test]
@@ -447,6 +502,15 @@ mod tests {
     }
 
     #[test]
+    fn lesson_09_shifts_that_touch_are_one_period() {
+        let week: &[(&str, &[&str])] = &[("mon-sun", &["06:00-22:00", "22:00-06:00"])];
+        let shifts =
+            schedule("Europe/London", week, vec![], &[(date(2026, 1, 2), &[]), (date(2026, 12, 25), &["12:00-22:00"])]);
+        assert_eq!(state(&shifts, "2026-10-12T22:00"), "open 01-03 06:00 / 12-25 06:00");
+        assert_eq!(state(&shifts, "2026-12-25T21:00"), "open 12-25 12:00 / 12-25 22:00");
+    }
+
+    #[test]
     fn lesson_10_friday_1630_and_an_hour_is_monday_0930() {
         let london = nine_to_five();
         let friday = in_zone(&london, "2026-10-16T16:30");
@@ -457,7 +521,10 @@ mod tests {
         assert_eq!(hours(0), Some(friday));
         assert_eq!(hours(-5), Some(friday));
         let saturday = in_zone(&london, "2026-10-17T12:00");
-        assert_eq!(london.add_open_time(saturday, SignedDuration::from_mins(2)), Some(in_zone(&london, "2026-10-19T09:02")));
+        assert_eq!(
+            london.add_open_time(saturday, SignedDuration::from_mins(2)),
+            Some(in_zone(&london, "2026-10-19T09:02"))
+        );
     }
 
     #[test]
@@ -482,7 +549,10 @@ mod tests {
         let until = in_zone(&far, "2031-01-01T00:00");
         assert_eq!(far.open_time_between(t, until), SignedDuration::from_hours(1), "counted past the horizon");
         let always = schedule("UTC", &[("mon-sun", &["00:00-24:00"])], vec![], &[]);
-        assert_eq!(always.add_open_time(t, SignedDuration::from_hours(24 * 1000)), t.checked_add(SignedDuration::from_hours(24 * 1000)).ok());
+        assert_eq!(
+            always.add_open_time(t, SignedDuration::from_hours(24 * 1000)),
+            t.checked_add(SignedDuration::from_hours(24 * 1000)).ok()
+        );
         for schedule in [always, nine_to_five()] {
             assert_eq!(schedule.add_open_time(t, SignedDuration::MAX), None);
         }
@@ -490,7 +560,11 @@ mod tests {
 
     #[test]
     fn the_edges_of_time_are_no_panic() {
-        let kinds = [shop(), nine_to_five(), schedule("America/New_York", &[("mon-sun", &["22:00-06:00"])], vec![], &[(date(2026, 1, 1), &[])])];
+        let kinds = [
+            shop(),
+            nine_to_five(),
+            schedule("America/New_York", &[("mon-sun", &["22:00-06:00"])], vec![], &[(date(2026, 1, 1), &[])]),
+        ];
         for schedule in kinds {
             for t in [Timestamp::MIN, Timestamp::MAX] {
                 let state = schedule.at(t);

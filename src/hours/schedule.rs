@@ -183,9 +183,11 @@ impl Schedule {
 }
 
 /// Whether yesterday's tails and a day's own windows leave no minute of the day closed.
+///
+/// A tail must touch the first window: overlapping it, it could leave a hole where a gap moves its end.
 fn covers(before: &[Window], own: &[Window]) -> bool {
     let tail = before.iter().map(|w| w.end().saturating_sub(1440)).max().unwrap_or(0);
-    own.iter().fold(tail, |covered, w| if w.start() <= covered { covered.max(w.end()) } else { covered }) >= 1440
+    own.iter().fold(tail, |covered, w| if w.start() == covered { w.end() } else { covered }) >= 1440
 }
 
 /// Sorts the windows of a day and refuses overlaps.
@@ -234,7 +236,11 @@ mod tests {
     }
 
     /// Every day the same windows.
-    fn build(texts: &[&str], days: Vec<CalendarDay>, exceptions: &[(Date, &[&str])]) -> Result<Schedule, ScheduleError> {
+    fn build(
+        texts: &[&str],
+        days: Vec<CalendarDay>,
+        exceptions: &[(Date, &[&str])],
+    ) -> Result<Schedule, ScheduleError> {
         let exceptions = exceptions.iter().map(|(date, texts)| (*date, windows(texts))).collect();
         Schedule::new(TimeZone::UTC, std::array::from_fn(|_| windows(texts)), days, exceptions)
     }
@@ -269,7 +275,8 @@ mod tests {
 
     #[test]
     fn always_open_knows_tails_and_dated_days() {
-        let always = |texts: &[&str], exceptions: &[(Date, &[&str])]| build(texts, vec![], exceptions).unwrap().always_open();
+        let always =
+            |texts: &[&str], exceptions: &[(Date, &[&str])]| build(texts, vec![], exceptions).unwrap().always_open();
         let d = date(2026, 10, 1);
         assert!(always(&["00:00-24:00"], &[]));
         assert!(always(&["00:00-12:00", "12:00-24:00"], &[]));
@@ -278,7 +285,10 @@ mod tests {
         assert!(!always(&["00:01-24:00"], &[]));
         assert!(!always(&["00:00-24:00"], &[(d, &[])]));
         assert!(always(&["00:00-24:00"], &[(d, &["00:00-24:00"])]));
-        assert!(!always(&["06:00-22:00", "22:00-06:00"], &[(d, &["06:00-24:00"])]), "the morning after is open no more");
+        assert!(
+            !always(&["06:00-22:00", "22:00-06:00"], &[(d, &["06:00-24:00"])]),
+            "the morning after is open no more"
+        );
         assert!(!build(&["00:00-24:00"], vec![day(d, "", true)], &[]).unwrap().always_open());
         assert!(!build(&[], vec![], &[(d, &["09:00-10:00"])]).unwrap().never_open());
     }

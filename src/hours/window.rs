@@ -26,7 +26,10 @@ pub enum WindowError {
     #[error("an opening window is empty: write it as \"09:00-18:00\", or give the day an empty list to close it")]
     Empty,
     /// A bare number, most likely a time that a YAML reader took for base 60.
-    #[error("{text} is a number, not an opening window{}: write start and end in quotes, as \"09:00-18:00\"", base_60(text))]
+    #[error(
+        "{text} is a number, not an opening window{}: write start and end in quotes, as \"09:00-18:00\"",
+        base_60(text)
+    )]
     Number {
         /// What was written.
         text: String,
@@ -70,7 +73,9 @@ pub enum WindowError {
         text: String,
     },
     /// Start and end are the same time.
-    #[error("\"{text}\" starts and ends at the same time: for the whole day write \"00:00-24:00\", for a closed day an empty list")]
+    #[error(
+        "\"{text}\" starts and ends at the same time: for the whole day write \"00:00-24:00\", for a closed day an empty list"
+    )]
     NoLength {
         /// What was written.
         text: String,
@@ -119,9 +124,8 @@ impl Window {
             return Err(WindowError::Zone { text: owned() });
         }
         let (start_text, end_text) = plain.split_once('-').ok_or_else(|| WindowError::NoEnd { text: owned() })?;
-        let read = |time: &str| {
-            minutes(time).ok_or_else(|| WindowError::BadTime { text: owned(), time: time.to_owned() })
-        };
+        let read =
+            |time: &str| minutes(time).ok_or_else(|| WindowError::BadTime { text: owned(), time: time.to_owned() });
         let (start, end) = (read(start_text)?, read(end_text)?);
         if start == end {
             return Err(WindowError::NoLength { text: owned() });
@@ -194,7 +198,16 @@ mod tests {
 
     #[test]
     fn reads_the_ways_people_write_a_window() {
-        for text in ["09:00-12:00", "9:00-12:00", " 09:00 - 12:00 ", "09:00–12:00", "09:00～12:00", "09:00~12:00", "９：００至12：00", "9:00到12:00"] {
+        for text in [
+            "09:00-12:00",
+            "9:00-12:00",
+            " 09:00 - 12:00 ",
+            "09:00–12:00",
+            "09:00～12:00",
+            "09:00~12:00",
+            "９：００至12：00",
+            "9:00到12:00",
+        ] {
             assert_eq!(shown(text), "09:00-12:00", "{text}");
         }
     }

@@ -16,9 +16,12 @@ pub(super) fn check(engine: &Engine, now: Timestamp, report: &mut Report) {
         }
         if built.schedule.next_open(now).is_none() {
             report.push(
-                Finding::error("never-open", format!("the schedule `{}` does not open within a year", queue.hours.value))
-                    .at(&spec.place)
-                    .help("give it a window, such as mon-fri: [\"09:00-18:00\"]"),
+                Finding::error(
+                    "never-open",
+                    format!("the schedule `{}` does not open within a year", queue.hours.value),
+                )
+                .at(&spec.place)
+                .help("give it a window, such as mon-fri: [\"09:00-18:00\"]"),
             );
         }
         let Some(first) = spec.calendars.first() else { continue };
@@ -29,9 +32,14 @@ pub(super) fn check(engine: &Engine, now: Timestamp, report: &mut Report) {
         for year in today.year()..=needed {
             if !years.contains(&year) {
                 report.push(
-                    Finding::warning("missing-year", format!("no calendar of `{}` knows the holidays of {year}", queue.hours.value))
-                        .at(&first.place)
-                        .help(format!("add a calendar of {year} to the list; until then its holidays count as ordinary days")),
+                    Finding::warning(
+                        "missing-year",
+                        format!("no calendar of `{}` knows the holidays of {year}", queue.hours.value),
+                    )
+                    .at(&first.place)
+                    .help(format!(
+                        "add a calendar of {year} to the list; until then its holidays count as ordinary days"
+                    )),
                 );
             }
         }

@@ -26,10 +26,12 @@ fn check_text(text: &Text, languages: &[&str], report: &mut Report) {
     if !missing.is_empty() {
         let fallback = languages.first().filter(|code| has(code));
         report.push(
-            Finding::warning("missing-language", format!("this text has no {}", missing.join(", "))).at(&text.place).help(match fallback {
-                Some(code) => format!("customers of that language get the `{code}` text"),
-                None => "customers of that language get a text that they may not read".to_owned(),
-            }),
+            Finding::warning("missing-language", format!("this text has no {}", missing.join(", ")))
+                .at(&text.place)
+                .help(match fallback {
+                    Some(code) => format!("customers of that language get the `{code}` text"),
+                    None => "customers of that language get a text that they may not read".to_owned(),
+                }),
         );
     }
 }

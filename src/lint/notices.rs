@@ -17,7 +17,10 @@ pub(super) fn check(engine: &Engine, report: &mut Report) {
         }
     };
     if let Some((name, _)) = knowledge.queues.iter().find(|(_, queue)| !queue.schedule.always_open()) {
-        missing("closed", format!("the queue `{name}` has closing times, and customers must hear when people are back"));
+        missing(
+            "closed",
+            format!("the queue `{name}` has closing times, and customers must hear when people are back"),
+        );
     }
     missing("handed_over", "a customer must hear that a person takes over".to_owned());
 }

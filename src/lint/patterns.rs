@@ -26,19 +26,32 @@ pub(super) fn check(engine: &Engine, report: &mut Report) {
             }
             if has_edge_beside_han(pattern) {
                 report.push(
-                    Finding::warning("edge-beside-han", "`\\b` beside a Chinese character never holds within a sentence")
-                        .at(&pattern.place)
-                        .help("leave \\b out there: Chinese is written without spaces between words"),
+                    Finding::warning(
+                        "edge-beside-han",
+                        "`\\b` beside a Chinese character never holds within a sentence",
+                    )
+                    .at(&pattern.place)
+                    .help("leave \\b out there: Chinese is written without spaces between words"),
                 );
             }
-            let gone = pattern.value.chars().find(|c| !c.is_ascii() && !is_han(*c) && fold.fold_str(c.encode_utf8(&mut [0; 4])) != c.to_string());
+            let gone = pattern
+                .value
+                .chars()
+                .find(|c| !c.is_ascii() && !is_han(*c) && fold.fold_str(c.encode_utf8(&mut [0; 4])) != c.to_string());
             if let Some(c) = gone.filter(|c| !c.is_alphabetic()) {
                 let folded = fold.fold_str(c.encode_utf8(&mut [0; 4]));
-                let help = if folded.trim().is_empty() { "leave it out".to_owned() } else { format!("write {folded} in its place, with a backslash if it is a sign of the regular expression") };
+                let help = if folded.trim().is_empty() {
+                    "leave it out".to_owned()
+                } else {
+                    format!("write {folded} in its place, with a backslash if it is a sign of the regular expression")
+                };
                 report.push(
-                    Finding::warning("never-matches", format!("messages are folded before they are compared, so `{c}` never occurs"))
-                        .at(&pattern.place)
-                        .help(help),
+                    Finding::warning(
+                        "never-matches",
+                        format!("messages are folded before they are compared, so `{c}` never occurs"),
+                    )
+                    .at(&pattern.place)
+                    .help(help),
                 );
             }
         }

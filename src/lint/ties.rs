@@ -23,9 +23,12 @@ pub(super) fn check(engine: &Engine, report: &mut Report) {
         let mut own = Vec::new();
         for (leaf, guarded) in leaves(&rule.when) {
             let (name, place) = match leaf {
-                Leaf::Sentence(sentence) => (format!("sentence {}", key(fold.squeeze(&sentence.value).text())), &sentence.place),
+                Leaf::Sentence(sentence) => {
+                    (format!("sentence {}", key(fold.squeeze(&sentence.value).text())), &sentence.place)
+                }
                 Leaf::Phrase(phrase) => {
-                    let mut parts: Vec<_> = phrase.parts.iter().map(|part| fold.squeeze(&part.value).into_text()).collect();
+                    let mut parts: Vec<_> =
+                        phrase.parts.iter().map(|part| fold.squeeze(&part.value).into_text()).collect();
                     parts.sort_unstable();
                     let Some(first) = phrase.parts.first() else { continue };
                     (format!("phrase {}", parts.join("\u{0}")), &first.place)
@@ -51,11 +54,17 @@ pub(super) fn check(engine: &Engine, report: &mut Report) {
                 _ => ("tie", "the same regular expression"),
             };
             report.push(
-                Finding::error(code, format!("`{}` and `{}` have {what}, and neither has priority", first.rule.id.value, second.rule.id.value))
-                    .at(second.place)
-                    .label("also here")
-                    .and(first.place, "first here")
-                    .help("take it out of one of them, or give one a higher priority"),
+                Finding::error(
+                    code,
+                    format!(
+                        "`{}` and `{}` have {what}, and neither has priority",
+                        first.rule.id.value, second.rule.id.value
+                    ),
+                )
+                .at(second.place)
+                .label("also here")
+                .and(first.place, "first here")
+                .help("take it out of one of them, or give one a higher priority"),
             );
         }
     }
@@ -66,7 +75,11 @@ pub(super) fn check(engine: &Engine, report: &mut Report) {
 fn clash(first: &Sign<'_>, second: &Sign<'_>) -> bool {
     let (a, b) = (first.rule, second.rule);
     let (channels_a, channels_b) = (&a.channels, &b.channels);
-    let share_channel = channels_a.is_empty() || channels_b.is_empty() || channels_a.iter().any(|x| channels_b.iter().any(|y| x.value == y.value));
-    let apart = |a: &Rule, b: &Rule| a.until.as_ref().zip(b.from.as_ref()).is_some_and(|(until, from)| until.value < from.value);
+    let share_channel = channels_a.is_empty()
+        || channels_b.is_empty()
+        || channels_a.iter().any(|x| channels_b.iter().any(|y| x.value == y.value));
+    let apart = |a: &Rule, b: &Rule| {
+        a.until.as_ref().zip(b.from.as_ref()).is_some_and(|(until, from)| until.value < from.value)
+    };
     a.priority == b.priority && !(first.guarded && second.guarded) && share_channel && !apart(a, b) && !apart(b, a)
 }

@@ -35,13 +35,19 @@ pub(super) fn check(engine: &Engine, report: &mut Report) {
         if won {
             for (sample, thief) in lost.iter().filter(|(sample, _)| sample.sentence) {
                 let (who, place) = name(engine, thief);
-                let finding = Finding::warning("question-shadowed", format!("this question of `{}` is answered by {who}", rule.id.value));
+                let finding = Finding::warning(
+                    "question-shadowed",
+                    format!("this question of `{}` is answered by {who}", rule.id.value),
+                );
                 let finding = finding.at(sample.place).help("take it out here, or give this entry the higher priority");
                 report.push(place.map_or(finding.clone(), |place| finding.and(place, "this one answers")));
             }
         } else if let Some((sample, thief)) = lost.first() {
             let (who, place) = name(engine, thief);
-            let finding = Finding::warning("never-wins", format!("`{}` never wins: to “{}” {who} answers", rule.id.value, sample.text));
+            let finding = Finding::warning(
+                "never-wins",
+                format!("`{}` never wins: to “{}” {who} answers", rule.id.value, sample.text),
+            );
             let finding = finding.at(&rule.id.place).help("raise its priority, or make the other one narrower");
             report.push(place.map_or(finding.clone(), |place| finding.and(place, "this one answers")));
         }
@@ -64,11 +70,17 @@ fn samples(rule: &Rule) -> Vec<Sample<'_>> {
     leaves(&rule.when)
         .into_iter()
         .filter_map(|(leaf, _)| match leaf {
-            Leaf::Sentence(sentence) => Some(Sample { text: sentence.value.clone(), place: &sentence.place, sentence: true }),
+            Leaf::Sentence(sentence) => {
+                Some(Sample { text: sentence.value.clone(), place: &sentence.place, sentence: true })
+            }
             Leaf::Phrase(phrase) => {
                 let parts: Vec<&str> = phrase.parts.iter().map(|part| part.value.as_str()).collect();
                 let han = parts.iter().all(|part| part.chars().any(is_han));
-                Some(Sample { text: parts.join(if han { "" } else { " " }), place: &phrase.parts.first()?.place, sentence: false })
+                Some(Sample {
+                    text: parts.join(if han { "" } else { " " }),
+                    place: &phrase.parts.first()?.place,
+                    sentence: false,
+                })
             }
             Leaf::Pattern(_) => None,
         })

@@ -216,7 +216,11 @@ impl Builder {
     }
 
     /// The parts, and the literals of the part that is likely the rarest: the longest.
-    fn phrase<'a>(&mut self, phrase: &'a Phrase, fault: &mut dyn FnMut(Fault<'a>)) -> Option<(Vec<Part>, Vec<LiteralId>)> {
+    fn phrase<'a>(
+        &mut self,
+        phrase: &'a Phrase,
+        fault: &mut dyn FnMut(Fault<'a>),
+    ) -> Option<(Vec<Part>, Vec<LiteralId>)> {
         let mut parts = Vec::new();
         let mut rarest: Option<(usize, usize)> = None;
         for source in &phrase.parts {

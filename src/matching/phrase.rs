@@ -31,7 +31,12 @@ impl Literals {
         let mut hits: Vec<Hit> = Vec::new();
         for found in automaton.find_overlapping_iter(text) {
             let span = found.start()..found.end();
-            hits.push(Hit { literal: found.pattern().as_u32(), whole: is_whole(text, span.clone()), start: span.start, end: span.end });
+            hits.push(Hit {
+                literal: found.pattern().as_u32(),
+                whole: is_whole(text, span.clone()),
+                start: span.start,
+                end: span.end,
+            });
         }
         // Of each literal the first whole occurrence is wanted, else any.
         hits.sort_unstable_by_key(|hit| (hit.literal, !hit.whole, hit.start));

@@ -85,7 +85,8 @@ impl Evidence {
         self.spans.extend(other.spans);
         self.spans = merged(std::mem::take(&mut self.spans));
         let shared = total - bytes(&self.spans);
-        self.length = if before == 0 || shared == 0 { length } else { length.saturating_sub(shared * length / total.max(1)) };
+        self.length =
+            if before == 0 || shared == 0 { length } else { length.saturating_sub(shared * length / total.max(1)) };
         self
     }
 

@@ -55,25 +55,27 @@ pub fn required_literals(source: &str, fold: &Fold) -> Option<Vec<String>> {
     let hir: Hir = regex_syntax::parse(&folded(source, fold)).ok()?;
     // Literals at the start of a match; where those are none, at its end (`\d+元`).
     let mut extractor = Extractor::new();
-    [regex_syntax::hir::literal::ExtractKind::Prefix, regex_syntax::hir::literal::ExtractKind::Suffix].into_iter().find_map(|kind| {
-        let found = extractor.kind(kind).extract(&hir);
-        let literals = found.literals()?;
-        if literals.is_empty() || literals.len() > MAX_LITERALS {
-            return None;
-        }
-        let mut out = Vec::with_capacity(literals.len());
-        for literal in literals {
-            // Text that has lost its ends by cutting inside a character is no literal of ours.
-            let text = std::str::from_utf8(literal.as_bytes()).ok()?;
-            let text = fold.fold_str(text);
-            let text = text.trim();
-            if text.is_empty() {
+    [regex_syntax::hir::literal::ExtractKind::Prefix, regex_syntax::hir::literal::ExtractKind::Suffix]
+        .into_iter()
+        .find_map(|kind| {
+            let found = extractor.kind(kind).extract(&hir);
+            let literals = found.literals()?;
+            if literals.is_empty() || literals.len() > MAX_LITERALS {
                 return None;
             }
-            out.push(text.to_owned());
-        }
-        out.sort_unstable();
-        out.dedup();
-        Some(out)
-    })
+            let mut out = Vec::with_capacity(literals.len());
+            for literal in literals {
+                // Text that has lost its ends by cutting inside a character is no literal of ours.
+                let text = std::str::from_utf8(literal.as_bytes()).ok()?;
+                let text = fold.fold_str(text);
+                let text = text.trim();
+                if text.is_empty() {
+                    return None;
+                }
+                out.push(text.to_owned());
+            }
+            out.sort_unstable();
+            out.dedup();
+            Some(out)
+        })
 }

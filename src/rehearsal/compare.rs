@@ -28,7 +28,12 @@ pub fn differences(expect: &[Expectation], outcome: Option<&Outcome>, after: &Co
 fn compare(expectation: &Expectation, outcome: Option<&Outcome>, after: &Conversation) -> Option<Difference> {
     let expected = expectation.values.join(", ");
     let differ = |actual: String| {
-        Some(Difference { key: expectation.key.clone(), expected: expected.clone(), actual, place: expectation.place.clone() })
+        Some(Difference {
+            key: expectation.key.clone(),
+            expected: expected.clone(),
+            actual,
+            place: expectation.place.clone(),
+        })
     };
     let one = |actual: Option<&str>| {
         let actual = actual.unwrap_or("none");

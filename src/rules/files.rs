@@ -75,7 +75,8 @@ impl Files {
     fn read_folder(&mut self, folder: &Path, relative: &str, depth: usize, wanted: &dyn Fn(&str) -> bool) {
         let Ok(entries) = fs::read_dir(folder) else { return };
         if depth > MAX_FOLDERS {
-            self.findings.push(Finding::error("too-deep", format!("`{relative}` lies too deep")).help("move its files up"));
+            self.findings
+                .push(Finding::error("too-deep", format!("`{relative}` lies too deep")).help("move its files up"));
             return;
         }
         let mut names: Vec<_> = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
@@ -110,7 +111,10 @@ impl Files {
 fn read_bounded(path: &Path) -> io::Result<String> {
     let size = fs::metadata(path)?.len();
     if size > MAX_FILE {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("it has {size} bytes, and {MAX_FILE} is the most")));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("it has {size} bytes, and {MAX_FILE} is the most"),
+        ));
     }
     let bytes = fs::read(path)?;
     // Windows editors put a byte order mark in front.

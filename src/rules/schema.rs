@@ -47,7 +47,8 @@ fn property(key: &'static Key, definitions: &mut BTreeMap<String, Value>) -> Val
 fn of(kind: &'static Kind, definitions: &mut BTreeMap<String, Value>) -> Value {
     // What people leave unquoted may be a number or a yes/no word to an editor; it is text to nightdesk.
     let text = || json!({"type": ["string", "number", "boolean"]});
-    let localized = || json!({"anyOf": [text(), {"type": "object", "additionalProperties": text(), "minProperties": 1}]});
+    let localized =
+        || json!({"anyOf": [text(), {"type": "object", "additionalProperties": text(), "minProperties": 1}]});
     match kind {
         Kind::Text => localized(),
         Kind::Texts => json!({"anyOf": [localized(), {"type": "array", "items": localized(), "minItems": 1}]}),

@@ -225,7 +225,8 @@ fn queue(node: &Node, place: Place) -> Option<QueueSpec> {
 }
 
 fn webhook(node: &Node, place: Place) -> Option<WebhookSpec> {
-    let retry = node.get("retry").map(|list| list.items().iter().filter_map(Node::text).filter_map(shape::duration).collect());
+    let retry =
+        node.get("retry").map(|list| list.items().iter().filter_map(Node::text).filter_map(shape::duration).collect());
     Some(WebhookSpec {
         place,
         url: located(node.get("url")?)?,

@@ -155,11 +155,13 @@ fn check_scalar(node: &Node, text: &str, kind: &Kind, what: &str, report: &mut R
                 return;
             }
             let finding = Finding::error("unknown-word", format!("`{what}` cannot be `{text}`")).at(&node.place);
-            report.push(match nearest(text, words.iter().copied()) {
-                Some(word) => finding.label(format!("did you mean `{word}`?")),
-                None => finding,
-            }
-            .help(format!("one of {}", quoted(words.iter().copied()))));
+            report.push(
+                match nearest(text, words.iter().copied()) {
+                    Some(word) => finding.label(format!("did you mean `{word}`?")),
+                    None => finding,
+                }
+                .help(format!("one of {}", quoted(words.iter().copied()))),
+            );
             return;
         }
         _ => true,
@@ -202,9 +204,12 @@ fn is_language(code: &str) -> bool {
 fn check_map(node: &Node, shape: &Shape, report: &mut Report) {
     let Value::Map(entries) = &node.value else {
         report.push(
-            Finding::error("wrong-type", format!("{} is a map (key: value), and this is {}", shape.name, node.describe()))
-                .at(&node.place)
-                .help(format!("its keys are {}", quoted(shape.keys.iter().map(|k| k.name)))),
+            Finding::error(
+                "wrong-type",
+                format!("{} is a map (key: value), and this is {}", shape.name, node.describe()),
+            )
+            .at(&node.place)
+            .help(format!("its keys are {}", quoted(shape.keys.iter().map(|k| k.name)))),
         );
         return;
     };
@@ -214,12 +219,15 @@ fn check_map(node: &Node, shape: &Shape, report: &mut Report) {
         match shape.keys.iter().find(|k| k.name == name) {
             Some(known) => check_kind(value, &known.kind, name, report),
             None => {
-                let finding = Finding::error("unknown-key", format!("`{name}` is not a key of {}", shape.name)).at(&key.place);
-                report.push(match nearest(name, shape.keys.iter().map(|k| k.name)) {
-                    Some(word) => finding.label(format!("did you mean `{word}`?")),
-                    None => finding,
-                }
-                .help(format!("its keys are {}", quoted(shape.keys.iter().map(|k| k.name)))));
+                let finding =
+                    Finding::error("unknown-key", format!("`{name}` is not a key of {}", shape.name)).at(&key.place);
+                report.push(
+                    match nearest(name, shape.keys.iter().map(|k| k.name)) {
+                        Some(word) => finding.label(format!("did you mean `{word}`?")),
+                        None => finding,
+                    }
+                    .help(format!("its keys are {}", quoted(shape.keys.iter().map(|k| k.name)))),
+                );
             }
         }
     }
@@ -259,7 +267,11 @@ fn wrong(node: &Node, kind: &Kind, what: &str, report: &mut Report) {
 
 fn shorten(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
-    if line.chars().count() > 40 { format!("{}…", line.chars().take(40).collect::<String>()) } else { line.to_owned() }
+    if line.chars().count() > 40 {
+        format!("{}…", line.chars().take(40).collect::<String>())
+    } else {
+        line.to_owned()
+    }
 }
 
 fn expected(kind: &Kind) -> String {
@@ -294,7 +306,9 @@ pub fn duration(text: &str) -> Option<std::time::Duration> {
         return None;
     }
     let span: jiff::SignedDuration = match text.strip_suffix('d') {
-        Some(days) => jiff::SignedDuration::from_hours(days.trim().parse::<i64>().ok().filter(|d| *d <= 3_660)?.checked_mul(24)?),
+        Some(days) => {
+            jiff::SignedDuration::from_hours(days.trim().parse::<i64>().ok().filter(|d| *d <= 3_660)?.checked_mul(24)?)
+        }
         None => text.parse().ok()?,
     };
     std::time::Duration::try_from(span).ok()

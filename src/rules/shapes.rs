@@ -31,10 +31,8 @@ pub static FAQ: Shape = Shape {
 };
 
 /// A file below `rules/`.
-pub static RULES_FILE: Shape = Shape {
-    name: "a rules file",
-    keys: &[Key::required("rules", Kind::List(&Kind::Map(&RULE)), "The rules.")],
-};
+pub static RULES_FILE: Shape =
+    Shape { name: "a rules file", keys: &[Key::required("rules", Kind::List(&Kind::Map(&RULE)), "The rules.")] };
 
 /// An item of `rules:`.
 pub static RULE: Shape = Shape {
@@ -63,13 +61,25 @@ pub static RULE: Shape = Shape {
 pub static CONDITION: Shape = Shape {
     name: "a condition",
     keys: &[
-        Key::new("phrase", Kind::OneOrMany(&Kind::Phrase), "One of these occurs in the message; of a list inside, all parts."),
+        Key::new(
+            "phrase",
+            Kind::OneOrMany(&Kind::Phrase),
+            "One of these occurs in the message; of a list inside, all parts.",
+        ),
         Key::new("regex", Kind::OneOrMany(&Kind::Str), "One of these regular expressions matches the folded message."),
-        Key::new("like", Kind::OneOrMany(&Kind::Str), "The message is like one of these; beside phrase or regex, another way in."),
+        Key::new(
+            "like",
+            Kind::OneOrMany(&Kind::Str),
+            "The message is like one of these; beside phrase or regex, another way in.",
+        ),
         Key::new("any", Kind::OneOrMany(&Kind::Map(&CONDITION)), "At least one of these conditions holds."),
         Key::new("all", Kind::OneOrMany(&Kind::Map(&CONDITION)), "All of these conditions hold."),
         Key::new("none", Kind::OneOrMany(&Kind::Map(&CONDITION)), "None of these conditions holds."),
-        Key::new("if", Kind::Str, "An expression over message, customer, conversation, settings, open and now is true."),
+        Key::new(
+            "if",
+            Kind::Str,
+            "An expression over message, customer, conversation, settings, open and now is true.",
+        ),
     ],
 };
 
@@ -92,7 +102,11 @@ pub static CONFIG: Shape = Shape {
         Key::required("hours", Kind::MapOf(&Kind::Map(&SCHEDULE)), "Schedules by name."),
         Key::required("queues", Kind::MapOf(&Kind::Map(&QUEUE)), "Human queues by name."),
         Key::new("webhooks", Kind::MapOf(&Kind::Map(&WEBHOOK)), "Receivers of hand-offs by name."),
-        Key::required("routes", Kind::List(&Kind::Map(&ROUTE)), "First that holds names the queue of a hand-off that named none."),
+        Key::required(
+            "routes",
+            Kind::List(&Kind::Map(&ROUTE)),
+            "First that holds names the queue of a hand-off that named none.",
+        ),
         Key::required("channels", Kind::MapOf(&Kind::Map(&CHANNEL)), "Doors by name."),
         Key::required("notices", Kind::Map(&NOTICES), "What is said besides answers."),
         Key::new("limits", Kind::Map(&LIMITS), "Bounds."),
@@ -106,9 +120,17 @@ pub static CONFIG: Shape = Shape {
 pub static SCHEDULE: Shape = Shape {
     name: "a schedule",
     keys: &[
-        Key::required("weekly", Kind::MapOf(&Kind::OneOrMany(&Kind::Str)), "Windows by day, such as mon-fri: [\"09:00-18:00\"]."),
+        Key::required(
+            "weekly",
+            Kind::MapOf(&Kind::OneOrMany(&Kind::Str)),
+            "Windows by day, such as mon-fri: [\"09:00-18:00\"].",
+        ),
         Key::new("calendars", Kind::OneOrMany(&Kind::Str), "Files of holidays and make-up days."),
-        Key::new("exceptions", Kind::MapOf(&Kind::OneOrMany(&Kind::Str)), "Windows of single dates, in place of that day's own."),
+        Key::new(
+            "exceptions",
+            Kind::MapOf(&Kind::OneOrMany(&Kind::Str)),
+            "Windows of single dates, in place of that day's own.",
+        ),
         Key::new("timezone", Kind::Str, "Another zone than the shop's."),
     ],
 };
@@ -143,7 +165,11 @@ pub static ROUTE: Shape = Shape {
     keys: &[
         Key::new("if", Kind::Str, "An expression; without one the route always holds."),
         Key::required("queue", Kind::Id, "The queue."),
-        Key::new("priority", Kind::Word(&["low", "normal", "high", "urgent"]), "Least priority of a case that goes this way."),
+        Key::new(
+            "priority",
+            Kind::Word(&["low", "normal", "high", "urgent"]),
+            "Least priority of a case that goes this way.",
+        ),
     ],
 };
 
@@ -152,9 +178,17 @@ pub static CHANNEL: Shape = Shape {
     name: "a channel",
     keys: &[
         Key::required("kind", Kind::Word(&["websocket", "webhook"]), "How messages come in."),
-        Key::new("origins", Kind::OneOrMany(&Kind::Str), "Pages that may open the socket, such as https://shop.example."),
+        Key::new(
+            "origins",
+            Kind::OneOrMany(&Kind::Str),
+            "Pages that may open the socket, such as https://shop.example.",
+        ),
         Key::new("require_origin", Kind::Bool, "Refuse sockets without an Origin, which no browser opens."),
-        Key::new("secret", Kind::OneOrMany(&Kind::Str), "Checks the signature of what comes in; two while a secret is being changed."),
+        Key::new(
+            "secret",
+            Kind::OneOrMany(&Kind::Str),
+            "Checks the signature of what comes in; two while a secret is being changed.",
+        ),
         Key::new("reply_url", Kind::Str, "Where later messages are posted, signed with the first secret."),
         Key::new("first_response", Kind::Duration, "Target until the customer has an answer."),
     ],
@@ -242,7 +276,10 @@ pub static TURN: Shape = Shape {
 /// `send:` of a turn.
 pub static SEND: Shape = Shape {
     name: "a message that is not words",
-    keys: &[Key::required("kind", Kind::Word(&["text", "image", "file"]), "What it carries."), Key::new("text", Kind::Str, "Words with it.")],
+    keys: &[
+        Key::required("kind", Kind::Word(&["text", "image", "file"]), "What it carries."),
+        Key::new("text", Kind::Str, "Words with it."),
+    ],
 };
 
 /// `expect:` of a turn.
@@ -250,7 +287,11 @@ pub static EXPECT: Shape = Shape {
     name: "an expectation",
     keys: &[
         Key::new("rule", Kind::Str, "Id of the rule or entry, or none."),
-        Key::new("outcome", Kind::Word(&["rule", "faq", "choice", "slot", "smalltalk", "handoff", "silent"]), "What was done."),
+        Key::new(
+            "outcome",
+            Kind::Word(&["rule", "faq", "choice", "slot", "smalltalk", "handoff", "silent"]),
+            "What was done.",
+        ),
         Key::new("reason", Kind::Str, "Why."),
         Key::new("reply_contains", Kind::OneOrMany(&Kind::Str), "Each is contained in some reply of the turn."),
         Key::new("reply", Kind::Str, "none: nothing is said. Else the whole text of a reply."),
@@ -285,6 +326,10 @@ pub static CALENDAR_DAY: Shape = Shape {
         Key::required("date", Kind::Date, "The day."),
         Key::new("name", Kind::Str, "Of the holiday."),
         Key::required("isOffDay", Kind::Bool, "true: closed. false: a make-up working day."),
-        Key::new("open_as", Kind::Word(&["mon", "tue", "wed", "thu", "fri", "sat", "sun"]), "Day whose windows a make-up day has; mon if left out."),
+        Key::new(
+            "open_as",
+            Kind::Word(&["mon", "tue", "wed", "thu", "fri", "sat", "sun"]),
+            "Day whose windows a make-up day has; mon if left out.",
+        ),
     ],
 };

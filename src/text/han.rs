@@ -85,9 +85,7 @@ impl Bits {
 
     fn has(&self, c: char) -> bool {
         let code = c as usize;
-        self.0
-            .get(code / 64)
-            .is_some_and(|word| word >> (code % 64) & 1 == 1)
+        self.0.get(code / 64).is_some_and(|word| word >> (code % 64) & 1 == 1)
     }
 }
 
@@ -147,8 +145,7 @@ impl Han {
 fn opencc_pairs() -> HashMap<char, char> {
     let opencc = OpenCC::from_config(BuiltinConfig::T2s)
         .expect("the Traditional to Simplified dictionary is compiled into the binary");
-    let han: Vec<char> =
-        BLOCKS.iter().flat_map(|&(first, last)| (first..=last).filter_map(char::from_u32)).collect();
+    let han: Vec<char> = BLOCKS.iter().flat_map(|&(first, last)| (first..=last).filter_map(char::from_u32)).collect();
     let mut question = String::with_capacity(han.len() * 5);
     for &c in &han {
         question.push(c);

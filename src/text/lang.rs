@@ -44,8 +44,7 @@ impl Lang {
             return None;
         }
         let parts: Vec<&str> = parts.collect();
-        let well_formed =
-            |part: &&str| matches!(part.len(), 1..=8) && part.bytes().all(|b| b.is_ascii_alphanumeric());
+        let well_formed = |part: &&str| matches!(part.len(), 1..=8) && part.bytes().all(|b| b.is_ascii_alphanumeric());
         if !parts.iter().all(well_formed) {
             return None;
         }
@@ -320,14 +319,28 @@ mod tests {
     #[test]
     fn locales() {
         for (locale, lang) in [
-            ("zh-TW", "zh-Hant"), ("zh-HK", "zh-Hant"), ("zh_MO", "zh-Hant"), ("zh-Hant-US", "zh-Hant"),
-            ("zh-Hans-HK", "zh"), ("zh-CN", "zh"), ("zh-SG", "zh"), ("zh", "zh"), ("ZH-hant", "zh-Hant"),
-            ("yue", "zh-Hant"), ("cmn-Hans-CN", "zh"), ("en-GB", "en"), ("fr-CA", "fr"), ("EN", "en"),
-            ("zh-TW,zh;q=0.9,en;q=0.8", "zh-Hant"), ("en_US.UTF-8", "en"), (" pt-BR ", "pt"),
+            ("zh-TW", "zh-Hant"),
+            ("zh-HK", "zh-Hant"),
+            ("zh_MO", "zh-Hant"),
+            ("zh-Hant-US", "zh-Hant"),
+            ("zh-Hans-HK", "zh"),
+            ("zh-CN", "zh"),
+            ("zh-SG", "zh"),
+            ("zh", "zh"),
+            ("ZH-hant", "zh-Hant"),
+            ("yue", "zh-Hant"),
+            ("cmn-Hans-CN", "zh"),
+            ("en-GB", "en"),
+            ("fr-CA", "fr"),
+            ("EN", "en"),
+            ("zh-TW,zh;q=0.9,en;q=0.8", "zh-Hant"),
+            ("en_US.UTF-8", "en"),
+            (" pt-BR ", "pt"),
         ] {
             assert_eq!(Lang::parse_locale(locale).expect(locale).as_str(), lang, "{locale}");
         }
-        for locale in ["", "*", "C", "POSIX", "中文", "e", "und", "en--GB", "123", "i-klingon", "-", "en-verylongpart"] {
+        for locale in ["", "*", "C", "POSIX", "中文", "e", "und", "en--GB", "123", "i-klingon", "-", "en-verylongpart"]
+        {
             assert_eq!(Lang::parse_locale(locale), None, "{locale}");
         }
     }
@@ -357,15 +370,37 @@ mod tests {
     #[test]
     fn detection() {
         for (text, lang) in [
-            ("怎么退货", "zh"), ("怎麼退貨", "zh-Hant"), ("我的iPhone订单", "zh"), ("可以退吗?", "zh"), ("你好", "zh"),
-            ("SKU 12 有 stock 吗 please tell me", "zh"), ("請問什麼時候到貨", "zh-Hant"), ("refund 退款 please", "zh"),
-            ("皇后大道公里面只", "zh"), ("乾隆年间的瓷器", "zh"), ("售后客戶服務", "zh-Hant"), ("人工", "zh"),
-            ("转人工 转人工 請", "zh"), ("说說", "zh"), ("說", "zh-Hant"),
-            ("How do I return an item?", "en"), ("hi", "en"), ("¿Dónde está mi pedido?", "en"), ("ｒｅｆｕｎｄ", "en"),
-            ("Hi, I'm 李明. Where is my order?", "en"), ("I would like to return the 旗袍 please", "en"),
-            ("注文をキャンセルしたい", "ja"), ("キャンセル", "ja"), ("返品お願いします", "ja"), ("奈雪の茶什么时候开门", "zh"),
-            ("我想买ポケモン卡片什么时候发货", "zh"), ("환불해 주세요", "ko"), ("где мой заказ", "ru"), ("สวัสดี", "th"),
-            ("где мой заказ SF123 please", "ru"), ("a where б", "en"),
+            ("怎么退货", "zh"),
+            ("怎麼退貨", "zh-Hant"),
+            ("我的iPhone订单", "zh"),
+            ("可以退吗?", "zh"),
+            ("你好", "zh"),
+            ("SKU 12 有 stock 吗 please tell me", "zh"),
+            ("請問什麼時候到貨", "zh-Hant"),
+            ("refund 退款 please", "zh"),
+            ("皇后大道公里面只", "zh"),
+            ("乾隆年间的瓷器", "zh"),
+            ("售后客戶服務", "zh-Hant"),
+            ("人工", "zh"),
+            ("转人工 转人工 請", "zh"),
+            ("说說", "zh"),
+            ("說", "zh-Hant"),
+            ("How do I return an item?", "en"),
+            ("hi", "en"),
+            ("¿Dónde está mi pedido?", "en"),
+            ("ｒｅｆｕｎｄ", "en"),
+            ("Hi, I'm 李明. Where is my order?", "en"),
+            ("I would like to return the 旗袍 please", "en"),
+            ("注文をキャンセルしたい", "ja"),
+            ("キャンセル", "ja"),
+            ("返品お願いします", "ja"),
+            ("奈雪の茶什么时候开门", "zh"),
+            ("我想买ポケモン卡片什么时候发货", "zh"),
+            ("환불해 주세요", "ko"),
+            ("где мой заказ", "ru"),
+            ("สวัสดี", "th"),
+            ("где мой заказ SF123 please", "ru"),
+            ("a where б", "en"),
         ] {
             assert_eq!(detected(text).as_deref(), Some(lang), "{text}");
         }
@@ -374,14 +409,27 @@ mod tests {
     #[test]
     fn surely_simplified() {
         let fold = Fold::new();
-        for (text, sure) in [("退货", true), ("你好", false), ("什麼時候到貨", false), ("后台里面只有", false), ("refund", false)] {
+        for (text, sure) in
+            [("退货", true), ("你好", false), ("什麼時候到貨", false), ("后台里面只有", false), ("refund", false)]
+        {
             assert_eq!(is_surely_simplified(text, &fold), sure, "{text}");
         }
     }
 
     #[test]
     fn nothing_to_go_by() {
-        for text in ["", "123456", "😀👍", "？？？", "SF1234567890123", "a@example.com", "https://example.com/x", "12:30", "1️⃣", "½"] {
+        for text in [
+            "",
+            "123456",
+            "😀👍",
+            "？？？",
+            "SF1234567890123",
+            "a@example.com",
+            "https://example.com/x",
+            "12:30",
+            "1️⃣",
+            "½",
+        ] {
             assert_eq!(detected(text), None, "{text}");
         }
     }

@@ -208,10 +208,8 @@ fn shape(before: Before, groups: &[Group], digits: &[u8]) -> Option<usize> {
 
 /// 1[3-9] and nine more digits, with or without the country's code.
 fn mainland_mobile(digits: &[u8]) -> bool {
-    let own = [&[0, 0, 8, 6][..], &[8, 6], &[0]]
-        .into_iter()
-        .find_map(|code| digits.strip_prefix(code))
-        .unwrap_or(digits);
+    let own =
+        [&[0, 0, 8, 6][..], &[8, 6], &[0]].into_iter().find_map(|code| digits.strip_prefix(code)).unwrap_or(digits);
     matches!(own, [1, 3..=9, ..]) && own.len() == 11
 }
 

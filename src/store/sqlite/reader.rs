@@ -78,11 +78,13 @@ pub(super) fn conversation_by_thread(
     Ok(query.query_row([channel, thread], conversation_row).optional()?)
 }
 
-/// The last begun conversations. The states that have an index are written into the query, so that it serves.
+/// The last begun conversations. Those with people are found by an index of their own, whose condition the query must repeat.
 pub(super) fn conversations(db: &Connection, filter: &ConversationFilter) -> Result<Vec<ConversationRow>, StoreError> {
     let sql = match filter.state.as_deref() {
-        Some("queued") => conversation_rows!("WHERE state = 'queued' AND ?1 = state ORDER BY rowid DESC LIMIT ?2"),
-        Some("human") => conversation_rows!("WHERE state = 'human' AND ?1 = state ORDER BY rowid DESC LIMIT ?2"),
+        Some("queued" | "human") => conversation_rows!(
+            "INDEXED BY conversations_with_people WHERE state IN ('queued', 'human') AND state = ?1
+             ORDER BY rowid DESC LIMIT ?2"
+        ),
         _ => conversation_rows!("WHERE ?1 IS NULL OR state = ?1 ORDER BY rowid DESC LIMIT ?2"),
     };
     let mut query = db.prepare_cached(sql)?;
@@ -245,7 +247,11 @@ pub(super) fn queue_stats(db: &Connection) -> Result<Vec<QueueStats>, StoreError
 pub(super) fn decisions(db: &Connection, filter: &DecisionFilter) -> Result<Vec<(i64, DecisionRow)>, StoreError> {
     let mut query = db.prepare_cached(
         "SELECT id, conversation, seq, at, channel, outcome, reason, rule, queue, score, language, rule_set
-         FROM decisions WHERE at >= ?1 AND at < ?2 AND id > ?3 ORDER BY id LIMIT ?4",
+         FROM decisions
+         WHERE at >= ?1 AND at < ?2
+           -- The first page starts where the span does, so that older decisions are not read.
+           AND id >= CASE WHEN ?3 > 0 THEN ?3 + 1 ELSE (SELECT min(id) FROM decisions WHERE at >= ?1) END
+         ORDER BY id LIMIT ?4",
     )?;
     let values = params![millis(filter.from), millis(filter.until), filter.after, limit(filter.limit)];
     let rows = query.query_map(values, |row| {

@@ -261,6 +261,36 @@ proptest::proptest! {
     }
 }
 
+#[test]
+fn the_busy_queries_are_served_by_their_indexes() {
+    let db = rusqlite::Connection::open_in_memory().unwrap();
+    schema::migrate(&db).unwrap();
+    for (query, wanted) in [
+        (
+            "SELECT id FROM outbox WHERE state = 'pending' AND head = 1 AND endpoint = ?1 AND next_try_at <= ?2
+             ORDER BY next_try_at, id",
+            "SEARCH outbox USING COVERING INDEX outbox_due (endpoint=? AND next_try_at<?)",
+        ),
+        (
+            "SELECT min(id) FROM outbox WHERE state = 'pending' AND endpoint = ?1 AND conversation = ?2",
+            "SEARCH outbox USING COVERING INDEX outbox_line (endpoint=? AND conversation=?)",
+        ),
+        (
+            "SELECT endpoint, count(*), min(created_at) FROM outbox WHERE state = 'pending' GROUP BY endpoint",
+            "SCAN outbox USING COVERING INDEX outbox_line",
+        ),
+    ] {
+        let mut explain = db.prepare(&format!("EXPLAIN QUERY PLAN {query}")).unwrap();
+        let parameters = vec![rusqlite::types::Null; explain.parameter_count()];
+        let plan: Vec<String> = explain
+            .query_map(rusqlite::params_from_iter(parameters), |row| row.get("detail"))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        assert_eq!(plan[0], wanted, "{query}: {plan:?}");
+    }
+}
+
 fn attempt(db: &rusqlite::Connection, id: i64, result: crate::store::AttemptResult) -> Result<u64, StoreError> {
     outbox::record(db, &AttemptRow { id, at: at(9), result }).map(|()| 0)
 }

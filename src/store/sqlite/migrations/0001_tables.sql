@@ -61,7 +61,7 @@ CREATE TABLE outbox (
     finished_at  INTEGER
 ) STRICT;
 CREATE INDEX outbox_due ON outbox (endpoint, next_try_at) WHERE state = 'pending' AND head = 1;
-CREATE INDEX outbox_line ON outbox (endpoint, conversation, id, created_at) WHERE state = 'pending';
+CREATE INDEX outbox_line ON outbox (endpoint, conversation, id, created_at, state) WHERE state = 'pending';
 CREATE INDEX outbox_dead ON outbox (endpoint) WHERE state = 'dead';
 CREATE INDEX outbox_done ON outbox (finished_at) WHERE state IN ('delivered', 'dropped');
 

@@ -1,0 +1,253 @@
+//! The daemon's life: start in order, stop in reverse. The bound address can be read, so that tests use port 0.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::Clock;
+use crate::diag::Report;
+use crate::handoff::{Deliverer, DeliveryObserver};
+use crate::pipeline::{OutboxListener, Pipeline};
+use crate::reload::{Reloader, endpoints};
+use crate::rules::Files;
+use crate::server::{self, Connections, Shared};
+use crate::shop;
+use crate::store::sqlite::SqliteStore;
+use crate::store::{PurgeLimits, Store};
+use crate::telemetry::Metrics;
+use crate::token::Tokens;
+
+/// How long a stop waits for sockets, requests and deliveries under way.
+const GRACE: Duration = Duration::from_secs(8);
+/// Between two rounds of tidying.
+const TIDY: Duration = Duration::from_secs(60);
+
+/// How a daemon is started.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The shop's directory.
+    pub dir: PathBuf,
+    /// Where the store lies.
+    pub data: PathBuf,
+    /// Address to listen on; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// Why a daemon did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Happens when the files have errors.
+    #[error("the files have {} errors", .0.errors())]
+    Findings(Box<Report>),
+    /// Happens when the address is taken or not this machine's.
+    #[error("cannot listen on {address}: {error}; choose another with --listen")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// Happens when the store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
+    /// Happens when the token key cannot be used.
+    #[error(transparent)]
+    Tokens(#[from] crate::token::KeyError),
+    /// Happens when no HTTP client can be made.
+    #[error(transparent)]
+    Delivery(#[from] crate::handoff::DeliveryError),
+}
+
+/// A running daemon.
+#[derive(Debug)]
+pub struct App {
+    address: SocketAddr,
+    /// The way of messages, for those that run inside the same process.
+    pub pipeline: Arc<Pipeline>,
+    /// Warnings of the files.
+    pub report: Report,
+    reload: mpsc::Sender<()>,
+    /// Ends sockets and requests.
+    front: CancellationToken,
+    /// Ends deliveries and everything else.
+    back: CancellationToken,
+    front_tasks: TaskTracker,
+    back_tasks: TaskTracker,
+}
+
+impl App {
+    /// Starts a daemon: files, store, workers, port.
+    ///
+    /// # Errors
+    /// When anything is missing; nothing is left running then.
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        let files = Files::read(&options.dir);
+        let (engine, mut report) = shop::open_files(&options.dir, files.clone(), options.clock.now());
+        let Some(engine) = engine else { return Err(StartError::Findings(Box::new(report))) };
+        let endpoints = endpoints(&engine.book().settings, &mut report);
+        if report.errors() > 0 {
+            return Err(StartError::Findings(Box::new(report)));
+        }
+        let listen_error = |error| StartError::Listen { address: options.listen, error };
+        let listener = TcpListener::bind(options.listen).await.map_err(listen_error)?;
+        let address = listener.local_addr().map_err(listen_error)?;
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&options.data)?);
+        let tokens = Arc::new(Tokens::open(&options.data)?);
+        let metrics = Arc::new(Metrics::new());
+        let (front, back) = (CancellationToken::new(), CancellationToken::new());
+        let (front_tasks, back_tasks) = (TaskTracker::new(), TaskTracker::new());
+        let observer = Arc::new(Observer(Arc::clone(&metrics)));
+        let deliverer = Arc::new(Deliverer::new(
+            Arc::clone(&store),
+            options.clock.clone(),
+            observer,
+            back_tasks.clone(),
+            back.clone(),
+        )?);
+        let limits = engine.knowledge().limits.clone();
+        let pipeline = Arc::new(Pipeline::new(
+            store,
+            Arc::new(ArcSwap::from_pointee(engine)),
+            options.clock,
+            Arc::clone(&metrics),
+            tokens,
+            Arc::new(Bell(Arc::clone(&deliverer))),
+        ));
+        let settings = pipeline.engine.load_full();
+        let public = settings.book().settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+        pipeline.public_url.store(Arc::new(public));
+        let access = &settings.book().settings.access;
+        if access.admin.is_none() && access.agents.is_empty() {
+            tracing::warn!("No tokens in `access`: the agents' and administrator's paths answer on this machine only.");
+        }
+        deliverer.update(endpoints);
+        metrics.reloaded(&settings.knowledge().hash, pipeline.clock.now());
+        let reloader = Arc::new(Reloader::new(options.dir, Arc::clone(&pipeline), deliverer, files));
+        let (reload, requests) = mpsc::channel(1);
+        watched("reload", &back_tasks, &back, Arc::clone(&reloader).watch(back.clone()));
+        watched(
+            "reload on request",
+            &back_tasks,
+            &back,
+            stoppable(Arc::clone(&reloader).on_request(requests), back.clone()),
+        );
+        watched("tidy", &back_tasks, &back, stoppable(tidy(Arc::clone(&pipeline)), back.clone()));
+        let connections =
+            Arc::new(Connections::new(limits.connections, limits.connections_per_address, Arc::clone(&metrics)));
+        let shared =
+            Shared { pipeline: Arc::clone(&pipeline), reloader, tracker: front_tasks.clone(), stop: front.clone() };
+        let serve =
+            server::serve(listener, server::router(shared), connections, metrics, front_tasks.clone(), front.clone());
+        watched("accept", &front_tasks, &front, serve);
+        Ok(Self { address, pipeline, report, reload, front, back, front_tasks, back_tasks })
+    }
+
+    /// The address that it listens on.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Reads the files anew, as SIGHUP does.
+    pub fn reload(&self) {
+        // One that is asked for already will see the same files.
+        let _ = self.reload.try_send(());
+    }
+
+    /// Stops in reverse order: no new connections, sockets are told 1001, then the workers end. What is not delivered stays on
+    /// disk.
+    pub async fn stop(self) {
+        self.front.cancel();
+        self.front_tasks.close();
+        if tokio::time::timeout(GRACE, self.front_tasks.wait()).await.is_err() {
+            tracing::warn!("Some connections did not end in time and were dropped.");
+        }
+        self.back.cancel();
+        self.back_tasks.close();
+        if tokio::time::timeout(GRACE, self.back_tasks.wait()).await.is_err() {
+            tracing::warn!("Some deliveries did not end in time; they are sent again after the next start.");
+        }
+    }
+}
+
+/// Runs a task that must live as long as the daemon; should it end before, the log says so.
+fn watched(
+    name: &'static str,
+    tracker: &TaskTracker,
+    stop: &CancellationToken,
+    task: impl Future<Output = ()> + Send + 'static,
+) {
+    let running: JoinHandle<()> = tracker.spawn(task);
+    let stop = stop.clone();
+    tracker.spawn(async move {
+        let ended = running.await;
+        if !stop.is_cancelled() {
+            let panicked = ended.is_err();
+            tracing::error!(task = name, panicked, "A part of nightdesk ended by itself; restart it.");
+        }
+    });
+}
+
+async fn stoppable(task: impl Future<Output = ()>, stop: CancellationToken) {
+    tokio::select! {
+        () = task => {}
+        () = stop.cancelled() => {}
+    }
+}
+
+/// Forgets what is old.
+async fn tidy(pipeline: Arc<Pipeline>) {
+    loop {
+        tokio::time::sleep(TIDY).await;
+        pipeline.limits.sweep();
+        loop {
+            match pipeline.store.purge(pipeline.clock.now(), PurgeLimits::default()).await {
+                Ok(purged) if purged.more => tokio::time::sleep(Duration::from_millis(50)).await,
+                Ok(_) => break,
+                Err(error) => {
+                    tracing::warn!(%error, "Old rows could not be deleted.");
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// Wakes the worker of an endpoint.
+struct Bell(Arc<Deliverer>);
+
+impl OutboxListener for Bell {
+    fn committed(&self, endpoint: &str) {
+        self.0.wake(endpoint);
+    }
+}
+
+/// Counts deliveries.
+struct Observer(Arc<Metrics>);
+
+impl DeliveryObserver for Observer {
+    fn attempt(&self, endpoint: &str, outcome: &str, seconds: f64) {
+        self.0.delivery(endpoint, outcome, seconds);
+    }
+
+    fn dead(&self, endpoint: &str) {
+        tracing::warn!(endpoint, "A delivery was given up; see `nightdesk queue list --deliveries --state dead`.");
+    }
+
+    fn stopped(&self, endpoint: &str) {
+        tracing::warn!(
+            endpoint,
+            "An endpoint says that it is gone; its deliveries wait until its URL changes or `nightdesk queue resume`."
+        );
+    }
+}

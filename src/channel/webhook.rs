@@ -1,0 +1,194 @@
+//! Channels of kind `webhook`: a platform forwards messages, signed by the Standard Webhooks specification.
+//!
+//! Verify the raw bytes, then read them; commit, then answer. A repeated id gets the very same answer for at least 48 hours.
+
+use axum::http::{HeaderMap, StatusCode};
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::handoff::signing::{self, SignedHeaders, SigningKey};
+use crate::message::{Customer, Gesture, Kind};
+use crate::pipeline::{Arrival, Pipeline, PipelineError};
+use crate::rules::{ChannelKind, ChannelSpec};
+
+use super::problem::Problem;
+
+/// Largest body, in bytes.
+pub const MAX_BODY: usize = 1024 * 1024;
+/// Longest id of a message, conversation or customer, in bytes.
+const MAX_ID: usize = 256;
+
+/// What a platform sends.
+#[derive(Debug, Deserialize)]
+struct Forwarded {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    timestamp: Option<String>,
+    #[serde(default)]
+    data: Value,
+}
+
+/// `data` of `message.created`.
+#[derive(Debug, Deserialize)]
+struct Message {
+    #[serde(default)]
+    id: Option<String>,
+    #[serde(default)]
+    conversation: Option<String>,
+    customer: Sender,
+    #[serde(default)]
+    account: Option<String>,
+    #[serde(default)]
+    kind: Option<String>,
+    #[serde(default)]
+    text: String,
+    /// Of a picture or file: handed on to people, never fetched.
+    #[serde(default)]
+    url: Option<String>,
+    #[serde(default)]
+    locale: Option<String>,
+    /// Who wrote: `visitor` if left out; a person's or machine's message is kept out of the bot's way.
+    #[serde(default)]
+    role: Option<String>,
+    /// Id of an option that was pressed.
+    #[serde(default)]
+    option: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Sender {
+    id: String,
+    #[serde(default)]
+    tier: Option<String>,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    attributes: Map<String, Value>,
+}
+
+/// Takes one request, and returns the body of the answer.
+///
+/// # Errors
+/// A problem document that says how to mend the request.
+pub async fn receive(pipeline: &Pipeline, channel: &str, headers: &HeaderMap, body: &[u8]) -> Result<Value, Problem> {
+    let engine = pipeline.engine.load_full();
+    let spec = engine.book().settings.channel(channel).filter(|spec| spec.kind == ChannelKind::Webhook);
+    let Some(spec) = spec else {
+        return Err(Problem::not_found(format!("There is no channel `{channel}` of kind webhook in nightdesk.yaml.")));
+    };
+    verify(pipeline, channel, spec, headers, body)?;
+    let forwarded: Forwarded = serde_json::from_slice(body).map_err(|error| {
+        Problem::bad_request(format!(
+            "The body is not the JSON of an event ({error}). It begins {{\"type\":\"message.created\",\"data\":{{…}}}}."
+        ))
+    })?;
+    if forwarded.kind != "message.created" {
+        // Platforms forward more kinds of events than they let one choose; those that mean nothing here are taken and left.
+        return Ok(
+            json!({"ignored": true, "detail": format!("Events of type `{}` are not used.", shorten(&forwarded.kind))}),
+        );
+    }
+    let header_id = headers.get(signing::ID_HEADER).and_then(|id| id.to_str().ok());
+    let arrival = arrival(channel, forwarded, header_id)?;
+    match pipeline.accept(arrival).await {
+        Ok(accepted) => Ok(accepted.response),
+        Err(PipelineError::RateLimited(wait)) => Err(Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "rate_limited",
+            "This customer writes too much",
+            "Send the same message again after the time in Retry-After.",
+        )
+        .retry_after(wait.as_secs() + 1)),
+        Err(PipelineError::Store(_)) => Err(Problem::unavailable()),
+        Err(PipelineError::Internal) => Err(Problem::internal()),
+    }
+}
+
+fn verify(
+    pipeline: &Pipeline,
+    channel: &str,
+    spec: &ChannelSpec,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<(), Problem> {
+    let get = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let signed = SignedHeaders {
+        id: get(signing::ID_HEADER),
+        timestamp: get(signing::TIMESTAMP_HEADER),
+        signature: get(signing::SIGNATURE_HEADER),
+    };
+    // A secret that cannot be read was refused when the files were loaded.
+    let keys: Vec<SigningKey> =
+        spec.secrets.iter().filter_map(|secret| SigningKey::parse(secret.expose_secret()).ok()).collect();
+    signing::verify(signed, body, pipeline.clock.now(), signing::TOLERANCE, &keys).map_err(|error| {
+        pipeline.metrics.refused("bad_signature");
+        tracing::warn!(channel, %error, "A request with a bad signature was refused.");
+        Problem::new(
+            StatusCode::UNAUTHORIZED,
+            "bad_signature",
+            "The signature does not hold",
+            "Sign `id.timestamp.body` over the raw bytes with the channel's secret, as the Standard Webhooks specification says, \
+             with a timestamp within five minutes of now.",
+        )
+    })
+}
+
+fn arrival(channel: &str, forwarded: Forwarded, header_id: Option<&str>) -> Result<Arrival, Problem> {
+    let message: Message = serde_json::from_value(forwarded.data)
+        .map_err(|error| Problem::bad_request(format!("`data` is not a message: {error}.")))?;
+    let kind = match message.kind.as_deref() {
+        None => Kind::Text,
+        Some(word) => match Kind::parse(word).filter(|kind| *kind != Kind::Notice) {
+            Some(kind) => kind,
+            None => {
+                return Err(Problem::bad_request(format!(
+                    "`data.kind` is `{}`; it is text, image or file.",
+                    shorten(word)
+                )));
+            }
+        },
+    };
+    let customer = message.customer;
+    let id = message.id.filter(|id| !id.is_empty()).or_else(|| header_id.map(str::to_owned));
+    // Without any id the same words at the same time from the same sender are the same message; never a constant.
+    let id = id.unwrap_or_else(|| {
+        let stamp = forwarded.timestamp.unwrap_or_default();
+        format!("hash-{}", crate::token::Tokens::conversation(&customer.id, &format!("{stamp}\u{0}{}", message.text)))
+    });
+    let thread = message.conversation.filter(|id| !id.is_empty()).unwrap_or_else(|| customer.id.clone());
+    for (name, value) in [("data.id", &id), ("data.conversation", &thread), ("data.customer.id", &customer.id)] {
+        if value.is_empty() || value.len() > MAX_ID {
+            return Err(Problem::bad_request(format!("`{name}` has {} bytes; it has 1 to {MAX_ID}.", value.len())));
+        }
+    }
+    let automatic = message.role.as_deref().is_some_and(|role| !matches!(role, "visitor" | "customer" | "user"));
+    let gesture = match message.option {
+        _ if automatic => Gesture::Automatic,
+        Some(option) => Gesture::Select(option),
+        None => Gesture::Write,
+    };
+    Ok(Arrival {
+        channel: channel.to_owned(),
+        account: message.account.unwrap_or_default(),
+        thread,
+        customer: Customer {
+            id: customer.id,
+            tier: customer.tier,
+            name: customer.name,
+            attributes: customer.attributes,
+        },
+        id,
+        kind,
+        text: message.text,
+        url: message.url.filter(|url| url.len() <= 2_048),
+        locale: message.locale,
+        gesture,
+        origin: None,
+    })
+}
+
+fn shorten(word: &str) -> String {
+    word.chars().take(60).collect()
+}

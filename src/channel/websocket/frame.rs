@@ -1,0 +1,98 @@
+//! Frames of `chat.v1.json`: what a client may say, and how answers are written.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::hub::Event;
+use crate::store::EventRow;
+
+/// A frame of the client, its envelope read.
+#[derive(Debug, Deserialize)]
+pub(super) struct Frame {
+    #[serde(rename = "type")]
+    pub kind: String,
+    #[serde(default)]
+    pub id: Option<String>,
+    #[serde(default)]
+    pub data: Value,
+}
+
+/// `data` of `hello`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Hello {
+    pub token: Option<String>,
+    pub resume: Option<Resume>,
+    pub locale: Option<String>,
+}
+
+/// Where a client left off.
+#[derive(Debug, Deserialize)]
+pub(super) struct Resume {
+    #[serde(default)]
+    pub conversation: String,
+    #[serde(default)]
+    pub epoch: String,
+    #[serde(default)]
+    pub seq: u64,
+}
+
+/// `data` of `message`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Message {
+    #[serde(default)]
+    pub kind: Option<String>,
+    #[serde(default)]
+    pub text: String,
+    #[serde(default)]
+    pub url: Option<String>,
+}
+
+/// `data` of `select`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Select {
+    pub option: String,
+}
+
+/// `data` of `history`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct History {
+    pub before: Option<u64>,
+    pub limit: Option<usize>,
+}
+
+/// Whether a client's id of a frame can be kept: 1 to 64 of letters, digits, `.`, `_`, `-`.
+pub(super) fn is_id(id: &str) -> bool {
+    (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+}
+
+/// Something to tell the client about a frame of its own.
+pub(super) fn error(re: Option<&str>, code: &str, message: &str, retry_after_ms: Option<u128>) -> Value {
+    let mut data = json!({"code": code, "message": message});
+    if let Some(wait) = retry_after_ms {
+        data["retry_after_ms"] = json!(wait);
+    }
+    let mut frame = json!({"type": "error", "data": data});
+    if let Some(re) = re {
+        frame["re"] = json!(re);
+    }
+    frame
+}
+
+/// `ack`: the frame's message is on disk.
+pub(super) fn ack(re: &str, seq: u64, at: Timestamp, message: &str, duplicate: bool) -> Value {
+    json!({"type": "ack", "re": re, "seq": seq, "ts": at, "data": {"message": message, "dup": duplicate}})
+}
+
+/// A durable event as a frame.
+pub(super) fn event(event: &Event) -> Value {
+    json!({"type": event.kind, "seq": event.seq, "ts": event.at, "data": event.data.as_ref()})
+}
+
+/// A kept event as a frame.
+pub(super) fn row(row: &EventRow) -> Value {
+    let data: Value = serde_json::from_str(&row.body).unwrap_or_default();
+    json!({"type": row.kind, "seq": row.seq, "ts": row.at, "data": data})
+}

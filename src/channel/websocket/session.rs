@@ -1,0 +1,434 @@
+//! One chat socket, from `hello` to close.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use governor::clock::{Clock as _, DefaultClock};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::{CapacityError, Error as WsError};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message as WsMessage};
+use tokio_util::sync::CancellationToken;
+
+use crate::hub::{Event, Listener};
+use crate::message::{Conversation, Customer, Gesture, Inbound, Kind, Role};
+use crate::pipeline::{AgentError, Arrival, Pipeline, PipelineError};
+use crate::store::ConversationRow;
+use crate::token::Tokens;
+
+use super::frame::{self, Frame, Hello, History, Message, Select};
+use super::{MAX_FRAME, close};
+
+/// Time for the first frame.
+const HELLO: Duration = Duration::from_secs(5);
+/// Between our pings.
+const PING: Duration = Duration::from_secs(25);
+/// Longest time without hearing anything: two pings and a little.
+const SILENCE: Duration = Duration::from_secs(60);
+/// Longest time that one frame may take to be written.
+const WRITE: Duration = Duration::from_secs(10);
+/// Most events that are sent again on resume.
+const MAX_RESUME: u64 = 500;
+/// Frames a second of one socket, and at once.
+const FRAMES: (u32, u32) = (50, 200);
+/// Frames over the limit before the socket is closed.
+const MAX_OVER: u32 = 200;
+/// Frames that are not of the protocol before the socket is closed.
+const MAX_BAD: u32 = 10;
+
+/// Who opened a socket, as far as the door knows.
+#[derive(Clone, Debug)]
+pub struct Visitor {
+    /// The channel's name.
+    pub channel: String,
+    /// Ends every socket when the daemon stops.
+    pub stop: CancellationToken,
+}
+
+/// Why a socket ends.
+enum End {
+    /// Closed with a code and a word.
+    Close(u16, &'static str),
+    /// The other side is gone.
+    Gone,
+}
+
+/// What a socket knows after `hello`.
+struct Known {
+    customer: Customer,
+    locale: Option<String>,
+    conversation: String,
+    listener: Listener,
+    /// Events up to this one were sent.
+    seq: u64,
+}
+
+struct Session<S> {
+    ws: WebSocketStream<S>,
+    pipeline: Arc<Pipeline>,
+    visitor: Visitor,
+    known: Option<Known>,
+    limiter: DefaultDirectRateLimiter,
+    over: u32,
+    bad: u32,
+    heard: Instant,
+}
+
+/// Serves one socket until it ends.
+pub async fn run<S>(ws: WebSocketStream<S>, pipeline: Arc<Pipeline>, visitor: Visitor)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    pipeline.metrics.socket(true);
+    let per_second = Quota::per_second(NonZeroU32::new(FRAMES.0).unwrap_or(NonZeroU32::MIN));
+    let quota = per_second.allow_burst(NonZeroU32::new(FRAMES.1).unwrap_or(NonZeroU32::MIN));
+    let metrics = Arc::clone(&pipeline.metrics);
+    let mut session = Session {
+        ws,
+        pipeline,
+        visitor,
+        known: None,
+        limiter: RateLimiter::direct(quota),
+        over: 0,
+        bad: 0,
+        heard: Instant::now(),
+    };
+    let end = session.serve().await;
+    if let End::Close(code, word) = end {
+        tracing::debug!(code, word, "A chat socket was closed.");
+        let frame = CloseFrame { code: CloseCode::from(code), reason: word.into() };
+        // The client has a moment to answer the close; then the connection is dropped.
+        let _ = timeout(Duration::from_secs(2), async {
+            if session.ws.close(Some(frame)).await.is_ok() {
+                while let Some(Ok(_)) = session.ws.next().await {}
+            }
+        })
+        .await;
+    }
+    metrics.socket(false);
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
+    async fn serve(&mut self) -> End {
+        let deadline = Instant::now() + HELLO;
+        let mut ping = Instant::now() + PING;
+        loop {
+            let stop = self.visitor.stop.clone();
+            let waiting = self.known.is_none();
+            let event = async {
+                match &mut self.known {
+                    Some(known) => known.listener.next().await,
+                    None => std::future::pending().await,
+                }
+            };
+            let end = tokio::select! {
+                biased;
+                () = stop.cancelled() => Some(End::Close(1001, "going away")),
+                event = event => match event {
+                    Some(event) => self.deliver(&event).await.err(),
+                    None => Some(End::Close(close::SLOW, "too slow")),
+                },
+                message = self.ws.next() => self.heard(message).await.err(),
+                () = sleep_until(deadline), if waiting => Some(End::Close(close::NO_HELLO, "say hello first")),
+                () = sleep_until(ping) => {
+                    ping = Instant::now() + PING;
+                    if self.heard.elapsed() > SILENCE {
+                        Some(End::Close(close::SILENT, "nothing heard"))
+                    } else {
+                        self.write(WsMessage::Ping(Vec::new().into())).await.err()
+                    }
+                }
+            };
+            if let Some(end) = end {
+                return end;
+            }
+        }
+    }
+
+    /// Sends an event that was committed, unless the client has it.
+    async fn deliver(&mut self, event: &Event) -> Result<(), End> {
+        let Some(known) = &mut self.known else { return Ok(()) };
+        if event.seq <= known.seq {
+            return Ok(());
+        }
+        known.seq = event.seq;
+        // The socket that a message came in on has its `ack`.
+        if event.role == Role::Visitor && event.origin == Some(known.listener.id) {
+            return Ok(());
+        }
+        self.send(&frame::event(event)).await
+    }
+
+    async fn heard(&mut self, message: Option<Result<WsMessage, WsError>>) -> Result<(), End> {
+        self.heard = Instant::now();
+        let text = match message {
+            None | Some(Ok(WsMessage::Close(_))) => return Err(End::Gone),
+            Some(Ok(WsMessage::Text(text))) => text,
+            Some(Ok(WsMessage::Binary(_))) => return Err(End::Close(1003, "text frames only")),
+            Some(Ok(_)) => return Ok(()),
+            Some(Err(WsError::Capacity(CapacityError::MessageTooLong { .. }))) => {
+                self.pipeline.metrics.refused("frame_too_big");
+                return Err(End::Close(1009, "frame too big"));
+            }
+            Some(Err(WsError::Utf8(_))) => return Err(End::Close(1007, "not UTF-8")),
+            Some(Err(WsError::Protocol(_))) => return Err(End::Close(1002, "protocol error")),
+            Some(Err(_)) => return Err(End::Gone),
+        };
+        if let Err(refused) = self.limiter.check() {
+            self.pipeline.metrics.refused("frame_flood");
+            self.over += 1;
+            if self.over > MAX_OVER {
+                return Err(End::Close(close::FLOOD, "too many frames"));
+            }
+            let wait = refused.wait_time_from(DefaultClock::default().now());
+            let re = serde_json::from_str::<Frame>(&text).ok().and_then(|frame| frame.id).filter(|id| frame::is_id(id));
+            let frame = frame::error(re.as_deref(), "rate_limited", "too many frames", Some(wait.as_millis() + 1));
+            return self.send(&frame).await;
+        }
+        let frame: Frame = match serde_json::from_str(&text) {
+            Ok(frame) => frame,
+            Err(error) => {
+                return self.bad(None, "bad_frame", &format!("this is not a JSON object with a type: {error}")).await;
+            }
+        };
+        if frame.id.as_deref().is_some_and(|id| !frame::is_id(id)) {
+            return self.bad(None, "bad_frame", "`id` has 1 to 64 letters, digits, '.', '_' and '-'").await;
+        }
+        self.dispatch(frame).await
+    }
+
+    async fn dispatch(&mut self, frame: Frame) -> Result<(), End> {
+        let re = frame.id.as_deref();
+        match (frame.kind.as_str(), self.known.is_some()) {
+            ("ping", _) => {
+                let mut pong = json!({"type": "pong"});
+                if let Some(re) = re {
+                    pong["re"] = json!(re);
+                }
+                self.send(&pong).await
+            }
+            ("hello", false) => match data::<Hello>(frame.data.clone()) {
+                Ok(hello) => self.hello(re, hello).await,
+                Err(error) => self.bad(re, "bad_frame", &error).await,
+            },
+            ("hello", true) => self.bad(re, "bad_frame", "hello was said already").await,
+            (_, false) => self.bad(re, "hello_first", "the first frame is hello").await,
+            ("typing" | "read", true) => Ok(()),
+            ("history", true) => match data::<History>(frame.data.clone()) {
+                Ok(history) => self.history(re, &history).await,
+                Err(error) => self.bad(re, "bad_frame", &error).await,
+            },
+            ("message" | "select" | "handoff" | "close", true) => {
+                let Some(id) = re.map(str::to_owned) else {
+                    return self
+                        .bad(None, "bad_frame", "this frame needs an `id`, so that it can be acknowledged")
+                        .await;
+                };
+                match frame.kind.as_str() {
+                    "close" => self.close_conversation(&id).await,
+                    _ => match self.arrival(&id, &frame) {
+                        Ok(arrival) => self.accept(&id, arrival).await,
+                        Err(error) => self.bad(Some(&id), "bad_frame", &error).await,
+                    },
+                }
+            }
+            (other, true) => {
+                let word: String = other.chars().take(40).collect();
+                self.bad(re, "bad_type", &format!("there is no frame of type `{word}`")).await
+            }
+        }
+    }
+
+    fn arrival(&self, id: &str, frame: &Frame) -> Result<Arrival, String> {
+        let Some(known) = &self.known else { return Err("hello first".to_owned()) };
+        let (mut kind, mut text, mut url, mut gesture) = (Kind::Text, String::new(), None, Gesture::Write);
+        match frame.kind.as_str() {
+            "message" => {
+                let message = data::<Message>(frame.data.clone())?;
+                let word = message.kind.as_deref().unwrap_or("text");
+                kind = Kind::parse(word).filter(|kind| *kind != Kind::Notice).ok_or("`kind` is text, image or file")?;
+                text = message.text;
+                url = message.url;
+            }
+            "select" => gesture = Gesture::Select(data::<Select>(frame.data.clone())?.option),
+            _ => gesture = Gesture::AskForPerson,
+        }
+        Ok(Arrival {
+            channel: self.visitor.channel.clone(),
+            account: String::new(),
+            thread: known.customer.id.clone(),
+            customer: known.customer.clone(),
+            id: id.to_owned(),
+            kind,
+            text,
+            url,
+            locale: known.locale.clone(),
+            gesture,
+            origin: Some(known.listener.id),
+        })
+    }
+
+    async fn accept(&mut self, id: &str, arrival: Arrival) -> Result<(), End> {
+        let frame = match self.pipeline.accept(arrival).await {
+            Ok(accepted) => frame::ack(id, accepted.seq, accepted.at, &accepted.message, accepted.duplicate),
+            Err(PipelineError::RateLimited(wait)) => frame::error(
+                Some(id),
+                "rate_limited",
+                "too many messages; send it again after a while",
+                Some(wait.as_millis() + 1),
+            ),
+            Err(PipelineError::Store(_)) => frame::error(
+                Some(id),
+                "unavailable",
+                "the message cannot be kept at the moment; send it again",
+                Some(2_000),
+            ),
+            Err(PipelineError::Internal) => {
+                frame::error(Some(id), "internal", "the message could not be handled", Some(5_000))
+            }
+        };
+        self.send(&frame).await
+    }
+
+    async fn close_conversation(&mut self, id: &str) -> Result<(), End> {
+        let Some(known) = &self.known else { return Ok(()) };
+        let frame = match self.pipeline.close_by_customer(&known.conversation).await {
+            Ok((_, seq)) => frame::ack(id, seq, self.pipeline.clock.now(), "", false),
+            Err(AgentError::Store(_)) => {
+                frame::error(Some(id), "unavailable", "it cannot be closed at the moment", Some(2_000))
+            }
+            // Nothing was said yet, or it is closed: that is what the client wants.
+            Err(_) => frame::ack(id, known.seq, self.pipeline.clock.now(), "", true),
+        };
+        self.send(&frame).await
+    }
+
+    async fn hello(&mut self, re: Option<&str>, hello: Hello) -> Result<(), End> {
+        let tokens = Arc::clone(&self.pipeline.tokens);
+        let given = hello.token.as_deref().and_then(|token| Some((tokens.visitor(token)?, token.to_owned())));
+        let (visitor, token) = given.unwrap_or_else(|| tokens.new_visitor());
+        let channel = self.visitor.channel.clone();
+        let conversation = Tokens::conversation(&channel, &visitor);
+        // Listening begins before the state is read, so that nothing falls between the two.
+        let listener = self.pipeline.hub.listen(&conversation);
+        let Ok(row) = self.pipeline.store.conversation(&conversation).await else {
+            let frame = frame::error(re, "unavailable", "the conversation cannot be read at the moment", Some(2_000));
+            self.send(&frame).await?;
+            return Err(End::Close(1013, "try again later"));
+        };
+        let seq = row.as_ref().map_or(0, |row| row.seq);
+        let epoch = epoch(row.as_ref());
+        let since = hello.resume.filter(|resume| {
+            resume.conversation == conversation
+                && resume.epoch == epoch
+                && resume.seq <= seq
+                && seq - resume.seq <= MAX_RESUME
+        });
+        let customer = Customer { id: visitor.clone(), ..Customer::default() };
+        let mut welcome = self.welcome(row.as_ref(), &customer, hello.locale.as_deref());
+        welcome["data"]["visitor"] = json!(visitor);
+        welcome["data"]["token"] = json!(token);
+        welcome["data"]["conversation"] = json!(conversation);
+        welcome["data"]["epoch"] = json!(epoch);
+        welcome["data"]["seq"] = json!(seq);
+        welcome["data"]["recovered"] = json!(since.is_some());
+        if let Some(re) = re {
+            welcome["re"] = json!(re);
+        }
+        self.known = Some(Known { customer, locale: hello.locale, conversation: conversation.clone(), listener, seq });
+        self.send(&welcome).await?;
+        if let Some(resume) = since.filter(|resume| resume.seq < seq) {
+            let limit = usize::try_from(MAX_RESUME).unwrap_or(usize::MAX);
+            let missed = self.pipeline.store.events_after(&conversation, resume.seq, limit).await;
+            for row in missed.unwrap_or_default().iter().filter(|row| row.seq <= seq) {
+                self.send(&frame::row(row)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What a client needs to draw its first picture.
+    fn welcome(&self, row: Option<&ConversationRow>, customer: &Customer, locale: Option<&str>) -> Value {
+        let engine = self.pipeline.engine.load_full();
+        let now = self.pipeline.clock.now();
+        let kept = row.and_then(|row| serde_json::from_str::<Conversation>(&row.body).ok());
+        let begun = kept.is_some();
+        let conversation = kept.unwrap_or_else(|| {
+            Conversation::new(String::new(), &self.visitor.channel, &customer.id, customer.clone(), now)
+        });
+        let inbound = Inbound {
+            message: String::new(),
+            channel: self.visitor.channel.clone(),
+            customer: customer.clone(),
+            kind: Kind::Text,
+            text: String::new(),
+            locale: locale.map(str::to_owned),
+            gesture: Gesture::Write,
+        };
+        let (open, next_open) = engine.hours(&inbound, &conversation, now);
+        let greeting = if begun { None } else { engine.notice("greeting", &inbound, &conversation, now) };
+        json!({"type": "welcome", "ts": now, "data": {
+            "state": conversation.state,
+            "open": open,
+            "next_open": next_open,
+            "greeting": greeting,
+            "limits": {"text": engine.knowledge().limits.message_chars, "frame": MAX_FRAME},
+        }})
+    }
+
+    async fn history(&mut self, re: Option<&str>, history: &History) -> Result<(), End> {
+        let Some(known) = &self.known else { return Ok(()) };
+        let before = history.before.unwrap_or(u64::MAX);
+        let limit = history.limit.unwrap_or(30).clamp(1, 100);
+        let frame = match self.pipeline.store.events_before(&known.conversation, before, limit + 1).await {
+            Ok(rows) => {
+                let more = rows.len() > limit;
+                let messages: Vec<Value> = rows[rows.len().saturating_sub(limit)..].iter().map(frame::row).collect();
+                let mut frame = json!({"type": "history", "ts": self.pipeline.clock.now(), "data": {"messages": messages, "more": more}});
+                if let Some(re) = re {
+                    frame["re"] = json!(re);
+                }
+                frame
+            }
+            Err(_) => frame::error(re, "unavailable", "the transcript cannot be read at the moment", Some(2_000)),
+        };
+        self.send(&frame).await
+    }
+
+    /// Answers a frame that is not of the protocol; too many of them end the socket.
+    async fn bad(&mut self, re: Option<&str>, code: &str, message: &str) -> Result<(), End> {
+        self.pipeline.metrics.refused("bad_frame");
+        self.bad += 1;
+        self.send(&frame::error(re, code, message, None)).await?;
+        if self.bad > MAX_BAD { Err(End::Close(close::BAD_FRAMES, "too many bad frames")) } else { Ok(()) }
+    }
+
+    async fn send(&mut self, frame: &Value) -> Result<(), End> {
+        self.write(WsMessage::Text(frame.to_string().into())).await
+    }
+
+    /// Writes with a limit: a client that does not read cannot hold memory for ever.
+    async fn write(&mut self, message: WsMessage) -> Result<(), End> {
+        match timeout(WRITE, self.ws.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            _ => Err(End::Gone),
+        }
+    }
+}
+
+fn data<T: DeserializeOwned>(data: Value) -> Result<T, String> {
+    let data = if data.is_null() { json!({}) } else { data };
+    serde_json::from_value(data).map_err(|error| format!("`data`: {error}"))
+}
+
+/// Tells one life of a conversation from another, should the store have been replaced.
+fn epoch(row: Option<&ConversationRow>) -> String {
+    row.map_or_else(|| "k0".to_owned(), |row| format!("k{:x}", row.created_at.as_millisecond()))
+}

@@ -1,0 +1,84 @@
+//! `nightdesk serve`: the daemon.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::{Ended, Failure, Global, LogFormat};
+use crate::app::{App, Options, StartError};
+use crate::clock::Clock;
+use crate::diag::{Format, Severity};
+use crate::telemetry;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Address to listen on; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:8080", env = "NIGHTDESK_LISTEN", value_name = "ADDRESS")]
+    listen: SocketAddr,
+    /// Directory of the store.
+    #[arg(long, default_value = "data", env = "NIGHTDESK_DATA", value_name = "DIR")]
+    data: PathBuf,
+}
+
+pub(super) fn run(global: &Global, args: Args) -> Result<Ended, Failure> {
+    let level = match (global.quiet, global.verbose) {
+        (true, _) => tracing::Level::ERROR,
+        (_, 0) => tracing::Level::INFO,
+        (_, 1) => tracing::Level::DEBUG,
+        _ => tracing::Level::TRACE,
+    };
+    let format = match global.log_format {
+        LogFormat::Text => telemetry::LogFormat::Text,
+        LogFormat::Json => telemetry::LogFormat::Json,
+    };
+    telemetry::init(format, level, global.colored());
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(global, args))
+}
+
+async fn serve(global: &Global, args: Args) -> Result<Ended, Failure> {
+    let options = Options { dir: global.dir.clone(), data: args.data, listen: args.listen, clock: Clock::system() };
+    let app = match App::start(options).await {
+        Ok(app) => app,
+        Err(StartError::Findings(mut report)) => {
+            report.findings.retain(|finding| finding.severity == Severity::Error);
+            anstream::eprint!("{}", report.render(Format::Human, global.colored()));
+            anstream::eprintln!("nightdesk does not start while its files have errors ({})", report.errors());
+            return Ok(Ended::Findings);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let address = app.address();
+    if app.report.warnings() > 0 {
+        tracing::warn!(warnings = app.report.warnings(), "The files have warnings; `nightdesk check` shows them.");
+    }
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "listening on http://{address}")?;
+    writeln!(out, "demo page  http://{address}/")?;
+    out.flush()?;
+    drop(out);
+    signals(&app).await?;
+    tracing::info!("Stopping.");
+    app.stop().await;
+    Ok(Ended::Fine)
+}
+
+/// Waits for the signal to stop; SIGHUP reloads.
+#[cfg(unix)]
+async fn signals(app: &App) -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut hangup, mut terminate) = (signal(SignalKind::hangup())?, signal(SignalKind::terminate())?);
+    loop {
+        tokio::select! {
+            _ = hangup.recv() => app.reload(),
+            _ = terminate.recv() => return Ok(()),
+            ended = tokio::signal::ctrl_c() => return ended,
+        }
+    }
+}
+
+/// Waits for the signal to stop.
+#[cfg(not(unix))]
+async fn signals(_: &App) -> std::io::Result<()> {
+    tokio::signal::ctrl_c().await
+}

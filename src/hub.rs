@@ -1,0 +1,131 @@
+//! Live sockets by conversation: what was committed is handed to everyone who listens, without ever waiting for them.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::mpsc;
+
+use crate::message::{Role, State};
+
+/// Most events that wait for one socket; a slower one is cut off and comes back by resume.
+const QUEUE: usize = 256;
+
+/// One durable event of a conversation, as sockets hear of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// Place in the conversation.
+    pub seq: u64,
+    /// Socket on which the message came in, which has its `ack` instead.
+    pub origin: Option<u64>,
+    /// `message` or `state`.
+    pub kind: String,
+    /// Who.
+    pub role: Role,
+    /// When, for the frame.
+    pub at: jiff::Timestamp,
+    /// The frame's data.
+    pub data: Arc<serde_json::Value>,
+    /// Who has the conversation after it.
+    pub state: State,
+}
+
+/// All live sockets.
+#[derive(Debug, Default)]
+pub struct Hub {
+    sockets: Mutex<HashMap<String, Vec<(u64, mpsc::Sender<Event>)>>>,
+    next: AtomicU64,
+}
+
+/// A socket's ear. Dropped, it is gone from the hub.
+#[derive(Debug)]
+pub struct Listener {
+    hub: Arc<Hub>,
+    conversation: String,
+    /// The socket's number.
+    pub id: u64,
+    events: mpsc::Receiver<Event>,
+}
+
+impl Hub {
+    /// Begins to listen to a conversation.
+    #[must_use]
+    pub fn listen(self: &Arc<Self>, conversation: &str) -> Listener {
+        let id = self.next.fetch_add(1, Ordering::Relaxed) + 1;
+        let (sender, events) = mpsc::channel(QUEUE);
+        let mut sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
+        sockets.entry(conversation.to_owned()).or_default().push((id, sender));
+        Listener { hub: Arc::clone(self), conversation: conversation.to_owned(), id, events }
+    }
+
+    /// Hands events to all who listen. A socket whose queue is full is cut off.
+    pub fn publish(&self, conversation: &str, events: &[Event]) {
+        let mut sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(list) = sockets.get_mut(conversation) else { return };
+        list.retain(|(_, sender)| events.iter().all(|event| sender.try_send(event.clone()).is_ok()));
+        if list.is_empty() {
+            sockets.remove(conversation);
+        }
+    }
+}
+
+impl Listener {
+    /// The next event; none when this socket was too slow and has been cut off.
+    pub async fn next(&mut self) -> Option<Event> {
+        self.events.recv().await
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let mut sockets = self.hub.sockets.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(list) = sockets.get_mut(&self.conversation) {
+            list.retain(|(id, _)| *id != self.id);
+            if list.is_empty() {
+                sockets.remove(&self.conversation);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(seq: u64) -> Event {
+        Event {
+            seq,
+            origin: None,
+            kind: "message".into(),
+            role: Role::Bot,
+            at: jiff::Timestamp::UNIX_EPOCH,
+            data: Arc::new(serde_json::json!({})),
+            state: State::Bot,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_slow_socket_is_cut_off_and_holds_nobody_up() {
+        let hub = Arc::new(Hub::default());
+        let mut slow = hub.listen("c_1");
+        for seq in 0..QUEUE as u64 + 1 {
+            hub.publish("c_1", &[event(seq)]);
+        }
+        let mut heard = 0;
+        while slow.next().await.is_some() {
+            heard += 1;
+        }
+        assert_eq!(heard, QUEUE);
+        assert!(hub.sockets.lock().expect("not poisoned").is_empty());
+    }
+
+    #[tokio::test]
+    async fn only_the_conversation_s_own_sockets_hear() {
+        let hub = Arc::new(Hub::default());
+        let (mut here, there) = (hub.listen("c_1"), hub.listen("c_2"));
+        hub.publish("c_1", &[event(7)]);
+        assert_eq!(here.next().await.map(|e| e.seq), Some(7));
+        drop(there);
+        assert_eq!(hub.sockets.lock().expect("not poisoned").len(), 1);
+    }
+}

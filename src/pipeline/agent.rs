@@ -1,0 +1,249 @@
+//! What people of the shop do with a conversation: take it, write, hand it back, close it.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::message::{Conversation, Gesture, Inbound, Kind, Role, State};
+use crate::store::{Commit, HandoffRow, NewDelivery, SeenKey, SeenRow, StoreError, handoff_state};
+
+use super::record::{self, Events};
+use super::{Pipeline, TRIES, conversation, payload};
+
+/// What a person does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Takes the conversation; the bot is silent from here on.
+    Take,
+    /// Writes to the customer, and by that takes the conversation.
+    Reply {
+        /// The words.
+        text: String,
+        /// The sender's id of the message, so that a repeated request does not say it twice.
+        id: Option<String>,
+    },
+    /// Hands it back to the bot.
+    Return,
+    /// Ends it.
+    Close,
+}
+
+/// Why an action was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// Happens when there is no such conversation.
+    #[error("there is no such conversation")]
+    Unknown,
+    /// Happens when another person has it already.
+    #[error("{0} has this conversation")]
+    TakenBy(String),
+    /// Happens when a conversation is not in a state for this.
+    #[error("the conversation is {0}")]
+    WrongState(State),
+    /// Happens when the store refuses.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Pipeline {
+    /// Does what a person asks, and returns the conversation with the number of its last event.
+    ///
+    /// # Errors
+    /// When it cannot be done; nothing has changed then.
+    pub async fn act(&self, id: &str, agent: &str, action: Action) -> Result<(Conversation, u64), AgentError> {
+        let row = self.guard(self.store.conversation(id).await)?.ok_or(AgentError::Unknown)?;
+        let _turn = self.turns.enter(format!("{}\u{0}{}", row.channel, row.thread)).await;
+        for _ in 0..TRIES {
+            let row = self.guard(self.store.conversation(id).await)?.ok_or(AgentError::Unknown)?;
+            let before = conversation(&row)?;
+            let key = said_key(&before, agent, &action);
+            if let Some(key) = &key {
+                if self.guard(self.store.seen(key).await)?.is_some() {
+                    return Ok((before, row.seq));
+                }
+            }
+            let now = self.clock.now();
+            let (after, events) = self.apply(&before, row.seq, agent, &action, now)?;
+            let handoffs = self.taken(&before, &after, agent, &action, now).await?;
+            let outbox = self.news(&before, &after, &action, &events, now).await?;
+            let commit = Commit {
+                conversation: Some(record::row(&after, events.seq(), now)),
+                expected_version: Some(row.version),
+                events: events.rows(),
+                seen: key.map(|key| SeenRow {
+                    key,
+                    conversation: after.id.clone(),
+                    message: String::new(),
+                    seq: events.seq(),
+                    at: now,
+                    response: None,
+                }),
+                outbox,
+                handoffs,
+                decision: None,
+            };
+            match self.store.commit(commit.clone()).await {
+                Ok(()) => {
+                    self.hub.publish(&after.id, events.list());
+                    commit.outbox.iter().for_each(|row| self.outbox.committed(&row.endpoint));
+                    tracing::info!(conversation = after.id, agent, state = after.state.as_str(), "A person acted.");
+                    return Ok((after, events.seq()));
+                }
+                Err(StoreError::Conflict | StoreError::Duplicate) => {}
+                Err(error) => return self.guard(Err(error)).map_err(Into::into),
+            }
+        }
+        Err(StoreError::Conflict.into())
+    }
+
+    /// The customer ends the conversation.
+    ///
+    /// # Errors
+    /// When there is none, or the store refuses.
+    pub async fn close_by_customer(&self, id: &str) -> Result<(Conversation, u64), AgentError> {
+        self.act(id, "", Action::Close).await
+    }
+
+    fn apply(
+        &self,
+        before: &Conversation,
+        seq: u64,
+        agent: &str,
+        action: &Action,
+        now: Timestamp,
+    ) -> Result<(Conversation, Events), AgentError> {
+        let mut after = before.clone();
+        let mut events = Events::after(&before.id, seq, now);
+        let other = before.agent.as_deref().filter(|owner| before.state == State::Human && *owner != agent);
+        match action {
+            Action::Take | Action::Reply { .. } => {
+                if let Some(owner) = other {
+                    return Err(AgentError::TakenBy(owner.to_owned()));
+                }
+                after.state = State::Human;
+                after.agent = Some(agent.to_owned());
+                after.misses = 0;
+                after.offered.clear();
+                if before.state != State::Human {
+                    events.push("state", Role::System, record::state(&after, None), after.state, None);
+                }
+                if let Action::Reply { text, .. } = action {
+                    let message = format!("msg_{}", uuid::Uuid::now_v7().simple());
+                    let data = json!({"message": message, "role": Role::Human, "kind": Kind::Text, "text": text, "agent": agent});
+                    events.push("message", Role::Human, data, after.state, None);
+                }
+            }
+            Action::Return => {
+                if !matches!(before.state, State::Human | State::Queued) {
+                    return Err(AgentError::WrongState(before.state));
+                }
+                after.state = State::Bot;
+            }
+            Action::Close => {
+                if before.state == State::Closed {
+                    return Err(AgentError::WrongState(before.state));
+                }
+                if let Some(text) = self.goodbye(before, now) {
+                    let message = format!("msg_{}", uuid::Uuid::now_v7().simple());
+                    let data = json!({"message": message, "role": Role::Bot, "kind": Kind::Notice, "text": text});
+                    events.push("message", Role::Bot, data, State::Closed, None);
+                }
+                after.state = State::Closed;
+            }
+        }
+        if matches!(action, Action::Return | Action::Close) {
+            after.agent = None;
+            after.handoff = None;
+            after.misses = 0;
+            events.push("state", Role::System, record::state(&after, None), after.state, None);
+        }
+        Ok((after, events))
+    }
+
+    fn goodbye(&self, conversation: &Conversation, now: Timestamp) -> Option<String> {
+        let inbound = Inbound {
+            message: String::new(),
+            channel: conversation.channel.clone(),
+            customer: conversation.customer.clone(),
+            kind: Kind::Text,
+            text: String::new(),
+            locale: None,
+            gesture: Gesture::Write,
+        };
+        self.engine.load().notice("goodbye", &inbound, conversation, now).filter(|text| !text.is_empty())
+    }
+
+    /// The hand-off's row as the action leaves it.
+    async fn taken(
+        &self,
+        before: &Conversation,
+        after: &Conversation,
+        agent: &str,
+        action: &Action,
+        now: Timestamp,
+    ) -> Result<Vec<HandoffRow>, StoreError> {
+        let Some(handoff) = &before.handoff else { return Ok(Vec::new()) };
+        let Some(row) = self.guard(self.store.handoff(&handoff.id).await)? else { return Ok(Vec::new()) };
+        let row = match action {
+            Action::Take | Action::Reply { .. } if before.state != State::Human => HandoffRow {
+                state: handoff_state::TAKEN.to_owned(),
+                taken_at: Some(now),
+                taken_by: Some(agent.to_owned()),
+                ..row
+            },
+            Action::Take | Action::Reply { .. } => return Ok(Vec::new()),
+            Action::Return => HandoffRow { state: handoff_state::RETURNED.to_owned(), ended_at: Some(now), ..row },
+            Action::Close => HandoffRow { state: handoff_state::CLOSED.to_owned(), ended_at: Some(now), ..row },
+        };
+        debug_assert_eq!(row.conversation, after.id);
+        Ok(vec![row])
+    }
+
+    /// What the queue's webhook and the customer's channel are told.
+    async fn news(
+        &self,
+        before: &Conversation,
+        after: &Conversation,
+        action: &Action,
+        events: &Events,
+        now: Timestamp,
+    ) -> Result<Vec<NewDelivery>, StoreError> {
+        let engine = self.engine.load_full();
+        let mut out = Vec::new();
+        let kind = match action {
+            Action::Return => Some("conversation.returned"),
+            Action::Close => Some("conversation.closed"),
+            _ => None,
+        };
+        let webhook =
+            before.handoff.as_ref().and_then(|handoff| engine.knowledge().queues.get(&handoff.queue)?.webhook.clone());
+        if let (Some(kind), Some(handoff), Some(endpoint)) = (kind, &before.handoff, webhook) {
+            let case = self.case(after, handoff, None, None, None, events, now).await?;
+            out.push(payload::delivery(&endpoint, &after.id, kind, &payload::body(kind, &case, json!({})), now));
+        }
+        // A platform that forwards messages hears of what was said and of who has the conversation.
+        let settings = &engine.book().settings;
+        if settings.channel(&after.channel).is_some_and(|channel| channel.reply_url.is_some()) {
+            for event in events.list() {
+                let kind = if event.kind == "message" { "message.created" } else { "conversation.state" };
+                let data = json!({
+                    "conversation": after.id, "thread": after.thread, "customer": {"id": after.customer.id}, "seq": event.seq,
+                    "message": if event.kind == "message" { event.data.as_ref().clone() } else { Value::Null },
+                    "state": after.state,
+                });
+                let body = json!({"type": kind, "timestamp": now, "data": data});
+                out.push(payload::delivery(&format!("reply:{}", after.channel), &after.id, kind, &body, now));
+            }
+        }
+        Ok(out)
+    }
+}
+
+fn said_key(conversation: &Conversation, agent: &str, action: &Action) -> Option<SeenKey> {
+    let Action::Reply { id: Some(id), .. } = action else { return None };
+    Some(SeenKey {
+        channel: conversation.channel.clone(),
+        account: format!("agent of {}", conversation.id),
+        sender: agent.to_owned(),
+        id: id.clone(),
+    })
+}

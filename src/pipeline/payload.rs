@@ -1,0 +1,108 @@
+//! What the human queue's webhook is told: the whole case, so that whoever takes it need not look anything up.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::decide::Outcome;
+use crate::message::{Conversation, OpenHandoff};
+use crate::store::NewDelivery;
+
+use super::record::Events;
+
+/// Messages of the transcript that go with a case.
+pub const TRANSCRIPT: usize = 20;
+
+/// What a payload is made from besides the conversation.
+#[derive(Debug)]
+pub struct Case<'a> {
+    /// The conversation as it is now.
+    pub conversation: &'a Conversation,
+    /// The hand-off that it is about.
+    pub handoff: &'a OpenHandoff,
+    /// By when a person should have answered.
+    pub deadline: Option<Timestamp>,
+    /// The outcome that caused it, if a message did.
+    pub outcome: Option<&'a Outcome>,
+    /// The message that caused it, as its event's data.
+    pub message: Option<&'a Value>,
+    /// The last messages, oldest first.
+    pub transcript: Vec<Value>,
+    /// Where people write to the customer.
+    pub reply_url: String,
+    /// What lets them.
+    pub reply_token: String,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// The body for one event type. `extra` is merged into `data`.
+#[must_use]
+pub fn body(kind: &str, case: &Case<'_>, extra: Value) -> Value {
+    let (conversation, handoff) = (case.conversation, case.handoff);
+    let decision = case.outcome.map(|outcome| &outcome.decision);
+    let matched: Vec<&str> =
+        decision.map(|d| d.candidates.iter().map(|c| c.rule.as_str()).collect()).unwrap_or_default();
+    let mut data = json!({
+        "handoff": {
+            "id": handoff.id,
+            "queue": handoff.queue,
+            "priority": handoff.priority,
+            "reason": handoff.reason,
+            "created_at": handoff.created_at,
+            "deadline": case.deadline,
+        },
+        "conversation": {
+            "id": conversation.id,
+            "channel": conversation.channel,
+            "thread": conversation.thread,
+            "state": conversation.state,
+            "language": conversation.language,
+            "tags": conversation.tags,
+        },
+        "customer": conversation.customer,
+        "class": decision.and_then(|d| d.class.as_deref()).unwrap_or("enquiry"),
+        "matched": matched,
+        "slots": {},
+        "message": case.message,
+        "transcript": case.transcript,
+        "reply_url": case.reply_url,
+        "reply_token": case.reply_token,
+    });
+    if let (Value::Object(data), Value::Object(extra)) = (&mut data, extra) {
+        data.extend(extra);
+    }
+    json!({"type": kind, "timestamp": case.now, "data": data})
+}
+
+/// A delivery of a body to a webhook.
+#[must_use]
+pub fn delivery(endpoint: &str, conversation: &str, kind: &str, body: &Value, now: Timestamp) -> NewDelivery {
+    NewDelivery {
+        webhook_id: format!("evt_{}", uuid::Uuid::now_v7().simple()),
+        endpoint: endpoint.to_owned(),
+        url: None,
+        conversation: conversation.to_owned(),
+        kind: kind.to_owned(),
+        body: body.to_string().into_bytes(),
+        created_at: now,
+    }
+}
+
+/// The transcript of a case: what was kept, then what this step adds.
+#[must_use]
+pub fn transcript(kept: &[crate::store::EventRow], events: &Events) -> Vec<Value> {
+    let kept = kept.iter().filter(|row| row.kind == "message").filter_map(|row| {
+        let mut data: Value = serde_json::from_str(&row.body).ok()?;
+        data["seq"] = json!(row.seq);
+        data["ts"] = json!(row.at);
+        Some(data)
+    });
+    let new = events.list().iter().filter(|event| event.kind == "message").map(|event| {
+        let mut data = event.data.as_ref().clone();
+        data["seq"] = json!(event.seq);
+        data["ts"] = json!(event.at);
+        data
+    });
+    let all: Vec<Value> = kept.chain(new).collect();
+    all[all.len().saturating_sub(TRANSCRIPT)..].to_vec()
+}

@@ -1,0 +1,167 @@
+//! From an outcome to what is written: the transcript's events, the conversation's row, and the answer for a platform.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::decide::Outcome;
+use crate::hub::Event;
+use crate::message::{Conversation, Gesture, Inbound, Priority, Role, State};
+use crate::store::{ConversationRow, EventRow};
+
+/// Events of one step, numbered as they are added.
+#[derive(Debug)]
+pub struct Events {
+    conversation: String,
+    seq: u64,
+    at: Timestamp,
+    list: Vec<Event>,
+}
+
+impl Events {
+    /// Begins after the last event of a conversation.
+    #[must_use]
+    pub fn after(conversation: &str, seq: u64, at: Timestamp) -> Self {
+        Self { conversation: conversation.to_owned(), seq, at, list: Vec::new() }
+    }
+
+    /// Adds an event, and tells its number.
+    pub fn push(&mut self, kind: &str, role: Role, data: Value, state: State, origin: Option<u64>) -> u64 {
+        self.seq += 1;
+        let kind = kind.to_owned();
+        self.list.push(Event { seq: self.seq, origin, kind, role, at: self.at, data: Arc::new(data), state });
+        self.seq
+    }
+
+    /// Number of the last event.
+    #[must_use]
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// The events.
+    #[must_use]
+    pub fn list(&self) -> &[Event] {
+        &self.list
+    }
+
+    /// The events as rows.
+    #[must_use]
+    pub fn rows(&self) -> Vec<EventRow> {
+        self.list
+            .iter()
+            .map(|event| EventRow {
+                conversation: self.conversation.clone(),
+                seq: event.seq,
+                at: event.at,
+                kind: event.kind.clone(),
+                role: event.role.as_str().to_owned(),
+                body: event.data.to_string(),
+            })
+            .collect()
+    }
+}
+
+/// The customer's own message as an event.
+#[must_use]
+pub fn visitor_message(inbound: &Inbound, url: Option<&str>) -> Value {
+    let mut data =
+        json!({"message": inbound.message, "role": Role::Visitor, "kind": inbound.kind, "text": inbound.text});
+    match &inbound.gesture {
+        Gesture::Select(option) => data["option"] = json!(option),
+        Gesture::AskForPerson => data["asked"] = json!("person"),
+        Gesture::Write | Gesture::Automatic => {}
+    }
+    if let Some(url) = url {
+        data["url"] = json!(url);
+    }
+    data
+}
+
+/// The bot's messages as events.
+#[must_use]
+pub fn bot_messages(inbound: &Inbound, outcome: &Outcome) -> Vec<Value> {
+    outcome
+        .replies
+        .iter()
+        .map(|reply| {
+            let mut data = json!({
+                "message": reply.message, "role": Role::Bot, "kind": reply.kind, "text": reply.text, "reply_to": inbound.message,
+            });
+            if let Some(rule) = &reply.rule {
+                data["rule"] = json!(rule);
+            }
+            if !reply.options.is_empty() {
+                data["options"] = json!(reply.options);
+            }
+            data
+        })
+        .collect()
+}
+
+/// Who has the conversation, as an event.
+#[must_use]
+pub fn state(conversation: &Conversation, position: Option<u64>) -> Value {
+    let mut data = json!({"state": conversation.state});
+    if let Some(handoff) = conversation.handoff.as_ref().filter(|_| conversation.state != State::Closed) {
+        data["queue"] = json!(handoff.queue);
+        data["urgent"] = json!(handoff.priority == Priority::Urgent);
+    }
+    if let Some(position) = position {
+        data["position"] = json!(position);
+    }
+    if let Some(agent) = &conversation.agent {
+        data["agent"] = json!(agent);
+    }
+    data
+}
+
+/// The answer for a platform that forwards messages.
+#[must_use]
+pub fn response(outcome: &Outcome) -> Value {
+    let messages: Vec<Value> = outcome
+        .replies
+        .iter()
+        .map(|reply| {
+            json!({
+                "message": reply.message, "role": Role::Bot, "kind": reply.kind, "text": reply.text,
+                "rule": reply.rule, "options": reply.options,
+            })
+        })
+        .collect();
+    let conversation = &outcome.conversation;
+    let mut value = json!({
+        "conversation": conversation.id,
+        "state": conversation.state,
+        "duplicate": false,
+        "messages": messages,
+        "decision": outcome.decision,
+    });
+    if let Some(handoff) = &conversation.handoff {
+        value["handoff"] =
+            json!({"id": handoff.id, "queue": handoff.queue, "priority": handoff.priority, "reason": handoff.reason});
+    }
+    value
+}
+
+/// A conversation as the row that is kept.
+#[must_use]
+pub fn row(conversation: &Conversation, seq: u64, now: Timestamp) -> ConversationRow {
+    let handoff = conversation.handoff.as_ref();
+    ConversationRow {
+        id: conversation.id.clone(),
+        channel: conversation.channel.clone(),
+        thread: conversation.thread.clone(),
+        customer: conversation.customer.id.clone(),
+        state: conversation.state.as_str().to_owned(),
+        version: 0,
+        seq,
+        queue: handoff.map(|handoff| handoff.queue.clone()),
+        priority: handoff.map_or(Priority::Normal, |handoff| handoff.priority).as_str().to_owned(),
+        language: conversation.language.clone(),
+        body: serde_json::to_string(conversation).unwrap_or_default(),
+        created_at: conversation.created_at,
+        updated_at: now,
+    }
+}

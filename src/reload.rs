@@ -1,0 +1,203 @@
+//! New files without a restart: built whole in the background, then swapped in; a failed one leaves the old in use and says so.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use secrecy::ExposeSecret;
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::diag::{Finding, Format, Report};
+use crate::engine::Engine;
+use crate::handoff::signing::SigningKey;
+use crate::handoff::{Deliverer, Endpoint};
+use crate::pipeline::Pipeline;
+use crate::rules::{Files, Settings};
+use crate::shop;
+
+/// Quiet time after the last change before the files are read: editors and deployments write in several steps.
+const QUIET: Duration = Duration::from_millis(250);
+/// Longest time that changes without a pause hold a reload up.
+const AT_LAST: Duration = Duration::from_secs(2);
+
+/// Reads the files anew and puts them in use.
+pub struct Reloader {
+    dir: PathBuf,
+    pipeline: Arc<Pipeline>,
+    deliverer: Arc<Deliverer>,
+    turn: tokio::sync::Mutex<Files>,
+}
+
+impl std::fmt::Debug for Reloader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Reloader")
+    }
+}
+
+impl Reloader {
+    /// For the files in `dir`; `files` are those in use.
+    #[must_use]
+    pub fn new(dir: PathBuf, pipeline: Arc<Pipeline>, deliverer: Arc<Deliverer>, files: Files) -> Self {
+        Self { dir, pipeline, deliverer, turn: tokio::sync::Mutex::new(files) }
+    }
+
+    /// Reads all files and puts them in use if they have no error. One reload at a time.
+    pub async fn reload(&self) -> Report {
+        let mut current = self.turn.lock().await;
+        let dir = self.dir.clone();
+        let files = tokio::task::spawn_blocking(move || Files::read(&dir)).await;
+        let Ok(files) = files else { return failed() };
+        let report = self.put_in_use(files.clone()).await;
+        *current = files;
+        report
+    }
+
+    /// Reads all files, and goes on only if something has changed.
+    async fn reload_if_changed(&self) {
+        let mut current = self.turn.lock().await;
+        let dir = self.dir.clone();
+        let Ok(files) = tokio::task::spawn_blocking(move || Files::read(&dir)).await else { return };
+        if files != *current {
+            let _ = self.put_in_use(files.clone()).await;
+            *current = files;
+        }
+    }
+
+    async fn put_in_use(&self, files: Files) -> Report {
+        let (dir, now) = (self.dir.clone(), self.pipeline.clock.now());
+        let began = std::time::Instant::now();
+        let built = tokio::task::spawn_blocking(move || {
+            let (engine, mut report) = shop::open_files(&dir, files, now);
+            let endpoints = engine.as_ref().map(|engine| endpoints(&engine.book().settings, &mut report));
+            (engine, endpoints, report)
+        });
+        let Ok((engine, endpoints, report)) = built.await else { return failed() };
+        match (engine, endpoints) {
+            (Some(engine), Some(endpoints)) if report.errors() == 0 => {
+                self.use_engine(engine, endpoints);
+                let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+                let hash = self.pipeline.engine.load().knowledge().hash.clone();
+                tracing::info!(
+                    rule_set = hash,
+                    warnings = report.warnings(),
+                    took_ms,
+                    "The files were read anew and are in use."
+                );
+            }
+            _ => {
+                self.pipeline.metrics.reload_failed();
+                let errors = report.errors();
+                tracing::error!(
+                    errors,
+                    findings = report.render(Format::Github, false),
+                    "The files have errors; the last good ones stay in use."
+                );
+            }
+        }
+        report
+    }
+
+    /// Puts a built engine in use, with its endpoints and limits.
+    pub fn use_engine(&self, engine: Engine, endpoints: Vec<Endpoint>) {
+        let (hash, per_minute) = (engine.knowledge().hash.clone(), engine.knowledge().limits.per_customer_per_minute);
+        if let Some(url) = &engine.book().settings.public_url {
+            self.pipeline.public_url.store(Arc::new(url.clone()));
+        }
+        self.pipeline.engine.store(Arc::new(engine));
+        self.pipeline.limits.set(per_minute);
+        self.deliverer.update(endpoints);
+        self.pipeline.metrics.reloaded(&hash, self.pipeline.clock.now());
+    }
+
+    /// Reloads on every change of the files, until `stop`.
+    pub async fn watch(self: Arc<Self>, stop: CancellationToken) {
+        let changed = Arc::new(Notify::new());
+        let bell = Arc::clone(&changed);
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            // Reading a file is an event too, and our own.
+            if event.is_ok_and(|event| !event.kind.is_access()) {
+                bell.notify_one();
+            }
+        });
+        let mut watcher = match watcher {
+            Ok(watcher) => watcher,
+            Err(error) => {
+                tracing::warn!(%error, "Changes of the files are not noticed here; reload by SIGHUP or POST /-/reload.");
+                return;
+            }
+        };
+        let mut watched = Vec::new();
+        watch_folders(&mut watcher, &self.dir, &mut watched);
+        loop {
+            tokio::select! {
+                () = changed.notified() => {}
+                () = stop.cancelled() => return,
+            }
+            let last = tokio::time::Instant::now() + AT_LAST;
+            while tokio::time::timeout(QUIET, changed.notified()).await.is_ok() && tokio::time::Instant::now() < last {}
+            // A folder that is new is watched from now on.
+            watch_folders(&mut watcher, &self.dir, &mut watched);
+            self.reload_if_changed().await;
+        }
+    }
+
+    /// Reloads on each message, until the sender is gone: for signals.
+    pub async fn on_request(self: Arc<Self>, mut requests: mpsc::Receiver<()>) {
+        while requests.recv().await.is_some() {
+            let _ = self.reload().await;
+        }
+    }
+}
+
+/// Watches the shop's directory itself, and below it only what belongs to the shop: it may hold a build's output too.
+fn watch_folders(watcher: &mut RecommendedWatcher, dir: &Path, watched: &mut Vec<PathBuf>) {
+    let below = ["faq", "rules", "calendars"].map(|name| (dir.join(name), RecursiveMode::Recursive));
+    for (folder, mode) in std::iter::once((dir.to_owned(), RecursiveMode::NonRecursive)).chain(below) {
+        if !folder.is_dir() {
+            watched.retain(|known| *known != folder);
+        } else if !watched.contains(&folder) && watcher.watch(&folder, mode).is_ok() {
+            watched.push(folder);
+        }
+    }
+}
+
+fn failed() -> Report {
+    let mut report = Report::default();
+    report
+        .push(Finding::error("internal", "reading the files failed inside nightdesk; the last good ones stay in use"));
+    report
+}
+
+/// The receivers of deliveries: the webhooks, and the channels' reply addresses.
+#[must_use]
+pub fn endpoints(settings: &Settings, report: &mut Report) -> Vec<Endpoint> {
+    let mut keys = |secrets: &[secrecy::SecretString], place: &crate::diag::Place, what: String| {
+        let mut keys = Vec::new();
+        for secret in secrets {
+            match SigningKey::parse(secret.expose_secret()) {
+                Ok(key) => keys.push(key),
+                Err(error) => report.push(
+                    Finding::error("bad-secret", format!("the secret of {what} cannot be used: {error}")).at(place),
+                ),
+            }
+        }
+        keys
+    };
+    let mut endpoints = Vec::new();
+    for (name, webhook) in &settings.webhooks {
+        let keys = keys(&webhook.secrets, &webhook.place, format!("the webhook `{name}`"));
+        let endpoint = Endpoint::new(name, &webhook.url.value);
+        endpoints.push(Endpoint { keys, timeout: webhook.timeout, retry: webhook.retry.clone(), ..endpoint });
+    }
+    for (name, channel) in &settings.channels {
+        let keys = keys(&channel.secrets, &channel.place, format!("the channel `{name}`"));
+        if let Some(url) = &channel.reply_url {
+            // While a secret is being changed a platform knows the first; what comes in may be signed with either.
+            let keys = keys.into_iter().take(1).collect();
+            endpoints.push(Endpoint { keys, ..Endpoint::new(&format!("reply:{name}"), &url.value) });
+        }
+    }
+    endpoints
+}

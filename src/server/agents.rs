@@ -1,0 +1,165 @@
+//! The agents' side: the queue, a transcript, and what people do with a conversation.
+
+use axum::Json;
+use axum::extract::{Path, Query, Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::channel::Problem;
+use crate::message::State as Owner;
+use crate::pipeline::{Action, AgentError};
+use crate::store::{ConversationFilter, ConversationRow, EventRow};
+
+use super::routes::body;
+use super::{Peer, Shared, auth};
+
+/// Most conversations of one list.
+const MAX_LIST: usize = 200;
+/// Events of a transcript that are shown at once.
+const MAX_EVENTS: usize = 500;
+/// Largest body of a reply, in bytes.
+const MAX_REPLY: usize = 64 * 1024;
+/// Longest reply, in characters.
+const MAX_TEXT: usize = 8_000;
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Wanted {
+    state: Option<String>,
+    limit: Option<usize>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Reply {
+    text: String,
+    /// The sender's id, so that a repeated request does not say it twice.
+    #[serde(default)]
+    id: Option<String>,
+    /// Who writes, for a sender that has a reply token.
+    #[serde(default)]
+    agent: Option<String>,
+}
+
+pub(super) async fn list(
+    State(shared): State<Shared>,
+    Query(wanted): Query<Wanted>,
+    request: Request,
+) -> Result<Json<Value>, Problem> {
+    let _ = agent(&shared, &request)?;
+    if let Some(state) = wanted.state.as_deref().filter(|state| Owner::parse(state).is_none()) {
+        let word: String = state.chars().take(40).collect();
+        return Err(Problem::bad_request(format!("`state` is `{word}`; it is bot, queued, human or closed.")));
+    }
+    let filter = ConversationFilter { state: wanted.state, limit: wanted.limit.unwrap_or(50).clamp(1, MAX_LIST) };
+    let rows = shared.pipeline.store.conversations(filter).await.map_err(|_| Problem::unavailable())?;
+    let list: Vec<Value> = rows.iter().map(summary).collect();
+    Ok(Json(json!({"conversations": list})))
+}
+
+pub(super) async fn show(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Json<Value>, Problem> {
+    // Whoever was sent the case may read it.
+    may_write(&shared, &id, &request)?;
+    let store = &shared.pipeline.store;
+    let row = store.conversation(&id).await.map_err(|_| Problem::unavailable())?;
+    let Some(row) = row else { return Err(Problem::not_found("There is no such conversation.")) };
+    let events = store.events_before(&id, u64::MAX, MAX_EVENTS).await.map_err(|_| Problem::unavailable())?;
+    let mut value = summary(&row);
+    value["events"] = events.iter().map(event).collect();
+    Ok(Json(value))
+}
+
+pub(super) async fn reply(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Json<Value>, Problem> {
+    let name = may_write(&shared, &id, &request)?;
+    let body = body(request, MAX_REPLY).await?;
+    let reply: Reply = serde_json::from_slice(&body)
+        .map_err(|error| Problem::bad_request(format!("The body is {{\"text\":\"…\",\"id\":\"…\"}} ({error}).")))?;
+    let length = reply.text.chars().count();
+    if reply.text.trim().is_empty() || length > MAX_TEXT {
+        return Err(Problem::bad_request(format!("`text` has {length} characters; it has 1 to {MAX_TEXT}.")));
+    }
+    if reply.id.as_deref().is_some_and(|id| id.is_empty() || id.len() > 128) {
+        return Err(Problem::bad_request("`id` has 1 to 128 bytes."));
+    }
+    let said_by = reply.agent.filter(|agent| !agent.is_empty() && agent.chars().count() <= 64);
+    let name = name.or(said_by).unwrap_or_else(|| "desk".to_owned());
+    act(&shared, &id, &name, Action::Reply { text: reply.text, id: reply.id }).await
+}
+
+pub(super) async fn take(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Json<Value>, Problem> {
+    plain(shared, id, request, Action::Take).await
+}
+
+pub(super) async fn give_back(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Json<Value>, Problem> {
+    plain(shared, id, request, Action::Return).await
+}
+
+pub(super) async fn close(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Json<Value>, Problem> {
+    plain(shared, id, request, Action::Close).await
+}
+
+async fn plain(shared: Shared, id: String, request: Request, action: Action) -> Result<Json<Value>, Problem> {
+    let name = may_write(&shared, &id, &request)?.unwrap_or_else(|| "desk".to_owned());
+    act(&shared, &id, &name, action).await
+}
+
+async fn act(shared: &Shared, id: &str, name: &str, action: Action) -> Result<Json<Value>, Problem> {
+    let conflict = |detail: String| Problem::new(StatusCode::CONFLICT, "conflict", "It cannot be done now", detail);
+    match shared.pipeline.act(id, name, action).await {
+        Ok((conversation, seq)) => Ok(Json(
+            json!({"conversation": conversation.id, "state": conversation.state, "seq": seq, "agent": conversation.agent}),
+        )),
+        Err(AgentError::Unknown) => Err(Problem::not_found("There is no such conversation.")),
+        Err(error @ (AgentError::TakenBy(_) | AgentError::WrongState(_))) => Err(conflict(format!("{error}."))),
+        Err(AgentError::Store(_)) => Err(Problem::unavailable()),
+    }
+}
+
+fn agent(shared: &Shared, request: &Request) -> Result<String, Problem> {
+    let peer = request.extensions().get::<Peer>().copied();
+    auth::agent(request.headers(), peer, &shared.pipeline.engine.load().book().settings.access)
+}
+
+/// Who writes into a conversation: an agent by name, or, without a name, whoever was sent the case with its reply token.
+fn may_write(shared: &Shared, id: &str, request: &Request) -> Result<Option<String>, Problem> {
+    let headers: &HeaderMap = request.headers();
+    if auth::bearer(headers)
+        .is_some_and(|token| shared.pipeline.tokens.may_reply(token, id, shared.pipeline.clock.now()))
+    {
+        return Ok(None);
+    }
+    agent(shared, request).map(Some)
+}
+
+fn summary(row: &ConversationRow) -> Value {
+    let body: Value = serde_json::from_str(&row.body).unwrap_or_default();
+    json!({
+        "id": row.id, "channel": row.channel, "state": row.state, "seq": row.seq, "queue": row.queue, "priority": row.priority,
+        "language": row.language, "customer": body["customer"], "handoff": body["handoff"], "tags": body["tags"], "agent": body["agent"],
+        "created_at": row.created_at, "updated_at": row.updated_at,
+    })
+}
+
+fn event(row: &EventRow) -> Value {
+    let data: Value = serde_json::from_str(&row.body).unwrap_or_default();
+    json!({"type": row.kind, "seq": row.seq, "ts": row.at, "data": data})
+}

@@ -1,0 +1,114 @@
+//! One port: the accept loop, the routes, who may use them, and the pages.
+
+mod agents;
+mod auth;
+mod connections;
+mod operation;
+mod pages;
+mod routes;
+mod sockets;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
+
+pub use connections::{Connections, Seat};
+pub use routes::{Shared, router};
+
+/// Time for the head of a request; also how long a connection may lie idle.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Largest head of a request, in bytes.
+const MAX_HEAD: usize = 32 * 1024;
+
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub SocketAddr);
+
+/// Accepts connections until `stop`. Sockets and requests under way are on `tracker`.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    connections: Arc<Connections>,
+    metrics: Arc<crate::telemetry::Metrics>,
+    tracker: TaskTracker,
+    stop: CancellationToken,
+) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stop.cancelled() => return,
+        };
+        match accepted {
+            Ok((stream, peer)) => match connections.take(peer.ip()) {
+                Ok(seat) => {
+                    let (router, stop) = (router.clone(), stop.clone());
+                    tracker.spawn(connection(stream, peer, Arc::new(seat), router, stop));
+                }
+                Err(why) => {
+                    metrics.refused(why);
+                    refuse(&stream);
+                }
+            },
+            Err(error) => {
+                // Out of descriptors, mostly: what is open will end, new ones wait in the kernel's queue.
+                tracing::warn!(%error, "A connection could not be accepted.");
+                if !is_of_the_peer(&error) {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            }
+        }
+    }
+}
+
+/// Errors that are about one peer and say nothing about the listener.
+fn is_of_the_peer(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
+    )
+}
+
+/// Tells a client to come again, as far as the kernel takes the words without waiting.
+fn refuse(stream: &TcpStream) {
+    let words = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    let _ = stream.try_write(words);
+}
+
+async fn connection(stream: TcpStream, peer: SocketAddr, seat: Arc<Seat>, router: Router, stop: CancellationToken) {
+    // An answer is one small packet; waiting for more to send with it only costs time.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(Arc::clone(&seat));
+        router.clone().oneshot(request.map(axum::body::Body::new) as Request)
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(MAX_HEAD)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "A connection ended early.");
+    }
+}

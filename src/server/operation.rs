@@ -1,0 +1,101 @@
+//! For those who run the daemon: health, figures, reload, and why a message gets its answer.
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::channel::Problem;
+use crate::diag::Format;
+use crate::message::{Conversation, Customer, Gesture, Inbound, Kind};
+
+use super::{Peer, Shared, auth};
+
+/// Longest text that is explained, in bytes.
+const MAX_TEXT: usize = 16 * 1024;
+
+/// The process answers.
+pub(super) async fn healthy() -> &'static str {
+    "ok\n"
+}
+
+/// The daemon takes messages: the store answers and it is not stopping.
+pub(super) async fn ready(State(shared): State<Shared>) -> Response {
+    if shared.stop.is_cancelled() {
+        return Problem::unavailable().into_response();
+    }
+    match shared.pipeline.store.outbox_stats().await {
+        Ok(_) => "ready\n".into_response(),
+        Err(_) => Problem::unavailable().into_response(),
+    }
+}
+
+pub(super) async fn metrics(State(shared): State<Shared>, request: Request) -> Result<Response, Problem> {
+    admin(&shared, &request)?;
+    let (store, metrics) = (&shared.pipeline.store, &shared.pipeline.metrics);
+    // The counters are worth having even when the store is not.
+    if let (Ok(outbox), Ok(queues)) = (store.outbox_stats().await, store.queue_stats().await) {
+        metrics.stores(&outbox, &queues, shared.pipeline.clock.now());
+    }
+    let kind = [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")];
+    Ok((kind, metrics.text()).into_response())
+}
+
+pub(super) async fn reload(State(shared): State<Shared>, request: Request) -> Result<Response, Problem> {
+    admin(&shared, &request)?;
+    let report = shared.reloader.reload().await;
+    let findings: Value = serde_json::from_str(&report.render(Format::Json, false)).unwrap_or_default();
+    let status = if report.errors() == 0 { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let hash = shared.pipeline.engine.load().knowledge().hash.clone();
+    let value = json!({"reloaded": report.errors() == 0, "rule_set": hash, "check": findings});
+    Ok((status, Json(value)).into_response())
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Question {
+    text: String,
+    #[serde(default)]
+    channel: Option<String>,
+    #[serde(default)]
+    tier: Option<String>,
+}
+
+pub(super) async fn explain(
+    State(shared): State<Shared>,
+    question: Result<Query<Question>, QueryRejection>,
+    request: Request,
+) -> Result<Json<Value>, Problem> {
+    let peer = request.extensions().get::<Peer>().copied();
+    let engine = shared.pipeline.engine.load_full();
+    auth::agent(request.headers(), peer, &engine.book().settings.access)?;
+    let Ok(Query(question)) = question else { return Err(Problem::bad_request("Ask with ?text=….")) };
+    if question.text.len() > MAX_TEXT {
+        return Err(Problem::bad_request(format!("`text` may have {MAX_TEXT} bytes.")));
+    }
+    let channels = &engine.book().settings.channels;
+    let channel = question.channel.or_else(|| channels.first().map(|(name, _)| name.clone())).unwrap_or_default();
+    let now = shared.pipeline.clock.now();
+    let customer = Customer { id: "explain".into(), tier: question.tier, ..Customer::default() };
+    let conversation = Conversation::new("c_explain".into(), &channel, "explain", customer.clone(), now);
+    let inbound = Inbound {
+        message: "msg_explain".into(),
+        channel,
+        customer,
+        kind: Kind::Text,
+        text: question.text,
+        locale: None,
+        gesture: Gesture::Write,
+    };
+    let outcome = engine.handle(&inbound, &conversation, now);
+    Ok(Json(json!({
+        "decision": outcome.decision, "replies": outcome.replies, "trace": outcome.trace, "rule_set": engine.knowledge().hash,
+    })))
+}
+
+fn admin(shared: &Shared, request: &Request) -> Result<(), Problem> {
+    let peer = request.extensions().get::<Peer>().copied();
+    auth::admin(request.headers(), peer, &shared.pipeline.engine.load().book().settings.access)
+}

@@ -1,0 +1,284 @@
+//! Figures for Prometheus: one method for each event. Labels come from closed sets only: rules, channels, queues, words.
+
+use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+use crate::message::{Decision, Priority};
+use crate::store::{EndpointStats, QueueStats};
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct MessageLabels {
+    channel: String,
+    outcome: &'static str,
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RuleLabel {
+    rule: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct HandoffLabels {
+    queue: String,
+    priority: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct QueueLabel {
+    queue: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EndpointLabel {
+    endpoint: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DeliveryLabels {
+    endpoint: String,
+    outcome: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WhyLabel {
+    why: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResultLabel {
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct HashLabel {
+    hash: String,
+}
+
+type Seconds = Gauge<f64, AtomicU64>;
+
+/// All figures of a daemon.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    messages: Family<MessageLabels, Counter>,
+    rules: Family<RuleLabel, Counter>,
+    handoffs: Family<HandoffLabels, Counter>,
+    decide_seconds: Histogram,
+    message_seconds: Histogram,
+    deliveries: Family<DeliveryLabels, Counter>,
+    delivery_seconds: Histogram,
+    outbox_pending: Family<EndpointLabel, Gauge>,
+    outbox_dead: Family<EndpointLabel, Gauge>,
+    outbox_stopped: Family<EndpointLabel, Gauge>,
+    outbox_oldest: Family<EndpointLabel, Seconds>,
+    queue_waiting: Family<QueueLabel, Gauge>,
+    queue_oldest: Family<QueueLabel, Seconds>,
+    connections: Gauge<i64, AtomicI64>,
+    sockets: Gauge<i64, AtomicI64>,
+    refused: Family<WhyLabel, Counter>,
+    reloads: Family<ResultLabel, Counter>,
+    reload_ok: Gauge,
+    reload_at: Seconds,
+    rule_set: Family<HashLabel, Gauge>,
+    store_failures: Counter,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// All figures at zero.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("nightdesk"),
+            messages: Family::default(),
+            rules: Family::default(),
+            handoffs: Family::default(),
+            // 5 µs to 160 ms for the pure part, 100 µs to 50 s for what waits on disks and networks.
+            decide_seconds: Histogram::new(exponential_buckets(0.000_005, 2.0, 16)),
+            message_seconds: Histogram::new(exponential_buckets(0.000_1, 2.0, 16)),
+            deliveries: Family::default(),
+            delivery_seconds: Histogram::new(exponential_buckets(0.001, 2.0, 16)),
+            outbox_pending: Family::default(),
+            outbox_dead: Family::default(),
+            outbox_stopped: Family::default(),
+            outbox_oldest: Family::default(),
+            queue_waiting: Family::default(),
+            queue_oldest: Family::default(),
+            connections: Gauge::default(),
+            sockets: Gauge::default(),
+            refused: Family::default(),
+            reloads: Family::default(),
+            reload_ok: Gauge::default(),
+            reload_at: Seconds::default(),
+            rule_set: Family::default(),
+            store_failures: Counter::default(),
+        };
+        metrics.register();
+        metrics
+    }
+
+    fn register(&mut self) {
+        let r = &mut self.registry;
+        r.register("messages", "Messages of customers by what was decided", self.messages.clone());
+        r.register("rule_hits", "Messages that a rule or entry decided", self.rules.clone());
+        r.register("handoffs", "New hand-offs by queue and priority", self.handoffs.clone());
+        r.register(
+            "decide_seconds",
+            "Time to decide one message, without disk and network",
+            self.decide_seconds.clone(),
+        );
+        r.register("message_seconds", "Time from a message read to its commit", self.message_seconds.clone());
+        r.register("deliveries", "Attempts to deliver by endpoint and outcome", self.deliveries.clone());
+        r.register("delivery_seconds", "Time of one attempt to deliver", self.delivery_seconds.clone());
+        r.register("outbox_pending", "Deliveries that wait", self.outbox_pending.clone());
+        r.register("outbox_dead", "Deliveries given up", self.outbox_dead.clone());
+        r.register("outbox_stopped", "1 for an endpoint that said it is gone", self.outbox_stopped.clone());
+        r.register("outbox_oldest_seconds", "Age of the oldest delivery that waits", self.outbox_oldest.clone());
+        r.register("queue_waiting", "Hand-offs that nobody has taken", self.queue_waiting.clone());
+        r.register(
+            "queue_oldest_seconds",
+            "Age of the oldest hand-off that nobody has taken",
+            self.queue_oldest.clone(),
+        );
+        r.register("connections", "Open connections", self.connections.clone());
+        r.register("sockets", "Open chat sockets", self.sockets.clone());
+        r.register("refused", "Connections, frames and requests refused, by why", self.refused.clone());
+        r.register("reloads", "Reloads of the files by result", self.reloads.clone());
+        r.register("last_reload_successful", "1 if the files as they are now are in use", self.reload_ok.clone());
+        r.register("last_reload_success_timestamp_seconds", "When the files in use were read", self.reload_at.clone());
+        r.register("rule_set_info", "Hash of the files in use", self.rule_set.clone());
+        r.register("store_failures", "Steps that the store refused", self.store_failures.clone());
+    }
+
+    /// A message was decided.
+    pub fn decided(&self, channel: &str, decision: &Decision) {
+        let labels = MessageLabels {
+            channel: channel.to_owned(),
+            outcome: decision.outcome.as_str(),
+            reason: decision.reason.as_str(),
+        };
+        self.messages.get_or_create(&labels).inc();
+        if let Some(rule) = &decision.rule {
+            self.rules.get_or_create(&RuleLabel { rule: rule.clone() }).inc();
+        }
+    }
+
+    /// A message got no decision of its own: it was a duplicate, or one too many.
+    pub fn undecided(&self, channel: &str, outcome: &'static str, reason: &'static str) {
+        self.messages.get_or_create(&MessageLabels { channel: channel.to_owned(), outcome, reason }).inc();
+    }
+
+    /// How long a decision took.
+    pub fn decide_took(&self, time: Duration) {
+        self.decide_seconds.observe(time.as_secs_f64());
+    }
+
+    /// How long a message took until it was on disk.
+    pub fn message_took(&self, time: Duration) {
+        self.message_seconds.observe(time.as_secs_f64());
+    }
+
+    /// A case went to a queue.
+    pub fn handed_off(&self, queue: &str, priority: Priority) {
+        self.handoffs.get_or_create(&HandoffLabels { queue: queue.to_owned(), priority: priority.as_str() }).inc();
+    }
+
+    /// One attempt to deliver ended.
+    pub fn delivery(&self, endpoint: &str, outcome: &str, seconds: f64) {
+        self.deliveries
+            .get_or_create(&DeliveryLabels { endpoint: endpoint.to_owned(), outcome: outcome.to_owned() })
+            .inc();
+        self.delivery_seconds.observe(seconds);
+    }
+
+    /// The number of open connections.
+    pub fn connection(&self, opened: bool) {
+        if opened {
+            self.connections.inc()
+        } else {
+            self.connections.dec()
+        };
+    }
+
+    /// The number of open chat sockets.
+    pub fn socket(&self, opened: bool) {
+        if opened {
+            self.sockets.inc()
+        } else {
+            self.sockets.dec()
+        };
+    }
+
+    /// Something was refused. `why` is a fixed word.
+    pub fn refused(&self, why: &'static str) {
+        self.refused.get_or_create(&WhyLabel { why }).inc();
+    }
+
+    /// The store refused a step.
+    pub fn store_failed(&self) {
+        self.store_failures.inc();
+    }
+
+    /// The files were read and are in use.
+    pub fn reloaded(&self, hash: &str, at: jiff::Timestamp) {
+        self.reloads.get_or_create(&ResultLabel { result: "ok" }).inc();
+        self.reload_ok.set(1);
+        #[allow(clippy::cast_precision_loss, reason = "seconds of this century fit a double")]
+        self.reload_at.set(at.as_second() as f64);
+        self.rule_set.clear();
+        self.rule_set.get_or_create(&HashLabel { hash: hash.to_owned() }).set(1);
+    }
+
+    /// The files have errors; the last good ones stay in use.
+    pub fn reload_failed(&self) {
+        self.reloads.get_or_create(&ResultLabel { result: "failed" }).inc();
+        self.reload_ok.set(0);
+    }
+
+    /// Depths and ages, read from the store when somebody asks.
+    pub fn stores(&self, outbox: &[EndpointStats], queues: &[QueueStats], now: jiff::Timestamp) {
+        let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        let age = |at: jiff::Timestamp| now.duration_since(at).as_secs_f64().max(0.0);
+        self.outbox_pending.clear();
+        self.outbox_dead.clear();
+        self.outbox_stopped.clear();
+        self.outbox_oldest.clear();
+        for stats in outbox {
+            let label = EndpointLabel { endpoint: stats.endpoint.clone() };
+            self.outbox_pending.get_or_create(&label).set(count(stats.pending));
+            self.outbox_dead.get_or_create(&label).set(count(stats.dead));
+            self.outbox_stopped.get_or_create(&label).set(i64::from(stats.stopped));
+            self.outbox_oldest.get_or_create(&label).set(stats.oldest.map_or(0.0, age));
+        }
+        self.queue_waiting.clear();
+        self.queue_oldest.clear();
+        for stats in queues {
+            let label = QueueLabel { queue: stats.queue.clone() };
+            self.queue_waiting.get_or_create(&label).set(count(stats.queued));
+            self.queue_oldest.get_or_create(&label).set(age(stats.oldest));
+        }
+    }
+
+    /// The figures in OpenMetrics text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        // Writing into a String cannot fail.
+        let _ = encode(&mut out, &self.registry);
+        out
+    }
+}

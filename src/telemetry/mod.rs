@@ -1,0 +1,7 @@
+//! What operation sees: metrics and logs. Never a word of a message, a name, a number or a secret.
+
+mod logs;
+mod metrics;
+
+pub use logs::{LogFormat, init};
+pub use metrics::Metrics;
