@@ -28,7 +28,7 @@ use crate::token::Tokens;
 /// How long a stop waits for sockets, requests and deliveries under way.
 const GRACE: Duration = Duration::from_secs(8);
 /// Between two rounds of tidying.
-const TIDY: Duration = Duration::from_secs(60);
+const TIDY: Duration = Duration::from_mins(1);
 
 /// How a daemon is started.
 #[derive(Clone, Debug)]

@@ -30,10 +30,13 @@ pub struct Event {
     pub state: State,
 }
 
+/// The sockets of each conversation.
+type Sockets = HashMap<String, Vec<(u64, mpsc::Sender<Event>)>>;
+
 /// All live sockets.
 #[derive(Debug, Default)]
 pub struct Hub {
-    sockets: Mutex<HashMap<String, Vec<(u64, mpsc::Sender<Event>)>>>,
+    sockets: Mutex<Sockets>,
     next: AtomicU64,
 }
 
@@ -70,6 +73,11 @@ impl Hub {
 }
 
 impl Listener {
+    /// The next event, if one waits.
+    pub fn try_next(&mut self) -> Option<Event> {
+        self.events.try_recv().ok()
+    }
+
     /// The next event; none when this socket was too slow and has been cut off.
     pub async fn next(&mut self) -> Option<Event> {
         self.events.recv().await

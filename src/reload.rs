@@ -128,8 +128,8 @@ impl Reloader {
                 return;
             }
         };
-        let mut watched = Vec::new();
-        watch_folders(&mut watcher, &self.dir, &mut watched);
+        let mut folders = Vec::new();
+        watch_folders(&mut watcher, &self.dir, &mut folders);
         loop {
             tokio::select! {
                 () = changed.notified() => {}
@@ -138,7 +138,7 @@ impl Reloader {
             let last = tokio::time::Instant::now() + AT_LAST;
             while tokio::time::timeout(QUIET, changed.notified()).await.is_ok() && tokio::time::Instant::now() < last {}
             // A folder that is new is watched from now on.
-            watch_folders(&mut watcher, &self.dir, &mut watched);
+            watch_folders(&mut watcher, &self.dir, &mut folders);
             self.reload_if_changed().await;
         }
     }
@@ -152,13 +152,13 @@ impl Reloader {
 }
 
 /// Watches the shop's directory itself, and below it only what belongs to the shop: it may hold a build's output too.
-fn watch_folders(watcher: &mut RecommendedWatcher, dir: &Path, watched: &mut Vec<PathBuf>) {
+fn watch_folders(watcher: &mut RecommendedWatcher, dir: &Path, folders: &mut Vec<PathBuf>) {
     let below = ["faq", "rules", "calendars"].map(|name| (dir.join(name), RecursiveMode::Recursive));
     for (folder, mode) in std::iter::once((dir.to_owned(), RecursiveMode::NonRecursive)).chain(below) {
         if !folder.is_dir() {
-            watched.retain(|known| *known != folder);
-        } else if !watched.contains(&folder) && watcher.watch(&folder, mode).is_ok() {
-            watched.push(folder);
+            folders.retain(|known| *known != folder);
+        } else if !folders.contains(&folder) && watcher.watch(&folder, mode).is_ok() {
+            folders.push(folder);
         }
     }
 }

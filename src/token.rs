@@ -84,8 +84,8 @@ impl Tokens {
     #[must_use]
     pub fn conversation(channel: &str, thread: &str) -> String {
         let hash = digest::digest(&digest::SHA256, format!("{channel}\u{0}{thread}").as_bytes());
-        let hex: String = hash.as_ref().iter().take(12).map(|byte| format!("{byte:02x}")).collect();
-        format!("c_{hex}")
+        let head = hash.as_ref().iter().take(12).fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
+        format!("c_{head:024x}")
     }
 
     /// A token with which people may write into one conversation.

@@ -135,6 +135,7 @@ impl Node {
 ///
 /// # Errors
 /// A finding that says where the text stops being YAML, or which bound it passes.
+#[allow(clippy::result_large_err, reason = "happens once for a file")]
 pub fn parse(file: &Arc<str>, text: &str) -> Result<Node, Finding> {
     let options = serde_yaml::options! {
         budget: serde_yaml::budget! {
@@ -300,6 +301,7 @@ impl<'de> Visitor<'de> for RawVisitor {
 mod tests {
     use super::*;
 
+    #[allow(clippy::result_large_err, reason = "a test")]
     fn read(text: &str) -> Result<Node, Finding> {
         parse(&Arc::from("t.yaml"), text)
     }

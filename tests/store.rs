@@ -9,7 +9,7 @@ use nightdesk::store::sqlite::{DATABASE, SqliteStore};
 use nightdesk::store::{
     AttemptResult, AttemptRow, Commit, ConversationFilter, ConversationRow, DecisionFilter, DecisionRow,
     DeliveryFilter, EventRow, HandoffFilter, HandoffRow, NewDelivery, PurgeLimits, SeenKey, SeenRow, Selection, Store,
-    StoreError, VisitorRow,
+    StoreError,
 };
 
 fn at(second: i64) -> Timestamp {
@@ -393,25 +393,6 @@ async fn conversations_are_listed_by_state_the_newest_first() {
 }
 
 #[tokio::test]
-async fn visitors_are_found_by_their_token() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path());
-    let visitor = VisitorRow {
-        token_hash: "ff".into(),
-        visitor: "v_1".into(),
-        body: "{}".into(),
-        created_at: at(0),
-        seen_at: at(0),
-    };
-    store.put_visitor(visitor.clone()).await.unwrap();
-    assert_eq!(store.visitor("ff").await.unwrap(), Some(visitor.clone()));
-    assert_eq!(store.visitor("fe").await.unwrap(), None);
-    let again = VisitorRow { seen_at: at(9), body: r#"{"identity":"u"}"#.into(), ..visitor };
-    store.put_visitor(again.clone()).await.unwrap();
-    assert_eq!(store.visitor("ff").await.unwrap(), Some(again));
-}
-
-#[tokio::test]
 async fn what_is_old_is_purged_in_batches_and_what_is_young_or_dead_stays() {
     const HOUR: i64 = 3_600;
     let dir = tempfile::tempdir().unwrap();
@@ -447,7 +428,7 @@ async fn what_is_old_is_purged_in_batches_and_what_is_young_or_dead_stays() {
     for (id, stays) in [(1, false), (2, true), (3, false), (4, true)] {
         assert_eq!(store.delivery(id).await.unwrap().is_some(), stays, "delivery {id}");
     }
-    let forever = PurgeLimits { seen: Duration::MAX, delivered: Duration::MAX, visitors: Duration::MAX, batch: 10 };
+    let forever = PurgeLimits { seen: Duration::MAX, delivered: Duration::MAX, batch: 10 };
     assert_eq!(store.purge(Timestamp::MAX, forever).await.unwrap().seen, 0);
 }
 

@@ -43,12 +43,12 @@
     ['stopped', '连接已断开', '連線已中斷', 'Disconnected'],
     ['again', '重新连接', '重新連線', 'Reconnect'],
     ['isBot', '机器人为您服务', '機器人為您服務', 'The assistant answers you'],
-    ['isQueued', '排队中，客服会尽快接入', '排隊中，客服會盡快接入', 'Waiting for a colleague'],
+    ['isQueued', '排队中，请稍候', '排隊中，請稍候', 'Waiting for a colleague'],
     ['isPlace', '排队中，您排在第 % 位', '排隊中，您排在第 % 位', 'Waiting for a colleague, number % in line'],
     ['isHuman', '人工客服为您服务', '人工客服為您服務', 'A colleague answers you'],
-    ['isClosed', '会话已结束，发消息可重新开始', '對話已結束，傳送訊息可重新開始', 'Ended. Write to start again'],
-    ['isUrgent', '紧急：已通知值班同事', '緊急：已通知值班同事', 'Urgent: the colleague on call is alerted'],
-    ['closed', '现在是非工作时间，常见问题仍可随时提问。', '現在是非工作時間，常見問題仍可隨時提問。', 'We are closed now; common questions are still answered.'],
+    ['isClosed', '会话已结束', '會話已結束', 'Ended'],
+    ['isUrgent', '紧急：已通知值班同事', '緊急：已通知值班同事', 'Urgent: colleague on call alerted'],
+    ['closed', '现在是非工作时间，机器人仍在线。', '現在是非工作時間，機器人仍在線。', 'We are closed; the assistant still answers.'],
     ['opens', '人工客服将于% 上班。', '人工客服將於% 上班。', ' A colleague answers from %.'],
     ['today', '今天', '今天', 'today'],
     ['tomorrow', '明天', '明天', 'tomorrow'],
@@ -60,7 +60,7 @@
     ['image', '[图片]', '[圖片]', '[picture]'],
     ['file', '[文件]', '[檔案]', '[file]'],
   ]) say[name] = words[['zh', 'zh-Hant', 'en'].indexOf(lang)];
-  const speech = lang === 'zh' ? 'zh-CN' : lang === 'zh-Hant' ? 'zh-TW' : /^en(-[A-Z]{2})?$/.test(locale) ? locale : 'en';
+  const speech = lang === 'zh' ? 'zh-CN' : lang === 'zh-Hant' ? 'zh-TW' : 'en';
 
   const format = (date, how) => date.toLocaleString(speech, Object.assign({ hour: 'numeric', minute: '2-digit' }, how));
   /** Days by the visitor's calendar from today to that of a time. */
@@ -68,7 +68,7 @@
   /** 14:05; with the date unless it is today's. */
   const clock = (date) => format(date, daysTo(date) ? { month: 'short', day: 'numeric' } : {});
 
-  /** 明天 09:00, 10月10日周六 09:00; with the zone where the shop's clock shows another time than the visitor's. */
+  /** 明天 09:00; 10月10日周六 09:00; with the zone where it is not the shop's. */
   const opening = (iso) => {
     const date = new Date(iso), days = daysTo(date);
     const offset = /([+-])(\d\d):(\d\d)$/.exec(iso);
@@ -109,7 +109,7 @@
   const icon = (...paths) => {
     const space = 'http://www.w3.org/2000/svg';
     const svg = document.createElementNS(space, 'svg');
-    for (const [name, value] of [['viewBox', '0 0 24 24'], ['aria-hidden', 'true'], ['focusable', 'false']]) svg.setAttribute(name, value);
+    for (const [name, value] of [['viewBox', '0 0 24 24'], ['aria-hidden', 'true']]) svg.setAttribute(name, value);
     for (const d of paths) svg.appendChild(document.createElementNS(space, 'path')).setAttribute('d', d);
     return svg;
   };
@@ -122,12 +122,12 @@
     [hidden]{display:none!important}
     .root{--bg:#fff;--field:#f5f5f2;--bubble:#f1f1ed;--ink:#20242a;--faint:#5d6570;--line:#e2e2dc;
       --accent:var(--nightdesk-accent,#1f6f63);--link:#125e53;--warm:#fdf4e0;--warm-ink:#6a4a0a;--red:#b3261e;--red-line:#e7b9b5;
-      color-scheme:light;color:var(--ink);text-align:left;-webkit-text-size-adjust:100%;
-      font:15px/1.55 system-ui,-apple-system,"Segoe UI","PingFang SC","PingFang TC","Microsoft YaHei","Noto Sans CJK SC","Noto Sans",sans-serif}
+      color-scheme:light;color:var(--ink);text-align:left;
+      font:15px/1.55 system-ui,"PingFang SC","Microsoft YaHei",sans-serif}
     @media (prefers-color-scheme:dark){.root:not([data-theme=light]){${DARK}}}
     .root[data-theme=dark]{${DARK}}
     button,textarea{font:inherit;color:inherit;margin:0}
-    button{cursor:pointer;border:0;background:none;padding:0;border-radius:8px;touch-action:manipulation}
+    button{cursor:pointer;border:0;background:none;padding:0;border-radius:8px}
     :focus{outline:none}
     :focus-visible{outline:2px solid var(--link);outline-offset:2px}
     svg{width:22px;fill:none;stroke:currentColor;stroke-width:1.8;stroke-linecap:round;stroke-linejoin:round;flex:none;display:block}
@@ -135,7 +135,6 @@
 
     .launcher{position:fixed;right:20px;bottom:20px;display:flex;align-items:center;gap:9px;height:52px;padding:0 20px 0 16px;border-radius:26px;
       background:var(--accent);color:#fff;font-weight:600;box-shadow:0 6px 20px rgba(15,25,35,.26)}
-    .launcher:hover,.go:hover{filter:brightness(1.08)}
     .panel{position:fixed;right:20px;bottom:20px;width:384px;height:620px;max-height:calc(100vh - 40px);display:flex;flex-direction:column;overflow:hidden;
       background:var(--bg);border:1px solid var(--line);border-radius:18px;box-shadow:0 16px 50px rgba(15,25,35,.26)}
     .head{display:flex;align-items:center;gap:12px;padding:13px 10px 13px 18px;background:var(--accent);color:#fff}
@@ -149,7 +148,6 @@
     .state.off.busy::before{animation:blink 1.1s infinite}
     .state button{text-decoration:underline;text-underline-offset:2px}
     .shut{width:40px;height:40px;display:grid;place-items:center}
-    .shut:hover{background:rgba(255,255,255,.16)}
     .banner{padding:9px 18px;font-size:13px;background:var(--warm);color:var(--warm-ink)}
 
     .scroll{flex:1;min-height:0;overflow-y:auto;overscroll-behavior:contain;padding:8px 16px 14px}
@@ -192,14 +190,14 @@
     textarea::placeholder{color:var(--faint);opacity:1}
     textarea:focus{outline:2px solid var(--link);outline-offset:-1px}
     .go{width:42px;height:42px;display:grid;place-items:center;border-radius:13px;background:var(--accent);color:#fff}
-    .go[aria-disabled=true]{opacity:.45}
+    .go:not(.ready){opacity:.45}
     @media (max-width:480px){
       .launcher{right:14px;bottom:14px}
       .panel{right:0;top:var(--top,0);bottom:auto;width:100vw;height:var(--height,100%);max-height:none;border:0;border-radius:0}
       textarea{font-size:16px}
     }
     @media (prefers-reduced-motion:reduce){*{animation:none!important}}
-    @media (forced-colors:active){.text,.head,.launcher,.go{border:1px solid}}
+    @media (forced-colors:active){.text,.go{border:1px solid}}
     @media print{.root{display:none}}`;
 
   const host = document.createElement('nightdesk-chat');
@@ -224,7 +222,7 @@
   const person = button({ textContent: say.person });
   const urgent = button({ className: 'urgent' }, icon('M12 3.5l9 16H3z', 'M12 10v4.5M12 17v.01'), say.urgent);
   const input = make('textarea', { rows: 1, placeholder: say.input, 'aria-label': say.input, maxLength: 2000, enterKeyHint: 'send', autocomplete: 'off' });
-  const go = make('button', { type: 'submit', className: 'go', 'aria-label': say.send, title: say.send, 'aria-disabled': 'true' }, icon('M5 12h13M12.5 6l6 6-6 6'));
+  const go = make('button', { type: 'submit', className: 'go', 'aria-label': say.send, title: say.send }, icon('M5 12h13M12.5 6l6 6-6 6'));
   const write = make('form', { className: 'write' }, input, go);
   const panel = make('section', { className: 'panel', id: 'panel', role: 'dialog', 'aria-labelledby': 'title', hidden: true },
     make('div', { className: 'head' }, make('div', {}, make('h2', { id: 'title', tabIndex: -1 }, title), state), shut),
@@ -242,9 +240,9 @@
   function place(element, seq, follow) {
     const atEnd = follow || scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 60;
     let next = null;
-    for (let e = log.lastElementChild; e && (e === element || e.seq > seq); e = e.previousElementSibling) if (e !== element) next = e;
+    for (let e = log.lastElementChild; e && e.seq > seq; e = e.previousElementSibling) next = e;
     element.seq = seq;
-    if (element.parentNode !== log || element.nextElementSibling !== next) log.insertBefore(element, next);
+    if (next !== element) log.insertBefore(element, next);
     if (atEnd) scroll.scrollTop = scroll.scrollHeight;
   }
 
@@ -252,7 +250,7 @@
   function linked(text) {
     const parts = document.createDocumentFragment();
     let from = 0;
-    for (const found of text.matchAll(/\bhttps?:\/\/[\w\-.~:/?#[\]@!$&'()*+,;=%]+/gi)) {
+    for (const found of text.matchAll(/\bhttps?:\/\/[!#-;=?-~]+/gi)) {
       const address = found[0].replace(/[.,;:!?'*\])]+$/, '');
       try { if (!/^https?:$/.test(new URL(address).protocol)) continue; } catch { continue; }
       parts.append(text.slice(from, found.index),
@@ -294,7 +292,7 @@
     place(element, seq);
   }
 
-  let greeting = null, earlier = null, loaded = false;
+  let greeting, earlier, loaded = false;
 
   function clearTranscript() {
     for (const element of [...log.children]) if (element.seq !== Infinity) element.remove();
@@ -320,7 +318,7 @@
     }
   }
 
-  let typingTimer = 0;
+  let typingTimer;
   function showTyping(on, seconds) {
     clearTimeout(typingTimer);
     typing.hidden = !on;
@@ -331,7 +329,7 @@
 
   // ── State line and banner ──
 
-  let owner = { state: 'bot' }, phase = 'idle', bannerTimer = 0; // then connecting, ready, waiting (for the next attempt) or stopped
+  let owner = { state: 'bot' }, phase = 'idle', bannerTimer; // then connecting, ready, waiting (for the next attempt) or stopped
 
   function showState() {
     let text, look;
@@ -364,7 +362,7 @@
 
   const MOST = 20, STALE = 36e5; // unsent messages; ms after which a later visit does not send them unasked
   const outbox = new Map(); // id → {id, type, data, label, at, element, failed}
-  let inFlight = null, ackTimer = 0, holdUntil = 0, holdTimer = 0;
+  let inFlight, ackTimer, holdUntil = 0, holdTimer;
 
   const newId = () => 'm-' + [...crypto.getRandomValues(new Uint32Array(4))].map((n) => n.toString(36)).join('');
 
@@ -403,7 +401,7 @@
     const status = make('div', { className: 'status' }, make('span', {}, text));
     if (failed) {
       const retry = button({ textContent: say.retry });
-      retry.onclick = () => { message.failed = false; message.at = Date.now(); remember(message); mark(message); toInput(); pump(); };
+      retry.onclick = () => { message.tries = 0; message.failed = false; message.at = Date.now(); remember(message); mark(message); toInput(); pump(); };
       const discard = button({ textContent: say.discard });
       discard.onclick = () => { forget(message); element.remove(); toInput(); };
       status.append(retry, discard);
@@ -454,7 +452,7 @@
   function refused(message, { code, retry_after_ms: wait }) {
     inFlight = null;
     clearTimeout(ackTimer);
-    if (code === 'rate_limited') holdUntil = performance.now() + Math.min(Math.max(wait || 1500, 200), 60000);
+    if (code === 'rate_limited' || (wait > 0 && (message.tries = (message.tries || 0) + 1) < 4)) holdUntil = performance.now() + Math.min(Math.max(wait || 1500, 200), 60000);
     else fail(message);
     pump();
   }
@@ -462,12 +460,11 @@
   // ── The connection ──
 
   const PING = 25000, PATIENCE = 10000, FIRST = 500, LONGEST = 20000, STABLE = 30000; // ms
-  const COME_BACK = [1001, 1006, 1011, 1012, 1013]; // and 4000 to 4499
-  const address = new URL(`v1/chat?channel=${encodeURIComponent(channel)}`, new URL(given.server ? given.server.replace(/\/*$/, '/') : (script && script.src) || '/', location.href));
+  const address = new URL(`v1/chat?channel=${encodeURIComponent(channel)}`, given.server || (script && script.src) || location.href);
   address.protocol = address.protocol.replace('http', 'ws');
 
   let session = {}, last = 0; // {token, conversation, epoch, seq}; the highest seq seen
-  let socket = null, attempts = 0, retryTimer = 0, patience = 0, pinger = 0, stable = 0, tokenDropped = false, welcomeText = '', count = 0;
+  let socket, attempts = 0, retryTimer, patience, pinger, stable, tokenDropped, welcomeText, count = 0;
   const asked = new Map(); // id of a history request → what for
 
   function connect() {
@@ -481,8 +478,7 @@
     mine.onopen = () => {
       if (!now()) return;
       const { token, conversation, epoch, seq } = session;
-      const resume = conversation && epoch && Number.isInteger(seq) ? { conversation, epoch, seq } : undefined;
-      transmit('hello', '1', { token, resume, locale });
+      transmit('hello', '1', { token, resume: epoch && { conversation, epoch, seq }, locale });
     };
     mine.onmessage = (event) => {
       if (!now()) return;
@@ -519,7 +515,7 @@
       session = {};
       keep('localStorage', KEY, null);
       wait = 0;
-    } else if (!COME_BACK.includes(code) && !(code >= 4000 && code < 4500)) {
+    } else if (![1001, 1006, 1011, 1012, 1013].includes(code) && !(code >= 4000 && code < 4500)) {
       phase = 'stopped';
       if (message) fail(message); // it may be the cause
       showState();
@@ -581,7 +577,7 @@
     session = { token: data.token || session.token, conversation: data.conversation, epoch: data.epoch, seq: upTo };
     last = upTo;
     keep('localStorage', KEY, session);
-    welcomeText = data.greeting || '';
+    welcomeText = data.greeting;
     if (data.limits && data.limits.text > 0) input.maxLength = data.limits.text;
     owner = data;
     showState();
@@ -603,9 +599,9 @@
     asked.delete(re);
     const below = scroll.scrollHeight - scroll.scrollTop;
     log.setAttribute('aria-live', 'off'); // old messages are not news
-    for (const entry of Array.isArray(messages) ? messages : []) {
-      if (!entry || !Number.isInteger(entry.seq) || (entry.type && entry.type !== 'message')) continue;
-      show(entry.seq, entry.ts, entry.data || entry);
+    for (const entry of messages) {
+      if (entry.type === 'message') show(entry.seq, entry.ts, entry.data);
+      else if (!shown.has(entry.seq)) shown.set(entry.seq, null);
     }
     if (what !== 'gap') crown(more && shown.size);
     scroll.scrollTop = what === 'start' ? scroll.scrollHeight : scroll.scrollHeight - below;
@@ -646,7 +642,7 @@
   }
 
   function grow() {
-    go.setAttribute('aria-disabled', String(!input.value.trim()));
+    go.classList.toggle('ready', !!input.value.trim());
     input.style.height = '';
     if (input.scrollHeight > input.clientHeight) input.style.height = `${Math.min(input.scrollHeight + 2, 130)}px`;
   }
@@ -688,7 +684,7 @@
   // ── Start ──
 
   let unsent = [];
-  try { unsent = Object.keys(localStorage).filter((key) => key.startsWith(OUT)); } catch { /* none, then */ }
+  try { unsent = Object.keys(localStorage).filter((key) => key.startsWith(OUT)); } catch { /* none */ }
   unsent = unsent.map((key) => keep('localStorage', key)).filter((message) => message && message.id).sort((a, b) => a.at - b.at);
   for (const message of unsent.slice(0, MOST)) {
     if (!(Date.now() - message.at < STALE)) message.failed = true; // the visitor decides

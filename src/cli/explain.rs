@@ -1,5 +1,7 @@
 //! `nightdesk explain`: why this reply, or none.
 
+use std::fmt::Write as _;
+
 use super::{Ended, Failure, Global, customer, instant};
 use crate::clock::Clock;
 use crate::decide::Outcome;
@@ -72,7 +74,8 @@ pub(super) fn human(text: &str, outcome: &Outcome, color: bool) -> String {
     let mut out = String::new();
     let mut line = |name: &str, value: &str| {
         if !value.is_empty() {
-            out.push_str(&format!("{name:<11}{}\n", value.replace('\n', "\n           ")));
+            // Writing into a String cannot fail.
+            let _ = writeln!(out, "{name:<11}{}", value.replace('\n', "\n           "));
         }
     };
     let (decision, trace) = (&outcome.decision, &outcome.trace);
@@ -159,5 +162,6 @@ fn underlined(text: &str, rule: &str, spans: &[std::ops::Range<usize>], color: b
     report.push(finding);
     // The frame of a finding is what is wanted here, not its level.
     let text = report.render(Format::Human, color);
-    text.lines().skip(1).map(|line| format!("{line}\n")).collect::<String>().trim_end().to_owned() + "\n"
+    let (_, frame) = text.split_once('\n').unwrap_or_default();
+    format!("{}\n", frame.trim_end())
 }

@@ -49,8 +49,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
     match &args.what {
         Some(What::Next) => next(&engine, &name, &schedule, now),
         Some(What::Explain { time }) => anstream::println!("{}", schedule.explain(instant(time, schedule.zone())?)),
-        None => month(&schedule, now.to_zoned(schedule.zone().clone()).date()),
-        Some(What::Month { month: None }) => month(&schedule, now.to_zoned(schedule.zone().clone()).date()),
+        None | Some(What::Month { month: None }) => month(&schedule, now.to_zoned(schedule.zone().clone()).date()),
         Some(What::Month { month: Some(text) }) => {
             let first =
                 format!("{text}-01").parse().map_err(|_| anyhow::anyhow!("`{text}` is not a month; write 2026-10"))?;
@@ -64,12 +63,11 @@ fn schedule(engine: &Engine, queue: Option<&str>) -> Result<(String, Arc<Schedul
     let knowledge = engine.knowledge();
     let last = knowledge.routes.last().map(|route| route.queue.as_str());
     let name = queue.or(last).unwrap_or_default();
-    match knowledge.queues.get(name) {
-        Some(queue) => Ok((name.to_owned(), Arc::clone(&queue.schedule))),
-        None => {
-            let known: Vec<_> = knowledge.queues.keys().map(String::as_str).collect();
-            anyhow::bail!("there is no queue `{name}`; there is {}", known.join(", "))
-        }
+    if let Some(queue) = knowledge.queues.get(name) {
+        Ok((name.to_owned(), Arc::clone(&queue.schedule)))
+    } else {
+        let known: Vec<_> = knowledge.queues.keys().map(String::as_str).collect();
+        anyhow::bail!("there is no queue `{name}`; there is {}", known.join(", "))
     }
 }
 

@@ -57,10 +57,10 @@ pub fn decide(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversat
         };
     }
     let label_key = |label: &str| key(knowledge.matcher.view(label).folded.text());
-    if let Some(at) = builtin::chosen(&turn.view, turn.offered(), label_key) {
-        if let Some(option) = knowledge.by_id.get(&turn.offered()[at].id) {
-            return choose(turn, &knowledge.rules[*option as usize]);
-        }
+    if let Some(at) = builtin::chosen(&turn.view, turn.offered(), label_key)
+        && let Some(option) = knowledge.by_id.get(&turn.offered()[at].id)
+    {
+        return choose(turn, &knowledge.rules[*option as usize]);
     }
     let ranked = ranked(&mut turn);
     let candidates = turn.trace_candidates(&ranked);

@@ -52,7 +52,12 @@ pub(super) struct Wish<'a> {
 }
 
 impl<'a> Turn<'a> {
-    pub fn new(knowledge: &'a Knowledge, inbound: &'a Inbound, before: &'a Conversation, now: Timestamp) -> Self {
+    pub(super) fn new(
+        knowledge: &'a Knowledge,
+        inbound: &'a Inbound,
+        before: &'a Conversation,
+        now: Timestamp,
+    ) -> Self {
         let view = knowledge.matcher.view(&inbound.text);
         let language = speak::language(knowledge, inbound, before);
         let mut next = before.clone();
@@ -85,17 +90,17 @@ impl<'a> Turn<'a> {
     }
 
     /// Who has the conversation now (a closed one was opened again).
-    pub fn state(&self) -> State {
+    pub(super) fn state(&self) -> State {
         self.next.state
     }
 
     /// Options shown with the last answer.
-    pub fn offered(&self) -> &'a [Choice] {
+    pub(super) fn offered(&self) -> &'a [Choice] {
         &self.before.offered
     }
 
     /// Option that was pressed, if one was.
-    pub fn pressed(&self) -> Option<&'a str> {
+    pub(super) fn pressed(&self) -> Option<&'a str> {
         match &self.inbound.gesture {
             Gesture::Select(id) => Some(id),
             _ => None,
@@ -103,7 +108,7 @@ impl<'a> Turn<'a> {
     }
 
     /// Says nothing; `forward` tells the people who have the case.
-    pub fn silent(mut self, reason: Reason, forward: bool) -> Outcome {
+    pub(super) fn silent(mut self, reason: Reason, forward: bool) -> Outcome {
         if forward {
             self.queue = Some(QueueEvent::Message);
         }
@@ -111,7 +116,13 @@ impl<'a> Turn<'a> {
     }
 
     /// Answers with a rule or entry.
-    pub fn answer(mut self, rule: &'a BuiltRule, score: f64, outcome: OutcomeKind, candidates: &[Scored]) -> Outcome {
+    pub(super) fn answer(
+        mut self,
+        rule: &'a BuiltRule,
+        score: f64,
+        outcome: OutcomeKind,
+        candidates: &[Scored],
+    ) -> Outcome {
         match self.render_reply(rule) {
             Ok(Some(reply)) => self.replies.push(reply),
             Ok(None) => {}
@@ -125,7 +136,7 @@ impl<'a> Turn<'a> {
     }
 
     /// Says a notice in place of an answer.
-    pub fn say_notice(mut self, ids: &[&str], outcome: OutcomeKind, reason: Reason) -> Outcome {
+    pub(super) fn say_notice(mut self, ids: &[&str], outcome: OutcomeKind, reason: Reason) -> Outcome {
         if let Some(id) = ids.iter().find(|id| self.knowledge.notices.contains_key(**id)) {
             self.push_notice(id, None);
         }
@@ -133,7 +144,7 @@ impl<'a> Turn<'a> {
     }
 
     /// Brings the case to a person, and tells the customer.
-    pub fn hand_over(mut self, wish: &Wish<'a>, candidates: &[Scored]) -> Outcome {
+    pub(super) fn hand_over(mut self, wish: &Wish<'a>, candidates: &[Scored]) -> Outcome {
         let wished = wish.rule.and_then(|rule| rule.handoff.as_ref());
         let named = wished.and_then(|handoff| handoff.queue.as_deref());
         let way = routing::way(self.knowledge, named, self.inbound, &self.next, self.now, &self.language);
@@ -314,12 +325,12 @@ impl<'a> Turn<'a> {
     }
 
     /// Counts a message that nothing matched.
-    pub fn missed(&mut self) {
+    pub(super) fn missed(&mut self) {
         self.next.misses = self.next.misses.saturating_add(1);
     }
 
     /// Writes the candidates into the trace, the winner first, and returns the best three.
-    pub fn trace_candidates(&mut self, ranked: &[Candidate]) -> Vec<Scored> {
+    pub(super) fn trace_candidates(&mut self, ranked: &[Candidate]) -> Vec<Scored> {
         let rules = &self.knowledge.rules;
         let winner = ranked.first();
         self.trace.candidates = ranked

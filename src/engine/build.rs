@@ -188,14 +188,14 @@ fn built_rule(
     for channel in &rule.channels {
         reference(channel, settings.channels.iter().map(|(name, _)| name), "channel", report);
     }
-    if let (Some(from), Some(until)) = (&rule.from, &rule.until) {
-        if from.value > until.value {
-            report.push(
-                Finding::error("dates-reversed", "`from` is after `until`, so it is never valid")
-                    .at(&from.place)
-                    .and(&until.place, "ends here"),
-            );
-        }
+    if let (Some(from), Some(until)) = (&rule.from, &rule.until)
+        && from.value > until.value
+    {
+        report.push(
+            Finding::error("dates-reversed", "`from` is after `until`, so it is never valid")
+                .at(&from.place)
+                .and(&until.place, "ends here"),
+        );
     }
     if rule.replies.is_empty() && rule.handoff.is_none() && !rule.urgent {
         report.push(
@@ -282,15 +282,14 @@ fn reference<'a>(
         return;
     }
     let finding = Finding::error("unknown-name", format!("there is no {what} `{}`", name.value)).at(&name.place);
-    report.push(match nearest(&name.value, known.clone().map(String::as_str)) {
-        Some(word) => finding.label(format!("did you mean `{word}`?")),
-        None => {
-            let some: Vec<_> = known.take(12).map(|known| format!("`{known}`")).collect();
-            finding.help(if some.is_empty() {
-                format!("there is none yet: write one, or leave this out")
-            } else {
-                format!("there is {}", some.join(", "))
-            })
-        }
+    report.push(if let Some(word) = nearest(&name.value, known.clone().map(String::as_str)) {
+        finding.label(format!("did you mean `{word}`?"))
+    } else {
+        let some: Vec<_> = known.take(12).map(|known| format!("`{known}`")).collect();
+        finding.help(if some.is_empty() {
+            "there is none yet: write one, or leave this out".to_string()
+        } else {
+            format!("there is {}", some.join(", "))
+        })
     });
 }

@@ -70,10 +70,13 @@ impl Engine {
     /// routes give.
     #[must_use]
     pub fn hours(&self, inbound: &Inbound, conversation: &Conversation, now: Timestamp) -> (bool, Option<Timestamp>) {
-        let queue = conversation.handoff.as_ref().map(|handoff| handoff.queue.clone()).unwrap_or_else(|| {
-            let language = decide::speak::language(&self.knowledge, inbound, conversation);
-            decide::routing::way(&self.knowledge, None, inbound, conversation, now, &language).queue
-        });
+        let queue = conversation.handoff.as_ref().map_or_else(
+            || {
+                let language = decide::speak::language(&self.knowledge, inbound, conversation);
+                decide::routing::way(&self.knowledge, None, inbound, conversation, now, &language).queue
+            },
+            |handoff| handoff.queue.clone(),
+        );
         match self.knowledge.queues.get(&queue) {
             Some(queue) => (queue.schedule.is_open(now), queue.schedule.next_open(now)),
             None => (false, None),

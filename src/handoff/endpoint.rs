@@ -9,19 +9,7 @@ use reqwest::Url;
 
 use super::format::Format;
 use super::signing::SigningKey;
-
-/// Waits between attempts, as the Standard Webhooks specification proposes them.
-pub const DEFAULT_RETRY: [Duration; 9] = [
-    Duration::from_secs(5),
-    Duration::from_mins(5),
-    Duration::from_mins(30),
-    Duration::from_hours(2),
-    Duration::from_hours(5),
-    Duration::from_hours(10),
-    Duration::from_hours(14),
-    Duration::from_hours(20),
-    Duration::from_hours(24),
-];
+use crate::rules::DEFAULT_RETRY;
 
 /// Settings of one endpoint. Its URL may hold a secret, so printing shows no more than the host.
 #[derive(Clone)]

@@ -9,6 +9,6 @@ mod format;
 pub mod signing;
 mod worker;
 
-pub use endpoint::{DEFAULT_RETRY, Endpoint, masked_url};
+pub use endpoint::{Endpoint, masked_url};
 pub use format::{Format, Payload};
 pub use worker::{Deliverer, DeliveryError, DeliveryObserver};

@@ -6,11 +6,11 @@ use std::collections::HashMap;
 
 /// Sentences by key, with the rules that have them.
 #[derive(Debug, Default)]
-pub struct Sentences(HashMap<Box<str>, Vec<u32>>);
+pub(super) struct Sentences(HashMap<Box<str>, Vec<u32>>);
 
 impl Sentences {
     /// Adds a sentence of a rule.
-    pub fn add(&mut self, key: &str, rule: u32) {
+    pub(super) fn add(&mut self, key: &str, rule: u32) {
         let rules = self.0.entry(key.into()).or_default();
         if rules.last() != Some(&rule) {
             rules.push(rule);
@@ -18,7 +18,7 @@ impl Sentences {
     }
 
     /// Rules that have the sentence with this key.
-    pub fn hits(&self, key: &str) -> impl Iterator<Item = u32> + '_ {
+    pub(super) fn hits(&self, key: &str) -> impl Iterator<Item = u32> + '_ {
         self.0.get(key).into_iter().flatten().copied()
     }
 }

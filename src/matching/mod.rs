@@ -129,10 +129,10 @@ impl Subject<'_> {
                 .max_by(|a, b| a.strength().cmp(&b.strength())),
             Test::Like(keys) => {
                 // Equal keys, equal sentences: the whole message is the evidence.
-                let text = self.view.folded.text();
-                let whole = || vec![0..text.len()];
+                let folded = self.view.folded.text();
+                let whole = || std::iter::once(0..folded.len()).collect();
                 (!self.view.key.is_empty() && keys.iter().any(|key| **key == self.view.key))
-                    .then(|| Evidence::of(Sign::Exact, whole(), text))
+                    .then(|| Evidence::of(Sign::Exact, whole(), folded))
             }
             Test::If(expression) => (self.expression)(rule, *expression).then(Evidence::condition),
             Test::All(tests) => {

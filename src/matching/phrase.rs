@@ -7,11 +7,11 @@ use aho_corasick::{AhoCorasick, BuildError};
 use crate::text::is_whole;
 
 /// Index of a literal.
-pub type LiteralId = u32;
+pub(super) type LiteralId = u32;
 
 /// Every literal of every rule.
 #[derive(Debug)]
-pub struct Literals {
+pub(super) struct Literals {
     automaton: Option<AhoCorasick>,
 }
 
@@ -20,13 +20,13 @@ impl Literals {
     ///
     /// # Errors
     /// When there are more literals than the automaton can hold (billions of characters).
-    pub fn new(literals: &[String]) -> Result<Self, BuildError> {
+    pub(super) fn new(literals: &[String]) -> Result<Self, BuildError> {
         let automaton = if literals.is_empty() { None } else { Some(AhoCorasick::new(literals)?) };
         Ok(Self { automaton })
     }
 
     /// Every literal that occurs in a folded text.
-    pub fn hits(&self, text: &str) -> Hits {
+    pub(super) fn hits(&self, text: &str) -> Hits {
         let Some(automaton) = &self.automaton else { return Hits(Vec::new()) };
         let mut hits: Vec<Hit> = Vec::new();
         for found in automaton.find_overlapping_iter(text) {
@@ -57,16 +57,16 @@ struct Hit {
 
 /// The literals that occur in a message, by id.
 #[derive(Debug)]
-pub struct Hits(Vec<Hit>);
+pub(super) struct Hits(Vec<Hit>);
 
 impl Hits {
     /// Each literal that occurs, as whole words or not.
-    pub fn literals(&self) -> impl Iterator<Item = LiteralId> + '_ {
+    pub(super) fn literals(&self) -> impl Iterator<Item = LiteralId> + '_ {
         self.0.iter().map(|hit| hit.literal)
     }
 
     /// Where a literal first stands as whole words.
-    pub fn whole(&self, literal: LiteralId) -> Option<Range<usize>> {
+    pub(super) fn whole(&self, literal: LiteralId) -> Option<Range<usize>> {
         let at = self.0.binary_search_by_key(&literal, |hit| hit.literal).ok()?;
         let hit = self.0[at];
         hit.whole.then_some(hit.start..hit.end)

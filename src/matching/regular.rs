@@ -18,24 +18,24 @@ const MAX_LITERALS: usize = 64;
 
 /// A compiled regular expression.
 #[derive(Debug)]
-pub struct Pattern(Regex);
+pub(super) struct Pattern(Regex);
 
 impl Pattern {
     /// Compiles a pattern as an author wrote it.
     ///
     /// # Errors
     /// The library's message when it is not a regular expression, or too large a one.
-    pub fn new(source: &str, fold: &Fold) -> Result<Self, regex::Error> {
+    pub(super) fn new(source: &str, fold: &Fold) -> Result<Self, regex::Error> {
         RegexBuilder::new(&folded(source, fold)).case_insensitive(true).size_limit(SIZE_LIMIT).build().map(Self)
     }
 
     /// The first match.
-    pub fn find(&self, text: &str) -> Option<Range<usize>> {
+    pub(super) fn find(&self, text: &str) -> Option<Range<usize>> {
         self.0.find(text).map(|found| found.range())
     }
 
     /// Whether the pattern matches a text without anything in it, and so every message.
-    pub fn matches_nothing(&self) -> bool {
+    pub(super) fn matches_nothing(&self) -> bool {
         self.0.is_match("")
     }
 }
@@ -51,7 +51,7 @@ fn folded(source: &str, fold: &Fold) -> String {
 }
 
 /// Literals, folded, one of which stands in every text that the pattern matches; none when no such set is known.
-pub fn required_literals(source: &str, fold: &Fold) -> Option<Vec<String>> {
+pub(super) fn required_literals(source: &str, fold: &Fold) -> Option<Vec<String>> {
     let hir: Hir = regex_syntax::parse(&folded(source, fold)).ok()?;
     // Literals at the start of a match; where those are none, at its end (`\d+元`).
     let mut extractor = Extractor::new();

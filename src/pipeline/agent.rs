@@ -56,10 +56,10 @@ impl Pipeline {
             let row = self.guard(self.store.conversation(id).await)?.ok_or(AgentError::Unknown)?;
             let before = conversation(&row)?;
             let key = said_key(&before, agent, &action);
-            if let Some(key) = &key {
-                if self.guard(self.store.seen(key).await)?.is_some() {
-                    return Ok((before, row.seq));
-                }
+            if let Some(key) = &key
+                && self.guard(self.store.seen(key).await)?.is_some()
+            {
+                return Ok((before, row.seq));
             }
             let now = self.clock.now();
             let (after, events) = self.apply(&before, row.seq, agent, &action, now)?;
@@ -100,7 +100,7 @@ impl Pipeline {
     /// # Errors
     /// When there is none, or the store refuses.
     pub async fn close_by_customer(&self, id: &str) -> Result<(Conversation, u64), AgentError> {
-        self.act(id, "", Action::Close).await
+        self.act(id, "customer", Action::Close).await
     }
 
     fn apply(

@@ -44,7 +44,7 @@ impl Limits {
         if current.1.len() >= MAX_CUSTOMERS {
             current.1.retain_recent();
             if current.1.len() >= MAX_CUSTOMERS {
-                return Err(Duration::from_secs(60));
+                return Err(Duration::from_mins(1));
             }
         }
         current.1.check_key(&customer.to_owned()).map_err(|refused| refused.wait_time_from(self.clock.now()))

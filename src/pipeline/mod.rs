@@ -236,12 +236,11 @@ impl Pipeline {
         let engine = self.engine.load_full();
         let now = self.clock.now();
         let (version, last) = row.as_ref().map_or((None, 0), |row| (Some(row.version), row.seq));
-        let conversation = match &row {
-            Some(row) => conversation(row)?,
-            None => {
-                let id = Tokens::conversation(&arrival.channel, &arrival.thread);
-                Conversation::new(id, &arrival.channel, &arrival.thread, arrival.customer.clone(), now)
-            }
+        let conversation = if let Some(row) = &row {
+            conversation(row)?
+        } else {
+            let id = Tokens::conversation(&arrival.channel, &arrival.thread);
+            Conversation::new(id, &arrival.channel, &arrival.thread, arrival.customer.clone(), now)
         };
         let inbound = Inbound {
             message: format!("msg_{}", uuid::Uuid::now_v7().simple()),
@@ -324,10 +323,10 @@ impl Pipeline {
         let mut rows = Vec::new();
         match event {
             QueueEvent::Created { replaces } => {
-                if let Some(old) = replaces {
-                    if let Some(row) = self.guard(self.store.handoff(old).await)? {
-                        rows.push(HandoffRow { state: handoff_state::MOVED.to_owned(), ended_at: Some(now), ..row });
-                    }
+                if let Some(old) = replaces
+                    && let Some(row) = self.guard(self.store.handoff(old).await)?
+                {
+                    rows.push(HandoffRow { state: handoff_state::MOVED.to_owned(), ended_at: Some(now), ..row });
                 }
                 rows.push(HandoffRow {
                     id: handoff.id.clone(),
@@ -346,10 +345,10 @@ impl Pipeline {
                 });
             }
             QueueEvent::Message => {
-                if let Some(row) = self.guard(self.store.handoff(&handoff.id).await)? {
-                    if row.priority != handoff.priority.as_str() {
-                        rows.push(HandoffRow { priority: handoff.priority.as_str().to_owned(), ..row });
-                    }
+                if let Some(row) = self.guard(self.store.handoff(&handoff.id).await)?
+                    && row.priority != handoff.priority.as_str()
+                {
+                    rows.push(HandoffRow { priority: handoff.priority.as_str().to_owned(), ..row });
                 }
             }
         }
@@ -428,12 +427,12 @@ impl Pipeline {
         tracing::info!(
             channel = after.channel,
             conversation = after.id,
-            message = step.accepted.message,
+            message_id = step.accepted.message,
             seq = step.accepted.seq,
             outcome = outcome.decision.outcome.as_str(),
             reason = outcome.decision.reason.as_str(),
             rule = outcome.decision.rule.as_deref(),
-            queue = outcome.queue.as_ref().and_then(|_| after.handoff.as_ref()).map(|handoff| handoff.queue.as_str()),
+            queue = outcome.queue.as_ref().and(after.handoff.as_ref()).map(|handoff| handoff.queue.as_str()),
             replies = outcome.replies.len(),
             "Message decided."
         );
@@ -450,7 +449,7 @@ fn handle(engine: &Engine, inbound: &Inbound, conversation: &Conversation, now: 
     let decided = catch_unwind(AssertUnwindSafe(|| engine.handle(inbound, conversation, now)));
     decided
         .or_else(|_| {
-            tracing::error!(message = inbound.message, "A decision failed, so a person takes the message.");
+            tracing::error!(message_id = inbound.message, "A decision failed, so a person takes the message.");
             catch_unwind(AssertUnwindSafe(|| decide::failed(engine.knowledge(), inbound, conversation, now)))
         })
         .ok()

@@ -10,11 +10,11 @@ use crate::store::NewDelivery;
 use super::record::Events;
 
 /// Messages of the transcript that go with a case.
-pub const TRANSCRIPT: usize = 20;
+pub(super) const TRANSCRIPT: usize = 20;
 
 /// What a payload is made from besides the conversation.
 #[derive(Debug)]
-pub struct Case<'a> {
+pub(super) struct Case<'a> {
     /// The conversation as it is now.
     pub conversation: &'a Conversation,
     /// The hand-off that it is about.
@@ -37,7 +37,7 @@ pub struct Case<'a> {
 
 /// The body for one event type. `extra` is merged into `data`.
 #[must_use]
-pub fn body(kind: &str, case: &Case<'_>, extra: Value) -> Value {
+pub(super) fn body(kind: &str, case: &Case<'_>, extra: Value) -> Value {
     let (conversation, handoff) = (case.conversation, case.handoff);
     let decision = case.outcome.map(|outcome| &outcome.decision);
     let matched: Vec<&str> =
@@ -76,7 +76,7 @@ pub fn body(kind: &str, case: &Case<'_>, extra: Value) -> Value {
 
 /// A delivery of a body to a webhook.
 #[must_use]
-pub fn delivery(endpoint: &str, conversation: &str, kind: &str, body: &Value, now: Timestamp) -> NewDelivery {
+pub(super) fn delivery(endpoint: &str, conversation: &str, kind: &str, body: &Value, now: Timestamp) -> NewDelivery {
     NewDelivery {
         webhook_id: format!("evt_{}", uuid::Uuid::now_v7().simple()),
         endpoint: endpoint.to_owned(),
@@ -90,7 +90,7 @@ pub fn delivery(endpoint: &str, conversation: &str, kind: &str, body: &Value, no
 
 /// The transcript of a case: what was kept, then what this step adds.
 #[must_use]
-pub fn transcript(kept: &[crate::store::EventRow], events: &Events) -> Vec<Value> {
+pub(super) fn transcript(kept: &[crate::store::EventRow], events: &Events) -> Vec<Value> {
     let kept = kept.iter().filter(|row| row.kind == "message").filter_map(|row| {
         let mut data: Value = serde_json::from_str(&row.body).ok()?;
         data["seq"] = json!(row.seq);

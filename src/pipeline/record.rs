@@ -12,7 +12,7 @@ use crate::store::{ConversationRow, EventRow};
 
 /// Events of one step, numbered as they are added.
 #[derive(Debug)]
-pub struct Events {
+pub(super) struct Events {
     conversation: String,
     seq: u64,
     at: Timestamp,
@@ -22,12 +22,12 @@ pub struct Events {
 impl Events {
     /// Begins after the last event of a conversation.
     #[must_use]
-    pub fn after(conversation: &str, seq: u64, at: Timestamp) -> Self {
+    pub(super) fn after(conversation: &str, seq: u64, at: Timestamp) -> Self {
         Self { conversation: conversation.to_owned(), seq, at, list: Vec::new() }
     }
 
     /// Adds an event, and tells its number.
-    pub fn push(&mut self, kind: &str, role: Role, data: Value, state: State, origin: Option<u64>) -> u64 {
+    pub(super) fn push(&mut self, kind: &str, role: Role, data: Value, state: State, origin: Option<u64>) -> u64 {
         self.seq += 1;
         let kind = kind.to_owned();
         self.list.push(Event { seq: self.seq, origin, kind, role, at: self.at, data: Arc::new(data), state });
@@ -36,19 +36,19 @@ impl Events {
 
     /// Number of the last event.
     #[must_use]
-    pub fn seq(&self) -> u64 {
+    pub(super) fn seq(&self) -> u64 {
         self.seq
     }
 
     /// The events.
     #[must_use]
-    pub fn list(&self) -> &[Event] {
+    pub(super) fn list(&self) -> &[Event] {
         &self.list
     }
 
     /// The events as rows.
     #[must_use]
-    pub fn rows(&self) -> Vec<EventRow> {
+    pub(super) fn rows(&self) -> Vec<EventRow> {
         self.list
             .iter()
             .map(|event| EventRow {
@@ -65,7 +65,7 @@ impl Events {
 
 /// The customer's own message as an event.
 #[must_use]
-pub fn visitor_message(inbound: &Inbound, url: Option<&str>) -> Value {
+pub(super) fn visitor_message(inbound: &Inbound, url: Option<&str>) -> Value {
     let mut data =
         json!({"message": inbound.message, "role": Role::Visitor, "kind": inbound.kind, "text": inbound.text});
     match &inbound.gesture {
@@ -81,7 +81,7 @@ pub fn visitor_message(inbound: &Inbound, url: Option<&str>) -> Value {
 
 /// The bot's messages as events.
 #[must_use]
-pub fn bot_messages(inbound: &Inbound, outcome: &Outcome) -> Vec<Value> {
+pub(super) fn bot_messages(inbound: &Inbound, outcome: &Outcome) -> Vec<Value> {
     outcome
         .replies
         .iter()
@@ -102,7 +102,7 @@ pub fn bot_messages(inbound: &Inbound, outcome: &Outcome) -> Vec<Value> {
 
 /// Who has the conversation, as an event.
 #[must_use]
-pub fn state(conversation: &Conversation, position: Option<u64>) -> Value {
+pub(super) fn state(conversation: &Conversation, position: Option<u64>) -> Value {
     let mut data = json!({"state": conversation.state});
     if let Some(handoff) = conversation.handoff.as_ref().filter(|_| conversation.state != State::Closed) {
         data["queue"] = json!(handoff.queue);
@@ -119,7 +119,7 @@ pub fn state(conversation: &Conversation, position: Option<u64>) -> Value {
 
 /// The answer for a platform that forwards messages.
 #[must_use]
-pub fn response(outcome: &Outcome) -> Value {
+pub(super) fn response(outcome: &Outcome) -> Value {
     let messages: Vec<Value> = outcome
         .replies
         .iter()
@@ -147,7 +147,7 @@ pub fn response(outcome: &Outcome) -> Value {
 
 /// A conversation as the row that is kept.
 #[must_use]
-pub fn row(conversation: &Conversation, seq: u64, now: Timestamp) -> ConversationRow {
+pub(super) fn row(conversation: &Conversation, seq: u64, now: Timestamp) -> ConversationRow {
     let handoff = conversation.handoff.as_ref();
     ConversationRow {
         id: conversation.id.clone(),

@@ -10,11 +10,11 @@ const MAX_WAITING: usize = 64;
 
 /// Who is at work on which conversation. Holds an entry only for conversations that someone works on.
 #[derive(Debug, Default)]
-pub struct Turns(Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>>);
+pub(super) struct Turns(Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>>);
 
 /// The right to work on a conversation, until it is dropped.
 #[derive(Debug)]
-pub struct Turn {
+pub(super) struct Turn {
     turns: Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>>,
     key: String,
     guard: Option<OwnedMutexGuard<()>>,
@@ -22,7 +22,7 @@ pub struct Turn {
 
 impl Turns {
     /// Waits for the turn, first come first served. None when too many wait already.
-    pub async fn enter(&self, key: String) -> Option<Turn> {
+    pub(super) async fn enter(&self, key: String) -> Option<Turn> {
         let lock = {
             let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let lock = turns.entry(key.clone()).or_default();

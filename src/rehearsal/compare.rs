@@ -21,7 +21,7 @@ pub struct Difference {
 
 /// All that differs.
 #[must_use]
-pub fn differences(expect: &[Expectation], outcome: Option<&Outcome>, after: &Conversation) -> Vec<Difference> {
+pub(super) fn differences(expect: &[Expectation], outcome: Option<&Outcome>, after: &Conversation) -> Vec<Difference> {
     expect.iter().filter_map(|expectation| compare(expectation, outcome, after)).collect()
 }
 
@@ -83,7 +83,7 @@ fn compare(expectation: &Expectation, outcome: Option<&Outcome>, after: &Convers
             }
         }
         "notice" => {
-            if decision.notices.iter().any(|notice| *notice == expected) {
+            if decision.notices.contains(&expected) {
                 None
             } else {
                 list(decision.notices.iter().map(String::as_str).collect())

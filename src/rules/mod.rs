@@ -11,5 +11,6 @@ pub mod shapes;
 
 pub use files::Files;
 pub use settings::{
-    Access, ChannelKind, ChannelSpec, Limits, QueueSpec, RouteSpec, ScheduleSpec, Settings, WebhookSpec, json,
+    Access, ChannelKind, ChannelSpec, DEFAULT_RETRY, Limits, QueueSpec, RouteSpec, ScheduleSpec, Settings, WebhookSpec,
+    json,
 };

@@ -9,25 +9,25 @@ use super::model::{Condition, HandoffSpec, Located, Origin, Phrase, Rule, Text};
 
 /// A scalar with its place.
 #[must_use]
-pub fn located(node: &Node) -> Option<Located<String>> {
+pub(super) fn located(node: &Node) -> Option<Located<String>> {
     Some(Located { value: node.text()?.to_owned(), place: node.place.clone() })
 }
 
 /// One string or many.
 #[must_use]
-pub fn strings(node: Option<&Node>) -> Vec<Located<String>> {
+pub(super) fn strings(node: Option<&Node>) -> Vec<Located<String>> {
     node.map(Node::one_or_many).unwrap_or_default().iter().filter_map(located).collect()
 }
 
 /// `true`, or anything else.
 #[must_use]
-pub fn flag(node: Option<&Node>) -> bool {
+pub(super) fn flag(node: Option<&Node>) -> bool {
     node.and_then(Node::text) == Some("true")
 }
 
 /// One string, or a map by language.
 #[must_use]
-pub fn text(node: &Node) -> Option<Text> {
+pub(super) fn text(node: &Node) -> Option<Text> {
     let by_language = match &node.value {
         Value::Scalar { .. } => [(String::new(), located(node)?)].into(),
         Value::Map(entries) => entries.iter().filter_map(|(k, v)| Some((k.text()?.to_owned(), located(v)?))).collect(),
@@ -51,7 +51,7 @@ fn words(node: Option<&Node>) -> Vec<String> {
 
 /// An entry of `faq:`.
 #[must_use]
-pub fn faq(node: &Node) -> Option<Rule> {
+pub(super) fn faq(node: &Node) -> Option<Rule> {
     let mut ways = vec![Condition::Like(strings(node.get("questions")))];
     if let Some(list) = node.get("phrases") {
         ways.push(Condition::Phrase(phrases(list)));
@@ -61,7 +61,7 @@ pub fn faq(node: &Node) -> Option<Rule> {
 
 /// An item of `rules:`.
 #[must_use]
-pub fn rule(node: &Node) -> Option<Rule> {
+pub(super) fn rule(node: &Node) -> Option<Rule> {
     let handoff = node.get("handoff").map(|h| HandoffSpec {
         queue: h.get("queue").and_then(located),
         reason: h.get("reason").and_then(Node::text).map(str::to_owned),

@@ -15,7 +15,17 @@ use super::read::{self, located, text};
 use super::shape;
 
 /// Waits between attempts of a delivery unless the shop says otherwise: the schedule of Standard Webhooks.
-const DEFAULT_RETRY: [u64; 9] = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
+pub const DEFAULT_RETRY: [Duration; 9] = [
+    Duration::from_secs(5),
+    Duration::from_mins(5),
+    Duration::from_mins(30),
+    Duration::from_hours(2),
+    Duration::from_hours(5),
+    Duration::from_hours(10),
+    Duration::from_hours(14),
+    Duration::from_hours(20),
+    Duration::from_hours(24),
+];
 
 /// All of `nightdesk.yaml`.
 #[derive(Clone, Debug)]
@@ -232,7 +242,7 @@ fn webhook(node: &Node, place: Place) -> Option<WebhookSpec> {
         url: located(node.get("url")?)?,
         secrets: secrets(node.get("secret")),
         timeout: length(node, "timeout").unwrap_or(Duration::from_secs(15)),
-        retry: retry.unwrap_or_else(|| DEFAULT_RETRY.map(Duration::from_secs).to_vec()),
+        retry: retry.unwrap_or_else(|| DEFAULT_RETRY.to_vec()),
     })
 }
 

@@ -216,19 +216,18 @@ fn check_map(node: &Node, shape: &Shape, report: &mut Report) {
     check_duplicates(entries, report);
     for (key, value) in entries {
         let name = key.text().unwrap_or_default();
-        match shape.keys.iter().find(|k| k.name == name) {
-            Some(known) => check_kind(value, &known.kind, name, report),
-            None => {
-                let finding =
-                    Finding::error("unknown-key", format!("`{name}` is not a key of {}", shape.name)).at(&key.place);
-                report.push(
-                    match nearest(name, shape.keys.iter().map(|k| k.name)) {
-                        Some(word) => finding.label(format!("did you mean `{word}`?")),
-                        None => finding,
-                    }
-                    .help(format!("its keys are {}", quoted(shape.keys.iter().map(|k| k.name)))),
-                );
-            }
+        if let Some(known) = shape.keys.iter().find(|k| k.name == name) {
+            check_kind(value, &known.kind, name, report)
+        } else {
+            let finding =
+                Finding::error("unknown-key", format!("`{name}` is not a key of {}", shape.name)).at(&key.place);
+            report.push(
+                match nearest(name, shape.keys.iter().map(|k| k.name)) {
+                    Some(word) => finding.label(format!("did you mean `{word}`?")),
+                    None => finding,
+                }
+                .help(format!("its keys are {}", quoted(shape.keys.iter().map(|k| k.name)))),
+            );
         }
     }
     for key in shape.keys.iter().filter(|k| k.required) {

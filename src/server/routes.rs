@@ -36,7 +36,6 @@ pub struct Shared {
 }
 
 /// All routes.
-#[must_use]
 pub fn router(shared: Shared) -> Router {
     Router::new()
         .route("/", get(pages::demo))

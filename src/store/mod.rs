@@ -15,7 +15,7 @@ use jiff::Timestamp;
 pub use rows::{
     AttemptResult, AttemptRow, Commit, ConversationFilter, ConversationRow, DecisionFilter, DecisionRow,
     DeliveryFilter, EndpointRow, EndpointStats, EventRow, HandoffFilter, HandoffRow, NewDelivery, OutboxRow,
-    PurgeLimits, Purged, QueueStats, SeenKey, SeenRow, Selection, VisitorRow, delivery_state, handoff_state,
+    PurgeLimits, Purged, QueueStats, SeenKey, SeenRow, Selection, delivery_state, handoff_state,
 };
 
 /// What every method of a store answers, later.
@@ -52,12 +52,6 @@ pub trait Store: Send + Sync + 'static {
 
     /// The last `limit` events of a conversation with a `seq` below the given one, ascending.
     fn events_before(&self, conversation: &str, before_seq: u64, limit: usize) -> StoreFuture<'_, Vec<EventRow>>;
-
-    /// The visitor to whom a token belongs.
-    fn visitor(&self, token_hash: &str) -> StoreFuture<'_, Option<VisitorRow>>;
-
-    /// Adds a visitor, or replaces the one with the same token.
-    fn put_visitor(&self, visitor: VisitorRow) -> StoreFuture<'_, ()>;
 
     /// Deliveries of an endpoint that may be sent now: of each conversation the oldest pending one, if its
     /// time has come; the longest due first. None while the endpoint is stopped.

@@ -280,21 +280,6 @@ pub struct DecisionRow {
     pub rule_set: String,
 }
 
-/// A visitor of our own widget, known by a token.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VisitorRow {
-    /// Hash of the token; the token itself is never stored.
-    pub token_hash: String,
-    /// `v_…`
-    pub visitor: String,
-    /// The rest, as JSON.
-    pub body: String,
-    /// When the token was given out.
-    pub created_at: Timestamp,
-    /// When it was last used; it is kept from here on for [`PurgeLimits::visitors`].
-    pub seen_at: Timestamp,
-}
-
 /// All that one step writes, in one transaction.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Commit {
@@ -403,21 +388,14 @@ pub struct PurgeLimits {
     pub seen: Duration,
     /// Deliveries that were delivered or dropped. Dead ones stay until a person decides.
     pub delivered: Duration,
-    /// Visitors that did not come back.
-    pub visitors: Duration,
     /// Rows of each kind deleted in one go.
     pub batch: usize,
 }
 
 impl Default for PurgeLimits {
-    /// 72 hours, 7 days, 180 days, 500 rows.
+    /// 72 hours, 7 days, 500 rows.
     fn default() -> Self {
-        Self {
-            seen: Duration::from_hours(72),
-            delivered: Duration::from_hours(7 * 24),
-            visitors: Duration::from_hours(180 * 24),
-            batch: 500,
-        }
+        Self { seen: Duration::from_hours(72), delivered: Duration::from_hours(7 * 24), batch: 500 }
     }
 }
 
@@ -428,8 +406,6 @@ pub struct Purged {
     pub seen: u64,
     /// Deliveries.
     pub deliveries: u64,
-    /// Visitors.
-    pub visitors: u64,
     /// Whether a batch was full, so that there may be more.
     pub more: bool,
 }

@@ -81,9 +81,14 @@ pub(super) fn error(re: Option<&str>, code: &str, message: &str, retry_after_ms:
     frame
 }
 
-/// `ack`: the frame's message is on disk.
-pub(super) fn ack(re: &str, seq: u64, at: Timestamp, message: &str, duplicate: bool) -> Value {
-    json!({"type": "ack", "re": re, "seq": seq, "ts": at, "data": {"message": message, "dup": duplicate}})
+/// `ack`: what the frame asked for is on disk. A message has its `seq`; what follows from a frame has its own frames.
+pub(super) fn ack(re: &str, seq: Option<u64>, at: Timestamp, message: &str, duplicate: bool) -> Value {
+    let mut frame = json!({"type": "ack", "re": re, "ts": at, "data": {"dup": duplicate}});
+    if let Some(seq) = seq {
+        frame["seq"] = json!(seq);
+        frame["data"]["message"] = json!(message);
+    }
+    frame
 }
 
 /// A durable event as a frame.

@@ -31,7 +31,7 @@ const HELLO: Duration = Duration::from_secs(5);
 /// Between our pings.
 const PING: Duration = Duration::from_secs(25);
 /// Longest time without hearing anything: two pings and a little.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 /// Longest time that one frame may take to be written.
 const WRITE: Duration = Duration::from_secs(10);
 /// Most events that are sent again on resume.
@@ -150,6 +150,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 return end;
             }
         }
+    }
+
+    /// Sends what was committed before an event of our own, so that its `ack` comes in the order of `seq`.
+    async fn catch_up(&mut self, seq: u64) -> Result<(), End> {
+        while self.known.as_ref().is_some_and(|known| known.seq < seq) {
+            let event = self.known.as_mut().and_then(|known| known.listener.try_next());
+            match event {
+                Some(event) => self.deliver(&event).await?,
+                None => break,
+            }
+        }
+        Ok(())
     }
 
     /// Sends an event that was committed, unless the client has it.
@@ -277,7 +289,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     async fn accept(&mut self, id: &str, arrival: Arrival) -> Result<(), End> {
         let frame = match self.pipeline.accept(arrival).await {
-            Ok(accepted) => frame::ack(id, accepted.seq, accepted.at, &accepted.message, accepted.duplicate),
+            Ok(accepted) => {
+                self.catch_up(accepted.seq).await?;
+                frame::ack(id, Some(accepted.seq), accepted.at, &accepted.message, accepted.duplicate)
+            }
             Err(PipelineError::RateLimited(wait)) => frame::error(
                 Some(id),
                 "rate_limited",
@@ -300,12 +315,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     async fn close_conversation(&mut self, id: &str) -> Result<(), End> {
         let Some(known) = &self.known else { return Ok(()) };
         let frame = match self.pipeline.close_by_customer(&known.conversation).await {
-            Ok((_, seq)) => frame::ack(id, seq, self.pipeline.clock.now(), "", false),
+            Ok(_) => frame::ack(id, None, self.pipeline.clock.now(), "", false),
             Err(AgentError::Store(_)) => {
                 frame::error(Some(id), "unavailable", "it cannot be closed at the moment", Some(2_000))
             }
             // Nothing was said yet, or it is closed: that is what the client wants.
-            Err(_) => frame::ack(id, known.seq, self.pipeline.clock.now(), "", true),
+            Err(_) => frame::ack(id, None, self.pipeline.clock.now(), "", true),
         };
         self.send(&frame).await
     }

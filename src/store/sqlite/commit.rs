@@ -8,7 +8,7 @@ use rusqlite::{Connection, ErrorCode, params};
 use super::columns::{int, limit, millis};
 use super::outbox;
 use crate::store::{
-    Commit, ConversationRow, DecisionRow, EventRow, HandoffRow, PurgeLimits, Purged, SeenRow, StoreError, VisitorRow,
+    Commit, ConversationRow, DecisionRow, EventRow, HandoffRow, PurgeLimits, Purged, SeenRow, StoreError,
 };
 
 /// Writes all of a commit; on an error the caller undoes what was written so far.
@@ -161,17 +161,6 @@ fn put_decision(db: &Connection, row: &DecisionRow) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Adds or replaces a visitor.
-pub(super) fn put_visitor(db: &Connection, row: &VisitorRow) -> Result<(), StoreError> {
-    let mut upsert = db.prepare_cached(
-        "INSERT INTO visitors (token_hash, visitor, created_at, seen_at, body) VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT (token_hash) DO UPDATE SET visitor = excluded.visitor, seen_at = excluded.seen_at,
-             body = excluded.body",
-    )?;
-    upsert.execute(params![row.token_hash, row.visitor, millis(row.created_at), millis(row.seen_at), row.body])?;
-    Ok(())
-}
-
 /// Deletes one batch of each kind of what is too old.
 pub(super) fn purge(db: &Connection, now: Timestamp, limits: &PurgeLimits) -> Result<Purged, StoreError> {
     let before = |age: Duration| {
@@ -184,14 +173,8 @@ pub(super) fn purge(db: &Connection, now: Timestamp, limits: &PurgeLimits) -> Re
         .prepare_cached("DELETE FROM seen WHERE at < ?1 AND rowid IN (SELECT rowid FROM seen ORDER BY rowid LIMIT ?2)")?
         .execute(params![before(limits.seen), batch])?;
     let deliveries = outbox::purge(db, before(limits.delivered), batch)?;
-    let visitors = db
-        .prepare_cached(
-            "DELETE FROM visitors WHERE token_hash IN
-                 (SELECT token_hash FROM visitors WHERE seen_at < ?1 ORDER BY seen_at LIMIT ?2)",
-        )?
-        .execute(params![before(limits.visitors), batch])?;
-    let more = limits.batch > 0 && [seen, deliveries, visitors].contains(&limits.batch);
-    Ok(Purged { seen: seen as u64, deliveries: deliveries as u64, visitors: visitors as u64, more })
+    let more = limits.batch > 0 && [seen, deliveries].contains(&limits.batch);
+    Ok(Purged { seen: seen as u64, deliveries: deliveries as u64, more })
 }
 
 /// Gives `meaning` to a violated key; other errors stay what they are.

@@ -24,7 +24,7 @@ use self::writer::Writer;
 use super::{
     AttemptRow, Commit, ConversationFilter, ConversationRow, DecisionFilter, DecisionRow, DeliveryFilter, EndpointRow,
     EndpointStats, EventRow, HandoffFilter, HandoffRow, OutboxRow, PurgeLimits, Purged, QueueStats, SeenKey, SeenRow,
-    Selection, Store, StoreError, StoreFuture, VisitorRow,
+    Selection, Store, StoreError, StoreFuture,
 };
 
 /// Name of the database within the data folder.
@@ -160,15 +160,6 @@ impl Store for SqliteStore {
     fn events_before(&self, conversation: &str, before_seq: u64, limit: usize) -> StoreFuture<'_, Vec<EventRow>> {
         let id = conversation.to_owned();
         Box::pin(self.readers.run(move |db| reader::events_before(db, &id, before_seq, limit)))
-    }
-
-    fn visitor(&self, token_hash: &str) -> StoreFuture<'_, Option<VisitorRow>> {
-        let token_hash = token_hash.to_owned();
-        Box::pin(self.readers.run(move |db| reader::visitor(db, &token_hash)))
-    }
-
-    fn put_visitor(&self, visitor: VisitorRow) -> StoreFuture<'_, ()> {
-        Box::pin(self.writer.run(move |db| commit::put_visitor(db, &visitor)))
     }
 
     fn due(&self, endpoint: &str, now: Timestamp, limit: usize) -> StoreFuture<'_, Vec<OutboxRow>> {

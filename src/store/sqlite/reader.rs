@@ -12,7 +12,7 @@ use super::columns::{int, limit, maybe_time, millis, number, time};
 use super::schema;
 use crate::store::{
     ConversationFilter, ConversationRow, DecisionFilter, DecisionRow, EventRow, HandoffFilter, HandoffRow, QueueStats,
-    SeenKey, SeenRow, StoreError, VisitorRow,
+    SeenKey, SeenRow, StoreError,
 };
 
 /// Connections, and so queries at a time.
@@ -164,22 +164,6 @@ fn events(db: &Connection, sql: &str, values: impl rusqlite::Params) -> Result<V
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// The visitor to whom a token belongs.
-pub(super) fn visitor(db: &Connection, token_hash: &str) -> Result<Option<VisitorRow>, StoreError> {
-    let mut query =
-        db.prepare_cached("SELECT token_hash, visitor, created_at, seen_at, body FROM visitors WHERE token_hash = ?1")?;
-    let row = query.query_row([token_hash], |row| {
-        Ok(VisitorRow {
-            token_hash: row.get("token_hash")?,
-            visitor: row.get("visitor")?,
-            body: row.get("body")?,
-            created_at: time(row, "created_at")?,
-            seen_at: time(row, "seen_at")?,
-        })
-    });
-    Ok(row.optional()?)
 }
 
 /// The columns of a [`HandoffRow`].

@@ -112,15 +112,6 @@ CREATE TABLE decisions (
 ) STRICT;
 CREATE INDEX decisions_at ON decisions (at);
 
-CREATE TABLE visitors (
-    token_hash TEXT PRIMARY KEY NOT NULL,
-    visitor    TEXT NOT NULL,
-    created_at INTEGER NOT NULL,
-    seen_at    INTEGER NOT NULL,
-    body       TEXT NOT NULL
-) STRICT;
-CREATE INDEX visitors_seen ON visitors (seen_at);
-
 -- For people with a sqlite3 shell.
 CREATE VIEW v_queue AS
 SELECT h.id, h.queue, h.priority, h.reason, h.state, h.channel, h.conversation, c.customer,

@@ -1,0 +1,35 @@
+# Every target is one line that CI calls as well.
+PYTHON := .cache/venv/bin/python
+export NIGHTDESK_PYTHON := $(CURDIR)/$(PYTHON)
+
+.PHONY: run test unit lint fmt docs check conversations browser licences tools
+
+run: ## The daemon on the shipped files
+	cargo run --release -- serve
+
+test: tools fmt lint docs unit check browser ## Everything; installs what the tests need
+
+tools: $(PYTHON) ## What the tests need besides Rust: a Python with the foreign libraries, and Chromium
+	scripts/install-chromium
+
+$(PYTHON): tests/foreign/requirements.txt tests/browser/requirements.txt
+	scripts/install-python .cache/venv $^
+
+fmt: ## Formatting
+	cargo fmt --check
+
+lint: ## Lints are errors
+	cargo clippy --locked --all-targets -- -D warnings
+
+docs: ## The documentation builds without a warning
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --lib
+
+unit: tools ## All Rust tests, the licence check among them
+	cargo test --locked
+
+check: ## The shipped files, as their editors check them
+	cargo run --locked -q -- check --strict
+	cargo run --locked -q -- test
+
+browser: tools ## The demo page and the widget in a real Chromium
+	scripts/browser-test $(PYTHON)

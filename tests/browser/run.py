@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""Plays customers in a real browser: the demo page and the chat widget, against a running or a started daemon.
+
+    pip install -r tests/browser/requirements.txt
+    tests/browser/run.py --binary target/debug/nightdesk --dir .        # starts a daemon on a free port, with data of its own
+    tests/browser/run.py --url http://127.0.0.1:8080                    # or uses one that runs
+
+Two kinds of scene: `daemon_*` talk to the daemon and expect the starter pack; `widget_*` load the page from the daemon
+but play its socket themselves, so that lost acknowledgements, gaps and refusals happen when they are wanted.
+Screenshots go to --shots, of failures as FAIL-<scene>.png, with the log of a daemon started here. Exit code: 0 all passed, 1 not, 2 could not begin.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+try:
+    from playwright.sync_api import Error as PlaywrightError
+    from playwright.sync_api import sync_playwright
+except ImportError:
+    sys.exit("playwright is missing: pip install -r tests/browser/requirements.txt")
+
+sys.dont_write_bytecode = True  # nothing appears beside the scenes
+
+import scenes_daemon
+import scenes_widget
+from stage import Daemon, Stage
+
+# Headless Chromium as root, in a container, without its own conversations on the network.
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description="Plays customers in a real browser.")
+    parser.add_argument("--url", default=os.environ.get("NIGHTDESK_URL"), help="a daemon that runs (env NIGHTDESK_URL)")
+    parser.add_argument("--binary", default=os.environ.get("NIGHTDESK_BIN"), help="the program, to start one (env NIGHTDESK_BIN)")
+    parser.add_argument("--dir", default=os.environ.get("NIGHTDESK_DIR", "."), help="shop files for --binary (env NIGHTDESK_DIR)")
+    parser.add_argument("--shots", default=os.environ.get("NIGHTDESK_SHOTS"), help="folder for screenshots (env NIGHTDESK_SHOTS)")
+    parser.add_argument("--chromium", default=os.environ.get("CHROMIUM"), help="the browser (env CHROMIUM; else chromium of PATH)")
+    parser.add_argument("--only", help="play only the scenes whose name contains this")
+    given = parser.parse_args()
+    given.chromium = given.chromium or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if not given.chromium:
+        parser.error("no chromium found: install the package chromium, or set CHROMIUM")
+    if bool(given.url) == bool(given.binary):
+        parser.error("give either --url or --binary")
+    return given
+
+
+def main():
+    given = arguments()
+    shots = Path(given.shots or tempfile.mkdtemp(prefix="nightdesk-shots-"))
+    shots.mkdir(parents=True, exist_ok=True)
+    scenes = [
+        (name, scene)
+        for module in (scenes_daemon, scenes_widget)
+        for name, scene in vars(module).items()
+        if name.startswith(("daemon_", "widget_")) and (given.only or "") in name
+    ]
+    if not scenes:
+        sys.exit(f"no scene is called like {given.only!r}")
+    daemon = None
+    failed = []
+    try:
+        if given.binary:
+            daemon = Daemon(given.binary, given.dir, shots / "daemon.log")
+        url = (given.url or daemon.url).rstrip("/")
+        print(f"browser tests: {len(scenes)} scenes against {url}, screenshots in {shots}", flush=True)
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=given.chromium, headless=True, args=FLAGS)
+            for name, scene in scenes:
+                began = time.monotonic()
+                stage = Stage(browser, url, shots)
+                try:
+                    scene(stage)
+                    stage.nothing_went_wrong()
+                    verdict = "ok  "
+                except (AssertionError, PlaywrightError) as error:
+                    verdict = "FAIL"
+                    failed.append(name)
+                    stage.shoot(f"FAIL-{name}")
+                    where = traceback.extract_tb(error.__traceback__)
+                    lines = [f"{Path(frame.filename).name}:{frame.lineno} {frame.line}" for frame in where if "scenes_" in frame.filename]
+                    print("\n".join(f"       {line}" for line in lines + str(error).splitlines()[:12]))
+                finally:
+                    stage.close()
+                print(f"{verdict}  {name}  {time.monotonic() - began:.1f} s", flush=True)
+            browser.close()
+    except (OSError, RuntimeError, PlaywrightError) as error:
+        print(f"the browser tests could not run: {error}", file=sys.stderr)
+        return 2
+    finally:
+        if daemon:
+            daemon.stop()
+    print(f"{len(scenes) - len(failed)} passed, {len(failed)} failed" + "".join(f"\n  {name}" for name in failed))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

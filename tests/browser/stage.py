@@ -1,0 +1,170 @@
+"""What the scenes stand on: a daemon of their own, a visitor's browser, and a socket that the test plays itself."""
+
+import json
+import re
+import select
+import subprocess
+import tempfile
+import time
+
+PATIENCE = 10.0  # seconds that anything may take
+
+
+class Daemon:
+    """A daemon on a free port with data of its own, gone at the end."""
+
+    def __init__(self, binary, shop, log):
+        self.data = tempfile.TemporaryDirectory(prefix="nightdesk-browser-")
+        self.log = log.open("w", encoding="utf-8")
+        command = [binary, "--dir", shop, "serve", "--listen", "127.0.0.1:0", "--data", self.data.name]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True)
+        self.url = self._address()
+
+    def _address(self):
+        until = time.monotonic() + 30
+        while time.monotonic() < until and self.process.poll() is None:
+            if select.select([self.process.stdout], [], [], 0.2)[0]:
+                found = re.match(r"listening on (http://\S+)", self.process.stdout.readline())
+                if found:
+                    return found[1]
+        self.stop()
+        raise RuntimeError(f"the daemon did not print `listening on …` within 30 s; see {self.log.name}")
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.log.close()
+        self.data.cleanup()
+
+
+class Stage:
+    """One visitor with an empty browser, watched for errors."""
+
+    def __init__(self, browser, url, shots):
+        self.browser, self.url, self.shots = browser, url, shots
+        self.context = self.page = None
+        self.errors = []
+
+    def enter(self, query="", locale="zh-CN", width=1180, height=760, dark=False, phone=False, socket=None, zone="Asia/Shanghai"):
+        """A new visitor opens the demo page; `socket` is the `Script` that plays the server, if any."""
+        self.close()
+        self.context = self.browser.new_context(
+            locale=locale, timezone_id=zone, viewport={"width": width, "height": height},
+            color_scheme="dark" if dark else "light", has_touch=phone, is_mobile=phone,
+        )
+        self.context.set_default_timeout(PATIENCE * 1000)
+        if socket:
+            self.context.route_web_socket(re.compile(r"/v1/chat"), socket.accept)
+        self.page = self.tab(query)
+        return self.page
+
+    def tab(self, query=""):
+        """One more tab of the same visitor."""
+        page = self.context.new_page()
+        page.on("pageerror", lambda error: self.errors.append(f"page error: {error}"))
+        page.on("console", lambda line: line.type == "error" and self.errors.append(f"console: {line.text}"))
+        page.on("dialog", lambda dialog: (self.errors.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.on("request", lambda request: self._foreign(request.url))
+        page.goto(f"{self.url}/{query}")
+        page.wait_for_function("window.nightdesk")
+        return page
+
+    def _foreign(self, url):
+        if not url.startswith((self.url + "/", "data:")):
+            self.errors.append(f"something outside was loaded: {url}")
+
+    def nothing_went_wrong(self):
+        assert not self.errors, "; ".join(self.errors)
+
+    def until(self, holds, what):
+        """Waits until a condition holds; says what was waited for when it does not."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            if holds():
+                return
+            assert time.monotonic() < end, f"waited {PATIENCE:.0f} s for: {what}\ntranscript: {self.transcript()}\nstate: {self.state()}"
+            self.page.wait_for_timeout(30)
+
+    def pause(self, seconds):
+        self.page.wait_for_timeout(seconds * 1000)
+
+    def texts(self, role, page=None):
+        """The texts of a role, from top to bottom."""
+        return (page or self.page).locator(f".log .msg.{role} .text").all_text_contents()
+
+    def transcript(self, page=None):
+        """All that is shown, as (role, text)."""
+        return (page or self.page).locator(".log .msg").evaluate_all(
+            "all => all.map(e => [['visitor', 'bot', 'human', 'system'].find(r => e.classList.contains(r)), e.querySelector('.text').textContent])"
+        )
+
+    def state(self):
+        """The class and the words of the state line."""
+        line = self.page.locator(".state")
+        return line.get_attribute("class").split()[1:], line.text_content()
+
+    def say(self, text):
+        """Types a message and presses Enter."""
+        self.page.locator("textarea").fill(text)
+        self.page.locator("textarea").press("Enter")
+
+    def shoot(self, name):
+        if self.page and not self.page.is_closed():
+            self.page.screenshot(path=str(self.shots / f"{name}.png"))
+
+    def close(self):
+        if self.context:
+            self.context.close()
+            self.context = self.page = None
+
+
+class Script:
+    """Plays the server's side of the socket: welcomes, acknowledges, and otherwise does what the scene says."""
+
+    def __init__(self, answer=None, **welcome):
+        self.answer = answer or (lambda socket, frame: self.acknowledge(socket, frame))
+        self.welcome = {
+            "visitor": "v_1", "token": "vt_1", "conversation": "c_1", "epoch": "k1", "seq": 0, "recovered": False, "state": "bot",
+            "open": True, "next_open": None, "greeting": None, "limits": {"text": 2000, "frame": 16384}, **welcome,
+        }
+        self.sockets, self.heard, self.times = [], [], []
+        self.seq = self.welcome["seq"]
+
+    def accept(self, socket):
+        self.sockets.append(socket)
+        socket.on_message(lambda raw: self._hear(socket, json.loads(raw)))
+
+    def _hear(self, socket, frame):
+        self.heard.append(frame)
+        self.times.append(time.monotonic())
+        if frame["type"] == "hello":
+            self.send("welcome", re=frame["id"], data=self.welcome)
+        elif frame["type"] == "ping":
+            self.send("pong", re=frame["id"])
+        else:
+            self.answer(socket, frame)
+
+    def all(self, kind):
+        return [frame for frame in self.heard if frame["type"] == kind]
+
+    def send(self, kind, **fields):
+        """Sends a frame on the newest socket."""
+        self.sockets[-1].send(json.dumps({"type": kind, "ts": "2026-10-09T12:00:00.000Z", **fields}))
+
+    def next(self):
+        self.seq += 1
+        return self.seq
+
+    def acknowledge(self, _socket, frame):
+        if frame["type"] in ("message", "select"):
+            self.send("ack", re=frame["id"], seq=self.next(), data={"message": f"msg_{self.seq}", "dup": False})
+
+    def message(self, text, seq=None, role="bot", **data):
+        self.send("message", seq=seq or self.next(), data={"message": f"msg_{seq or self.seq}", "role": role, "kind": "text", "text": text, **data})
+
+    def state(self, state, **data):
+        self.send("state", seq=self.next(), data={"state": state, **data})
