@@ -10,9 +10,9 @@ use jiff::Timestamp;
 use crate::decide::{self, Knowledge, Outcome};
 use crate::diag::Report;
 use crate::message::{Conversation, Inbound};
+use crate::rules::Book;
 use crate::rules::Files;
 use crate::rules::load::{self, Secrets};
-use crate::rules::model::Book;
 
 /// A shop's knowledge, ready to decide. Never changes; a reload makes another one.
 #[derive(Debug)]

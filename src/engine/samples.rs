@@ -7,7 +7,8 @@ use crate::decide::context::{Scope, context};
 use crate::decide::knowledge::BuiltText;
 use crate::diag::Report;
 use crate::message::{Conversation, Customer, Gesture, Inbound, Kind};
-use crate::rules::model::{Book, Text};
+use crate::rules::Book;
+use crate::rules::model::Text;
 
 use super::texts::template_finding;
 

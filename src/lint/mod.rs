@@ -9,6 +9,7 @@ mod notices;
 mod patterns;
 mod reviews;
 mod ties;
+mod urgent;
 mod witness;
 
 use jiff::Timestamp;
@@ -24,5 +25,6 @@ pub fn check(engine: &Engine, now: Timestamp, report: &mut Report) {
     reviews::check(engine, now, report);
     patterns::check(engine, report);
     ties::check(engine, report);
+    urgent::check(engine, report);
     witness::check(engine, report);
 }

@@ -103,6 +103,18 @@ pub(super) fn transcript(kept: &[crate::store::EventRow], events: &Events) -> Ve
         data["ts"] = json!(event.at);
         data
     });
-    let all: Vec<Value> = kept.chain(new).collect();
-    all[all.len().saturating_sub(TRANSCRIPT)..].to_vec()
+    let mut all: Vec<Value> = kept.chain(new).map(shortened).collect();
+    all.split_off(all.len().saturating_sub(TRANSCRIPT))
+}
+
+/// A line of the transcript whose text is not longer than receivers take, twenty times.
+fn shortened(mut line: Value) -> Value {
+    let cut = line["text"]
+        .as_str()
+        .and_then(|text| text.char_indices().nth(TRANSCRIPT_TEXT).map(|(at, _)| text[..at].to_owned()));
+    if let Some(text) = cut {
+        line["text"] = json!(text);
+        line["truncated"] = json!(true);
+    }
+    line
 }

@@ -7,8 +7,9 @@ use crate::diag::{Finding, Place, Report};
 use crate::hours::{self, CalendarDay};
 use crate::yaml::{self, Node, Value};
 
+use super::book::Book;
 use super::files::Files;
-use super::model::{Book, Rule};
+use super::model::Rule;
 use super::settings::Settings;
 use super::shape::{self, Kind};
 use super::{read, shapes};

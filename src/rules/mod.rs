@@ -1,5 +1,6 @@
 //! Knowledge and settings as operations wrote them: files, their shape, and the Book that they make.
 
+mod book;
 mod files;
 pub mod load;
 pub mod model;
@@ -9,6 +10,7 @@ mod settings;
 pub mod shape;
 pub mod shapes;
 
+pub use book::Book;
 pub use files::Files;
 pub use settings::{
     Access, ChannelKind, ChannelSpec, DEFAULT_RETRY, Limits, QueueSpec, RouteSpec, ScheduleSpec, Settings, WebhookSpec,

@@ -1,4 +1,4 @@
-//! The Book: all that operations wrote, checked for shape, each thing with its place. Nothing is compiled yet.
+//! Rules and texts as operations wrote them, each thing with its place. Nothing is compiled yet.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,6 @@ use jiff::civil::Date;
 use crate::diag::Place;
 use crate::message::Priority;
 
-use super::settings::Settings;
-
 /// A value with the place at which it was written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Located<T> {
@@ -16,17 +14,6 @@ pub struct Located<T> {
     pub value: T,
     /// Where it stands.
     pub place: Place,
-}
-
-/// All knowledge and settings of a shop.
-#[derive(Clone, Debug)]
-pub struct Book {
-    /// `nightdesk.yaml`.
-    pub settings: Settings,
-    /// FAQ entries and rules, by file path and then order in the file.
-    pub rules: Vec<Rule>,
-    /// Hash of all texts that were read, so that a set can be told from another.
-    pub hash: String,
 }
 
 /// Where a rule was written.

@@ -140,6 +140,8 @@ pub struct ChannelSpec {
     pub require_origin: bool,
     /// Check what comes in; the first signs what goes out.
     pub secrets: Vec<SecretString>,
+    /// Check the tokens by which the shop's site vouches for its customers.
+    pub identity_secrets: Vec<SecretString>,
     /// Where later messages are posted.
     pub reply_url: Option<Located<String>>,
     /// Until the customer has an answer.
@@ -261,6 +263,7 @@ fn channel(node: &Node, place: Place) -> Option<ChannelSpec> {
         origins: read::strings(node.get("origins")),
         require_origin: read::flag(node.get("require_origin")),
         secrets: secrets(node.get("secret")),
+        identity_secrets: secrets(node.get("identity_secret")),
         reply_url: node.get("reply_url").and_then(located),
         first_response: length(node, "first_response"),
     })

@@ -189,6 +189,11 @@ pub static CHANNEL: Shape = Shape {
             Kind::OneOrMany(&Kind::Str),
             "Checks the signature of what comes in; two while a secret is being changed.",
         ),
+        Key::new(
+            "identity_secret",
+            Kind::OneOrMany(&Kind::Str),
+            "Checks the tokens (JWT, HS256) by which the shop's site vouches for its customers.",
+        ),
         Key::new("reply_url", Kind::Str, "Where later messages are posted, signed with the first secret."),
         Key::new("first_response", Kind::Duration, "Target until the customer has an answer."),
     ],

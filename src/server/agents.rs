@@ -11,7 +11,7 @@ use crate::message::State as Owner;
 use crate::pipeline::{Action, AgentError};
 use crate::store::{ConversationFilter, ConversationRow, EventRow};
 
-use super::routes::body;
+use super::request::body;
 use super::{Peer, Shared, auth};
 
 /// Most conversations of one list.

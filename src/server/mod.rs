@@ -5,6 +5,7 @@ mod auth;
 mod connections;
 mod operation;
 mod pages;
+mod request;
 mod routes;
 mod sockets;
 
@@ -25,7 +26,8 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 pub use connections::{Connections, Seat};
-pub use routes::{Shared, router};
+pub use request::Shared;
+pub use routes::router;
 
 /// Time for the head of a request; also how long a connection may lie idle.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);

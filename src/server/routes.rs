@@ -1,39 +1,16 @@
 //! Which path leads where.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use axum::Json;
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{FromRequest, Path, Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::channel::{Problem, webhook};
-use crate::pipeline::Pipeline;
-use crate::reload::Reloader;
 
+use super::request::{Shared, body};
 use super::{agents, operation, pages, sockets};
-
-/// Time for the body of a request.
-const BODY_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// What every handler works with.
-#[derive(Clone, Debug)]
-pub struct Shared {
-    /// The way of messages.
-    pub pipeline: Arc<Pipeline>,
-    /// Reads the files anew.
-    pub reloader: Arc<Reloader>,
-    /// Sockets run here, so that a stop can wait for them.
-    pub tracker: TaskTracker,
-    /// Ends sockets.
-    pub stop: CancellationToken,
-}
 
 /// All routes.
 pub fn router(shared: Shared) -> Router {
@@ -71,32 +48,6 @@ async fn inbound(
     let body = body(request, webhook::MAX_BODY).await?;
     let answer = webhook::receive(&shared.pipeline, &channel, &headers, &body).await?;
     Ok(Json(answer).into_response())
-}
-
-/// The whole body, within a size and a time.
-pub(super) async fn body(request: Request, limit: usize) -> Result<Bytes, Problem> {
-    let too_big = || {
-        Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "too_big",
-            "The body is too big",
-            format!("It may have {limit} bytes at most."),
-        )
-    };
-    let announced =
-        request.headers().get(axum::http::header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > limit) {
-        return Err(too_big());
-    }
-    let request = request.map(|body| axum::body::Body::new(http_body_util::Limited::new(body, limit)));
-    match tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, &())).await {
-        Err(_) => {
-            Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "too_slow", "The body came too slowly", "Send it in one go."))
-        }
-        Ok(Ok(body)) => Ok(body),
-        Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(too_big()),
-        Ok(Err(_)) => Err(Problem::bad_request("The body ended early.")),
-    }
 }
 
 async fn nothing_here(uri: Uri) -> Problem {

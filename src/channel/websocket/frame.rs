@@ -23,6 +23,7 @@ pub(super) struct Frame {
 #[serde(default)]
 pub(super) struct Hello {
     pub token: Option<String>,
+    pub identity: Option<String>,
     pub resume: Option<Resume>,
     pub locale: Option<String>,
 }

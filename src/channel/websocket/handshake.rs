@@ -104,6 +104,7 @@ mod tests {
             origins: origins.iter().map(located).collect(),
             require_origin,
             secrets: Vec::new(),
+            identity_secrets: Vec::new(),
             reply_url: None,
             first_response: None,
             place: place.clone(),

@@ -2,6 +2,7 @@
 
 mod frame;
 mod handshake;
+mod identity;
 mod session;
 
 pub use handshake::{PROTOCOL, Upgrade, admit};
@@ -18,6 +19,8 @@ pub mod close {
     pub const SLOW: u16 = 4008;
     /// Nothing was heard for a minute.
     pub const SILENT: u16 = 4009;
+    /// The token of a known customer was not believed; fetch a new one before the next try.
+    pub const BAD_IDENTITY: u16 = 4501;
     /// Too many frames.
     pub const FLOOD: u16 = 4029;
     /// Frames that are not of the protocol, again and again.

@@ -24,6 +24,7 @@ use crate::store::ConversationRow;
 use crate::token::Tokens;
 
 use super::frame::{self, Frame, Hello, History, Message, Select};
+use super::identity::{self, IdentityError};
 use super::{MAX_FRAME, close};
 
 /// Time for the first frame.
@@ -330,7 +331,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let given = hello.token.as_deref().and_then(|token| Some((tokens.visitor(token)?, token.to_owned())));
         let (visitor, token) = given.unwrap_or_else(|| tokens.new_visitor());
         let channel = self.visitor.channel.clone();
-        let conversation = Tokens::conversation(&channel, &visitor);
+        let customer = match &hello.identity {
+            None => Customer { id: visitor, ..Customer::default() },
+            Some(identity) => match self.identified(identity) {
+                Ok(customer) => customer,
+                // Never a silent stranger: the shop's page believes that this customer is known.
+                Err(error) => {
+                    self.pipeline.metrics.refused("bad_identity");
+                    self.send(&frame::error(re, "bad_identity", &error.to_string(), None)).await?;
+                    return Err(End::Close(close::BAD_IDENTITY, "bad identity"));
+                }
+            },
+        };
+        let conversation = Tokens::conversation(&channel, &customer.id);
         // Listening begins before the state is read, so that nothing falls between the two.
         let listener = self.pipeline.hub.listen(&conversation);
         let Ok(row) = self.pipeline.store.conversation(&conversation).await else {
@@ -346,9 +359,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 && resume.seq <= seq
                 && seq - resume.seq <= MAX_RESUME
         });
-        let customer = Customer { id: visitor.clone(), ..Customer::default() };
         let mut welcome = self.welcome(row.as_ref(), &customer, hello.locale.as_deref());
-        welcome["data"]["visitor"] = json!(visitor);
+        welcome["data"]["visitor"] = json!(customer.id);
         welcome["data"]["token"] = json!(token);
         welcome["data"]["conversation"] = json!(conversation);
         welcome["data"]["epoch"] = json!(epoch);
@@ -367,6 +379,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             }
         }
         Ok(())
+    }
+
+    fn identified(&self, token: &str) -> Result<Customer, IdentityError> {
+        let engine = self.pipeline.engine.load_full();
+        let channel = engine.book().settings.channel(&self.visitor.channel);
+        let secrets = channel.map(|channel| channel.identity_secrets.as_slice()).unwrap_or_default();
+        identity::verify(token, secrets, self.pipeline.clock.now())
     }
 
     /// What a client needs to draw its first picture.
