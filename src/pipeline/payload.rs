@@ -11,6 +11,8 @@ use super::record::Events;
 
 /// Messages of the transcript that go with a case.
 pub(super) const TRANSCRIPT: usize = 20;
+/// Characters of each of them; the message that caused the case goes whole.
+const TRANSCRIPT_TEXT: usize = 2_000;
 
 /// What a payload is made from besides the conversation.
 #[derive(Debug)]
