@@ -32,4 +32,5 @@ check: ## The shipped files, as their editors check them
 	cargo run --locked -q -- test
 
 browser: tools ## The demo page and the widget in a real Chromium
-	scripts/browser-test $(PYTHON)
+	cargo build --locked -q
+	$(PYTHON) tests/browser/run.py --binary target/debug/nightdesk --dir . --shots target/screenshots

@@ -189,6 +189,22 @@ pub struct Inbound {
     pub gesture: Gesture,
 }
 
+impl Inbound {
+    /// A message of words.
+    #[must_use]
+    pub fn words(message: &str, channel: &str, customer: Customer, text: &str) -> Self {
+        Self {
+            message: message.to_owned(),
+            channel: channel.to_owned(),
+            customer,
+            kind: Kind::Text,
+            text: text.to_owned(),
+            locale: None,
+            gesture: Gesture::Write,
+        }
+    }
+}
+
 /// What a customer can do besides writing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Gesture {

@@ -128,8 +128,7 @@ impl Reloader {
                 return;
             }
         };
-        let mut folders = Vec::new();
-        watch_folders(&mut watcher, &self.dir, &mut folders);
+        watch_folders(&mut watcher, &self.dir);
         loop {
             tokio::select! {
                 () = changed.notified() => {}
@@ -137,8 +136,8 @@ impl Reloader {
             }
             let last = tokio::time::Instant::now() + AT_LAST;
             while tokio::time::timeout(QUIET, changed.notified()).await.is_ok() && tokio::time::Instant::now() < last {}
-            // A folder that is new is watched from now on.
-            watch_folders(&mut watcher, &self.dir, &mut folders);
+            // A folder that is new is watched from now on; what happened in it before is read just below.
+            watch_folders(&mut watcher, &self.dir);
             self.reload_if_changed().await;
         }
     }
@@ -152,13 +151,16 @@ impl Reloader {
 }
 
 /// Watches the shop's directory itself, and below it only what belongs to the shop: it may hold a build's output too.
-fn watch_folders(watcher: &mut RecommendedWatcher, dir: &Path, folders: &mut Vec<PathBuf>) {
+///
+/// Each time anew: a folder that was replaced as a whole has the same name, and the old watch is on what is gone.
+fn watch_folders(watcher: &mut RecommendedWatcher, dir: &Path) {
     let below = ["faq", "rules", "calendars"].map(|name| (dir.join(name), RecursiveMode::Recursive));
     for (folder, mode) in std::iter::once((dir.to_owned(), RecursiveMode::NonRecursive)).chain(below) {
-        if !folder.is_dir() {
-            folders.retain(|known| *known != folder);
-        } else if !folders.contains(&folder) && watcher.watch(&folder, mode).is_ok() {
-            folders.push(folder);
+        let _ = watcher.unwatch(&folder);
+        if folder.is_dir() {
+            if let Err(error) = watcher.watch(&folder, mode) {
+                tracing::warn!(%error, folder = %folder.display(), "Changes of this folder are not noticed; reload by SIGHUP or POST /-/reload.");
+            }
         }
     }
 }

@@ -64,6 +64,12 @@ impl Tokens {
         Self(hmac::Key::new(hmac::HMAC_SHA256, key))
     }
 
+    /// Tells one life of the store from another: new with the key, and so the same before and after a conversation's first message.
+    #[must_use]
+    pub fn epoch(&self) -> String {
+        format!("k{}", &self.mark("epoch", "")[..12])
+    }
+
     /// A new visitor with a token: `v_…`, `vt_…`.
     #[must_use]
     pub fn new_visitor(&self) -> (String, String) {

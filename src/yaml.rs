@@ -158,21 +158,22 @@ pub fn parse(file: &Arc<str>, text: &str) -> Result<Node, Finding> {
 fn syntax_finding(error: &serde_yaml::Error, file: &Arc<str>, text: &str) -> Finding {
     let error = error.without_snippet();
     let span = error.location().map_or(0..0, |location| span_of(&location, text));
-    let place = Place { file: Arc::clone(file), span: widen(span, text) };
+    let mut place = Place { file: Arc::clone(file), span: widen(span, text) };
     let message = error.to_string();
     // The library repeats the place at the end of its sentence; the finding shows it already.
     let message = message.split(" at line ").next().unwrap_or(&message).trim_end_matches('.').to_owned();
     let line = text[..place.span.start].rfind('\n').map_or(0, |at| at + 1);
     let line = text[line..].lines().next().unwrap_or_default();
-    let finding = if matches!(error, serde_yaml::Error::Budget { .. })
-        || message.contains("recursion")
-        || message.contains("depth")
-    {
-        Finding::error("yaml-limit", format!("this file is more than nightdesk reads: {message}"))
+    let finding = if let Some(limit) = limit(error, &message) {
+        Finding::error("yaml-limit", format!("this file is more than nightdesk reads: {limit}"))
             .help("write the values out; anchors and aliases (& and *) are not read, nor lists nested over 64 deep")
     } else {
         let finding = Finding::error("yaml-syntax", format!("this is not YAML: {message}"));
         if line.contains('\t') || message.contains("tab") {
+            // The reader stumbles later than people do: what is shown is the first tab that indents.
+            if let Some(at) = indenting_tab(text).filter(|_| !line.contains('\t')) {
+                place.span = at..at + 1;
+            }
             finding.help("use spaces to indent, never the tab key")
         } else if line.contains('：') {
             finding.help("a key ends with ':' and a space; this line has the full-width '：'")
@@ -183,6 +184,38 @@ fn syntax_finding(error: &serde_yaml::Error, file: &Arc<str>, text: &str) -> Fin
         }
     };
     finding.at(&place)
+}
+
+/// Which bound a file passes, in words.
+fn limit(error: &serde_yaml::Error, message: &str) -> Option<String> {
+    use serde_yaml::budget::BudgetBreach;
+    Some(match error {
+        serde_yaml::Error::Budget { breach: BudgetBreach::Anchors { .. } | BudgetBreach::Aliases { .. }, .. } => {
+            "it has an anchor or an alias (& or *)".to_owned()
+        }
+        serde_yaml::Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => {
+            format!("lists or maps lie in one another more than {MAX_DEPTH} deep")
+        }
+        serde_yaml::Error::Budget { breach: BudgetBreach::Nodes { .. } | BudgetBreach::Events { .. }, .. } => {
+            format!("it holds more than {MAX_NODES} values")
+        }
+        serde_yaml::Error::Budget { .. } => message.to_owned(),
+        _ if message.contains("recursion") || message.contains("depth") => message.to_owned(),
+        _ => return None,
+    })
+}
+
+/// The first tab before the first word of a line.
+fn indenting_tab(text: &str) -> Option<usize> {
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let indentation = line.len() - line.trim_start_matches([' ', '\t']).len();
+        if let Some(at) = line[..indentation].find('\t') {
+            return Some(start + at);
+        }
+        start += line.len();
+    }
+    None
 }
 
 /// A place of no length is hard to see: it takes in the next character of its line.
@@ -198,7 +231,10 @@ fn widen(span: Range<usize>, text: &str) -> Range<usize> {
 
 fn span_of(location: &Location, text: &str) -> Range<usize> {
     let span = location.span();
-    let start = span.byte_offset().and_then(|at| usize::try_from(at).ok()).unwrap_or(text.len());
+    let number = |at: u64| usize::try_from(at).ok();
+    // Errors of syntax come with characters only.
+    let characters = || text.char_indices().nth(number(span.offset())?).map(|(at, _)| at);
+    let start = span.byte_offset().and_then(number).or_else(characters).unwrap_or(text.len());
     let len = span.byte_len().and_then(|len| usize::try_from(len).ok()).unwrap_or(0);
     start..start.saturating_add(len).min(text.len())
 }

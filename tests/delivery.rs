@@ -227,7 +227,7 @@ fn endpoint(name: &str, url: String) -> Endpoint {
 }
 
 #[tokio::test]
-async fn a_failure_holds_back_its_conversation_and_no_other() {
+async fn lesson_20_a_failure_holds_back_its_conversation_and_no_other() {
     let dir = tempfile::tempdir().unwrap();
     let desk = Desk::open(dir.path(), Clock::system());
     let receiver = Receiver::start(|hit, before| status(if hit.id() == "a_1" && before < 2 { 500 } else { 200 })).await;
@@ -288,7 +288,7 @@ async fn an_endpoint_that_hangs_slows_no_other() {
 }
 
 #[tokio::test]
-async fn every_attempt_has_the_same_id_and_bytes_and_a_fresh_signature_of_each_key() {
+async fn lesson_19_every_attempt_has_the_same_id_and_bytes_and_a_fresh_signature_of_each_key() {
     let dir = tempfile::tempdir().unwrap();
     let start: Timestamp = "2026-11-22T01:30:00Z".parse().unwrap();
     let desk = Desk::open(dir.path(), Clock::fixed(start));
@@ -362,7 +362,7 @@ async fn gone_stops_the_endpoint_until_it_has_another_url() {
 }
 
 #[tokio::test]
-async fn a_refused_delivery_is_dead_and_a_person_revives_it_from_another_process() {
+async fn lesson_18_a_refused_delivery_is_dead_and_a_person_revives_it_from_another_process() {
     let dir = tempfile::tempdir().unwrap();
     let desk = Desk::open(dir.path(), Clock::system());
     let refuse = Arc::new(Mutex::new(true));
@@ -420,7 +420,7 @@ async fn an_answer_without_end_is_cut_off() {
 }
 
 #[tokio::test]
-async fn nobody_there_is_tried_again_and_the_error_shows_no_url() {
+async fn lesson_14_nobody_there_is_tried_again_and_the_error_shows_no_url() {
     let dir = tempfile::tempdir().unwrap();
     let desk = Desk::open(dir.path(), Clock::system());
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

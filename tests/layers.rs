@@ -54,7 +54,12 @@ const IMPURE_ALLOWED: &[(&str, &str, &str)] = &[
 
 /// Ways to end the process or a task in the middle of a message, and where they are allowed, each with its reason.
 const ABRUPT: &[&str] = &[".unwrap()", ".expect(", "panic!", "todo!", "unimplemented!"];
-const ABRUPT_ALLOWED: &[(&str, &str, &str)] = &[];
+const ABRUPT_ALLOWED: &[(&str, &str, &str)] = &[
+    ("decide/builtin.rs", ".expect(", "a pattern written in the source; a unit test builds it"),
+    ("text/fold.rs", ".expect(", "tables compiled into the program; every start builds them"),
+    ("text/han.rs", ".expect(", "tables compiled into the program; every start builds them"),
+    ("text/variants.rs", ".expect(", "tables compiled into the program; every start builds them"),
+];
 
 fn layer(room: &str) -> usize {
     LAYERS
@@ -105,7 +110,9 @@ fn the_pure_rooms_know_no_clock_socket_file_or_task() {
     for source in sources().iter().filter(|source| is_pure(&source.room)) {
         for word in IMPURE.iter().filter(|word| source.says(word)) {
             match IMPURE_ALLOWED.iter().find(|(file, allowed, _)| *file == source.path && allowed == word) {
-                Some(exception) => drop(used.insert(*exception)),
+                Some(exception) => {
+                    used.insert(*exception);
+                }
                 None => wrong.push(format!("{} says `{word}`", source.path)),
             }
         }
@@ -121,22 +128,27 @@ fn one_file_knows_the_clock_and_one_the_yaml_library() {
         sources().iter().filter(|source| says(source)).map(|source| source.path.clone()).collect()
     };
     assert_eq!(who(&["serde_yaml", "serde_saphyr"]), ["yaml.rs"]);
-    assert_eq!(who(&["Timestamp::now", "SystemTime::now", "Zoned::now", "UNIX_EPOCH"]), ["clock.rs"]);
+    assert_eq!(who(&["Timestamp::now", "SystemTime::now", "Zoned::now"]), ["clock.rs"]);
 }
 
 #[test]
 fn nothing_ends_in_the_middle_of_a_message() {
     let mut wrong = Vec::new();
+    let mut used = BTreeSet::new();
     for source in &sources() {
         for (number, line) in source.code.lines().enumerate() {
             for word in ABRUPT.iter().filter(|word| line.contains(**word)) {
-                if !ABRUPT_ALLOWED.iter().any(|(file, part, _)| *file == source.path && line.contains(part)) {
-                    wrong.push(format!("src/{}:{}: {word}", source.path, number + 1));
+                match ABRUPT_ALLOWED.iter().find(|(file, part, _)| *file == source.path && part == word) {
+                    Some(exception) => {
+                        used.insert(*exception);
+                    }
+                    None => wrong.push(format!("src/{}:{}: {word}", source.path, number + 1)),
                 }
             }
         }
     }
     assert!(wrong.is_empty(), "outside tests, an error is a value:\n{wrong:#?}");
+    assert_eq!(used.len(), ABRUPT_ALLOWED.len(), "an exception is no longer needed: take it out of ABRUPT_ALLOWED");
 }
 
 #[test]

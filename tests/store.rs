@@ -196,7 +196,7 @@ async fn a_conversation_changed_meanwhile_is_a_conflict_and_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn of_one_message_that_comes_twice_one_is_kept_and_the_other_is_told_so() {
+async fn lesson_17_of_one_message_that_comes_twice_one_is_kept_and_the_other_is_told_so() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     let commit = || Commit { seen: Some(seen("m1")), ..begin("c_1") };

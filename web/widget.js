@@ -2,17 +2,17 @@
  * nightdesk chat widget: a chat on any page by one tag,
  *   <script src="https://chat.example/widget.js" data-channel="web" defer></script>
  * which may also have data-lang (zh, zh-Hant, en; else the browser's), data-title (head of the panel), data-theme
- * (light, dark; else the system's) and data-server (the daemon's address; else where this script came from). The
+ * (light, dark; else the system's) and data-server (the daemon; else where this script is from). The
  * page's CSS may set --nightdesk-accent; its scripts may call nightdesk.open(), .close() and .send(text).
  *
  * It owns the visitor's side of the protocol chat.v1.json: connection, resumption, order of the transcript, messages
- * not yet acknowledged. It decides no answers, loads nothing else, sets no cookie, and never makes markup of a text.
+ * not yet acknowledged. It decides no answer, loads nothing, sets no cookie, never makes markup of a text.
  */
 (() => {
   'use strict';
-  if (window.nightdesk) return; // the tag is on the page twice
+  if (window.nightdesk) return; // tagged twice
 
-  // ── Settings and words ──
+  // --- Settings and words
 
   const script = document.currentScript || document.querySelector('script[src*="widget.js"]');
   const given = script ? script.dataset : {};
@@ -63,9 +63,8 @@
   const speech = lang === 'zh' ? 'zh-CN' : lang === 'zh-Hant' ? 'zh-TW' : 'en';
 
   const format = (date, how) => date.toLocaleString(speech, Object.assign({ hour: 'numeric', minute: '2-digit' }, how));
-  /** Days by the visitor's calendar from today to that of a time. */
+  /** Days from today, by the visitor's calendar. */
   const daysTo = (date) => Math.round((new Date(date).setHours(0, 0, 0, 0) - new Date().setHours(0, 0, 0, 0)) / 864e5);
-  /** 14:05; with the date unless it is today's. */
   const clock = (date) => format(date, daysTo(date) ? { month: 'short', day: 'numeric' } : {});
 
   /** 明天 09:00; 10月10日周六 09:00; with the zone where it is not the shop's. */
@@ -78,7 +77,7 @@
     return format(date, Object.assign(how, { month: 'short', day: 'numeric', weekday: 'short' }));
   };
 
-  // ── What outlives the page ──
+  // --- What outlives the page
 
   const KEY = `nightdesk.${channel}`;
   const OUT = `${KEY}.out.`; // an entry for each unsent message: tabs do not overwrite each other's
@@ -94,7 +93,7 @@
     return null;
   };
 
-  // ── Elements ──
+  // --- Elements
 
   /** An element with properties and children; strings become text nodes. */
   const make = (tag, props, ...children) => {
@@ -169,7 +168,7 @@
     .options button{text-align:left;padding:6px 13px;min-height:36px;border:1px solid var(--link);color:var(--link);border-radius:18px;background:var(--bg)}
     .options button:hover,.earlier:hover{background:var(--field)}
     .options button.chosen{border-color:var(--line);color:var(--faint)}
-    .status{display:flex;justify-content:flex-end;gap:10px;font-size:12px;color:var(--faint);margin:3px 2px 0}
+    .status{display:flex;align-items:center;justify-content:flex-end;gap:10px;font-size:12px;color:var(--faint);margin:3px 2px 0}
     .status button{text-decoration:underline;text-underline-offset:2px;min-height:24px}
     .failed .status{color:var(--red)}
     .failed .text{opacity:.75}
@@ -231,7 +230,7 @@
   if (given.theme) root.dataset.theme = given.theme;
   shadow.append(root);
 
-  // ── The transcript ──
+  // --- The transcript
 
   const shown = new Map(); // seq → element; null for an event that has none, such as a change of state
   const GREETING = 0, EARLIER = -1; // places above the first event, whose seq is 1; unsent messages stand at Infinity
@@ -267,7 +266,7 @@
     const words = String(text || say[kind] || '');
     const element = make('div', { className: `msg ${who}${kind === 'notice' ? ' notice' : ''}` },
       make('div', { className: 'who' }, make('span', who === 'visitor' ? { className: 'sr' } : {}, (who === 'human' && name) || say[who] || ''), ' ',
-        make('time', isNaN(date) ? {} : { dateTime: date.toISOString(), textContent: clock(date) })),
+        make('time', { textContent: clock(date) })),
       make('div', { className: 'text', dir: 'auto' }, who === 'visitor' ? words : linked(words)));
     if (Array.isArray(options) && options.length) {
       const group = make('div', { className: 'options', role: 'group', 'aria-label': say.options });
@@ -327,9 +326,9 @@
     scroll.scrollTop = scroll.scrollHeight;
   }
 
-  // ── State line and banner ──
+  // --- State line and banner
 
-  let owner = { state: 'bot' }, phase = 'idle', bannerTimer; // then connecting, ready, waiting (for the next attempt) or stopped
+  let owner = { state: 'bot' }, phase = 'idle', bannerTimer; // connecting, ready, waiting to try again, stopped
 
   function showState() {
     let text, look;
@@ -355,10 +354,10 @@
     banner.hidden = open !== false || wait <= 0;
     if (banner.hidden) return;
     banner.textContent = say.closed + (wait > 0 ? say.opens.replace('%', opening(next)) : '');
-    if (wait > 0) bannerTimer = setTimeout(showHours, Math.min(wait + 1000, 36e5), open, next); // "tomorrow" becomes "today"
+    if (wait > 0) bannerTimer = setTimeout(showHours, Math.min(wait + 1000, 36e5), open, next); // for "today"
   }
 
-  // ── Messages under way: kept until acknowledged, sent one at a time to hold their order ──
+  // --- Messages under way: kept until acknowledged, sent one at a time to hold their order
 
   const MOST = 20, STALE = 36e5; // unsent messages; ms after which a later visit does not send them unasked
   const outbox = new Map(); // id → {id, type, data, label, at, element, failed}
@@ -436,7 +435,7 @@
     else {
       const status = element.querySelector('.status');
       if (status) status.remove();
-      if (ts && !isNaN(new Date(ts))) element.querySelector('time').textContent = clock(new Date(ts));
+      if (ts) element.querySelector('time').textContent = clock(new Date(ts));
       element.classList.remove('failed');
       if (Number.isInteger(seq)) { shown.set(seq, element); place(element, seq); }
     }
@@ -457,7 +456,7 @@
     pump();
   }
 
-  // ── The connection ──
+  // --- The connection
 
   const PING = 25000, PATIENCE = 10000, FIRST = 500, LONGEST = 20000, STABLE = 30000; // ms
   const address = new URL(`v1/chat?channel=${encodeURIComponent(channel)}`, given.server || (script && script.src) || location.href);
@@ -612,10 +611,10 @@
   /** From now on additions are read aloud. */
   const settle = () => setTimeout(() => log.setAttribute('aria-live', 'polite'), 300);
 
-  // ── The visitor's hands ──
+  // --- The visitor's hands
 
   const touch = window.matchMedia('(pointer: coarse)');
-  /** Back to the text field, but no keyboard pops up on a touch screen. */
+  /** No keyboard pops up on a touch screen. */
   const toInput = () => { if (!touch.matches) input.focus(); };
 
   function setOpen(open, quietly) {
@@ -662,7 +661,7 @@
   urgent.onclick = () => { tell(say.urgentText); toInput(); };
   write.onsubmit = (event) => { event.preventDefault(); submit(); };
   input.oninput = grow;
-  input.onkeydown = (event) => { // Enter that ends a Chinese composition is not "send"; Safari tells by key code 229
+  input.onkeydown = (event) => { // Enter may end a composition; Safari tells by key code 229
     if (event.key !== 'Enter' || event.shiftKey || event.isComposing || event.keyCode === 229) return;
     event.preventDefault();
     submit();
@@ -677,11 +676,10 @@
     else if (phase === 'ready') probe();
   };
   window.addEventListener('online', wake);
-  window.addEventListener('pageshow', (event) => { if (event.persisted) wake(); });
   document.addEventListener('visibilitychange', wake);
   if (window.visualViewport) for (const name of ['resize', 'scroll']) window.visualViewport.addEventListener(name, fit);
 
-  // ── Start ──
+  // --- Start
 
   let unsent = [];
   try { unsent = Object.keys(localStorage).filter((key) => key.startsWith(OUT)); } catch { /* none */ }
@@ -699,11 +697,9 @@
 
   /** What the page's own scripts may use. */
   window.nightdesk = Object.freeze({
-    /** Opens the panel and moves the focus into it. */
     open: () => setOpen(true),
-    /** Closes the panel. */
     close: () => setOpen(false),
-    /** Opens the panel and sends a message in the visitor's name; false if it cannot be queued. */
+    /** Opens the panel and sends; false if it cannot be queued. */
     send(text) {
       setOpen(true);
       const words = String(text).trim().slice(0, input.maxLength);

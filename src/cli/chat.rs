@@ -4,7 +4,7 @@ use std::io::{BufRead, IsTerminal, Write};
 
 use super::{Ended, Failure, Global, customer, explain, instant};
 use crate::clock::Clock;
-use crate::message::{Conversation, Gesture, Inbound, Kind, State};
+use crate::message::{Conversation, Inbound, State};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -68,15 +68,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
             }
             _ => {}
         }
-        let inbound = Inbound {
-            message: format!("msg_chat{number}"),
-            channel: channel.clone(),
-            customer: customer.clone(),
-            kind: Kind::Text,
-            text: line.clone(),
-            locale: None,
-            gesture: Gesture::Write,
-        };
+        let inbound = Inbound::words(&format!("msg_chat{number}"), &channel, customer.clone(), &line);
         let now = zero.checked_add(system.now().duration_since(start))?.checked_add(passed)?;
         let outcome = engine.handle(&inbound, &conversation, now);
         if args.why {

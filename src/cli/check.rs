@@ -8,6 +8,7 @@ use super::{Ended, Failure, Global};
 use crate::clock::Clock;
 use crate::diag::{Format, Report};
 use crate::rehearsal;
+use crate::reload;
 use crate::rules::Files;
 use crate::shop;
 
@@ -44,7 +45,11 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
         .filter(|(file, _)| file.starts_with("tests/"))
         .map(|(file, text)| (file.clone(), text.clone()))
         .collect();
-    let (_, mut report) = shop::open_files(&global.dir, files, Clock::system().now());
+    let (engine, mut report) = shop::open_files(&global.dir, files, Clock::system().now());
+    if let Some(engine) = &engine {
+        // What the daemon would stumble over when it makes its receivers.
+        let _ = reload::endpoints(&engine.book().settings, &mut report);
+    }
     for (file, text) in &tests {
         let _ = rehearsal::read(file, text, &mut report);
     }

@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::{Ended, Failure, Global, customer, instant};
+use super::{Ended, Failure, Form, Global, customer, instant};
 use crate::clock::Clock;
 use crate::decide::Outcome;
 use crate::diag::{Finding, Format, Place, Report};
-use crate::message::{Conversation, Gesture, Inbound, Kind, QueueEvent};
+use crate::message::QueueEvent;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -26,14 +26,6 @@ pub(super) struct Args {
     format: Form,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Form {
-    /// For people.
-    Human,
-    /// One JSON object.
-    Json,
-}
-
 pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
     let engine = global.engine()?;
     let knowledge = engine.knowledge();
@@ -41,30 +33,11 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
         Some(at) => instant(at, &knowledge.zone)?,
         None => Clock::system().now(),
     };
-    let channels = &engine.book().settings.channels;
-    let channel = args.channel.clone().or_else(|| channels.first().map(|(name, _)| name.clone())).unwrap_or_default();
-    anyhow::ensure!(
-        channels.iter().any(|(name, _)| *name == channel),
-        "there is no channel `{channel}` in nightdesk.yaml"
-    );
-    let customer = customer(&args.customer)?;
-    let conversation = Conversation::new("c_explain".into(), &channel, "explain", customer.clone(), now);
-    let inbound = Inbound {
-        message: "msg_explain".into(),
-        channel,
-        customer,
-        kind: Kind::Text,
-        text: args.text.clone(),
-        locale: None,
-        gesture: Gesture::Write,
-    };
-    let outcome = engine.handle(&inbound, &conversation, now);
+    let outcome = engine.first_message(args.channel.as_deref(), customer(&args.customer)?, &args.text, now);
+    let Some(outcome) = outcome else { anyhow::bail!("there is no such channel in nightdesk.yaml") };
     match args.format {
         Form::Human => anstream::print!("{}", human(&args.text, &outcome, global.colored())),
-        Form::Json => anstream::println!(
-            "{:#}",
-            serde_json::json!({"decision": outcome.decision, "replies": outcome.replies, "trace": outcome.trace, "rule_set": knowledge.hash})
-        ),
+        Form::Json => anstream::println!("{:#}", engine.explained(&outcome)),
     }
     Ok(Ended::Fine)
 }

@@ -69,6 +69,15 @@ enum Color {
     Never,
 }
 
+/// Form of what a command prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// For people.
+    Human,
+    /// JSON.
+    Json,
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Runs the daemon: answers customers, and brings to people what the files do not know.

@@ -6,7 +6,7 @@ use comfy_table::{Table, presets};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Ended, Failure, Global};
+use super::{Ended, Failure, Form, Global};
 use crate::clock::Clock;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{
@@ -23,14 +23,6 @@ pub(super) struct Args {
     /// Form of what is printed.
     #[arg(long, global = true, default_value = "human")]
     format: Form,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Form {
-    /// For people.
-    Human,
-    /// JSON.
-    Json,
 }
 
 #[derive(Debug, clap::Subcommand)]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use super::{Ended, Failure, Global};
+use super::{Ended, Failure, Form, Global};
 use crate::diag::{Format, Report};
 use crate::engine::Engine;
 use crate::rehearsal::{self, Conversation, Played};
@@ -26,14 +26,6 @@ pub(super) struct Args {
     /// Form of the result.
     #[arg(long, default_value = "human")]
     format: Form,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Form {
-    /// For people.
-    Human,
-    /// One JSON object.
-    Json,
 }
 
 /// A test with its file and result.

@@ -7,7 +7,7 @@ use crate::decide::Knowledge;
 use crate::decide::builtin::Builtins;
 use crate::decide::knowledge::{BuiltHandoff, BuiltRule, BuiltText, Queue, Route};
 use crate::diag::{Finding, Place, Report, nearest};
-use crate::matching::{Builder, Fault, Matcher};
+use crate::matching::{Builder, Fault, Matcher, PatternError};
 use crate::rules::Book;
 use crate::rules::model::{Located, Rule};
 use crate::rules::{ChannelKind, Settings};
@@ -29,7 +29,7 @@ pub(super) fn build(book: &Book, report: &mut Report) -> Option<Knowledge> {
     let fold = Arc::new(Fold::new());
     let variants = Arc::new(Variants::new(Arc::clone(&fold)));
     let matcher = matcher(book, &fold, &variants, &mut templates, report);
-    let rules = book.rules.iter().map(|rule| built_rule(rule, settings, &by_id, &mut templates, report)).collect();
+    let rules = book.rules.iter().map(|rule| built_rule(rule, book, &by_id, &mut templates, report)).collect();
     let notices =
         settings.notices.iter().map(|(id, text)| (id.clone(), texts::text(text, &mut templates, report))).collect();
     let routes = routes(settings, &mut templates, report);
@@ -155,7 +155,13 @@ fn matcher(
                 Fault::Phrase(source, error) => Finding::error("empty-phrase", error.to_string())
                     .at(&source.place)
                     .help("write words; spaces, punctuation and invisible characters do not count"),
-                Fault::Pattern(source, error) => pattern_finding(source, &error.to_string()),
+                Fault::Pattern(source, PatternError::Everything) => Finding::error(
+                    "matches-everything",
+                    "this regular expression matches every message, even an empty one",
+                )
+                .at(&source.place)
+                .help("name what must stand in the message; for a rule about all messages use `if`"),
+                Fault::Pattern(source, PatternError::Syntax(error)) => pattern_finding(source, &error.to_string()),
             });
         }
     }
@@ -178,11 +184,12 @@ fn pattern_finding(source: &Located<String>, message: &str) -> Finding {
 
 fn built_rule(
     rule: &Rule,
-    settings: &Settings,
+    book: &Book,
     by_id: &HashMap<String, u32>,
     templates: &mut Templates,
     report: &mut Report,
 ) -> BuiltRule {
+    let settings = &book.settings;
     if let Some(queue) = rule.handoff.as_ref().and_then(|handoff| handoff.queue.as_ref()) {
         reference(queue, settings.queues.keys(), "queue", report);
     }
@@ -195,7 +202,8 @@ fn built_rule(
         report.push(
             Finding::error("dates-reversed", "`from` is after `until`, so it is never valid")
                 .at(&from.place)
-                .and(&until.place, "ends here"),
+                .and(&until.place, "ends here")
+                .help("exchange the two, or mend the year"),
         );
     }
     if rule.replies.is_empty() && rule.handoff.is_none() && !rule.urgent {
@@ -209,6 +217,7 @@ fn built_rule(
     for option in &rule.options {
         match by_id.get(&option.value) {
             Some(index) => options.push(*index),
+            None if book.unread.may_hold(&option.value) => {}
             None => reference(option, by_id.keys(), "rule or entry", report),
         }
     }
@@ -273,20 +282,17 @@ fn routes(settings: &Settings, templates: &mut Templates, report: &mut Report) -
 }
 
 /// Reports a name that nothing has.
-fn reference<'a>(
-    name: &Located<String>,
-    known: impl Iterator<Item = &'a String> + Clone,
-    what: &str,
-    report: &mut Report,
-) {
-    if known.clone().any(|known| *known == name.value) {
+fn reference<'a>(name: &Located<String>, known: impl Iterator<Item = &'a String>, what: &str, report: &mut Report) {
+    // Sorted: what is said must not hang on the order of a hash table.
+    let known: std::collections::BTreeSet<&str> = known.map(String::as_str).collect();
+    if known.contains(name.value.as_str()) {
         return;
     }
     let finding = Finding::error("unknown-name", format!("there is no {what} `{}`", name.value)).at(&name.place);
-    report.push(if let Some(word) = nearest(&name.value, known.clone().map(String::as_str)) {
+    report.push(if let Some(word) = nearest(&name.value, known.iter().copied()) {
         finding.label(format!("did you mean `{word}`?"))
     } else {
-        let some: Vec<_> = known.take(12).map(|known| format!("`{known}`")).collect();
+        let some: Vec<_> = known.iter().take(12).map(|known| format!("`{known}`")).collect();
         finding.help(if some.is_empty() {
             "there is none yet: write one, or leave this out".to_string()
         } else {

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use jiff::civil::{Date, Weekday};
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::diag::{Finding, Report, nearest};
-use crate::hours::{Schedule, Window, parse_days};
+use crate::hours::{Schedule, Window, parse_days, weekday_name};
 use crate::rules::model::Located;
 use crate::rules::{ScheduleSpec, Settings};
 
@@ -56,10 +56,13 @@ fn schedule(name: &str, spec: &ScheduleSpec, shop: &TimeZone, report: &mut Repor
                     let index = day.to_monday_zero_offset();
                     if let Some(first) = named.insert(index, days) {
                         report.push(
-                            Finding::error("day-twice", format!("{} stands in two lines of `{name}`", weekday(day)))
-                                .at(&days.place)
-                                .and(&first.place, "also here")
-                                .help("list all windows of a day in one line"),
+                            Finding::error(
+                                "day-twice",
+                                format!("{} stands in two lines of `{name}`", weekday_name(day)),
+                            )
+                            .at(&days.place)
+                            .and(&first.place, "also here")
+                            .help("list all windows of a day in one line"),
                         );
                     }
                     weekly[usize::try_from(index).unwrap_or(0)].clone_from(&windows);
@@ -99,16 +102,4 @@ fn windows(list: &[Located<String>], report: &mut Report) -> Vec<Window> {
             }
         })
         .collect()
-}
-
-fn weekday(day: Weekday) -> &'static str {
-    match day {
-        Weekday::Monday => "Monday",
-        Weekday::Tuesday => "Tuesday",
-        Weekday::Wednesday => "Wednesday",
-        Weekday::Thursday => "Thursday",
-        Weekday::Friday => "Friday",
-        Weekday::Saturday => "Saturday",
-        Weekday::Sunday => "Sunday",
-    }
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::decide::{self, Knowledge, Outcome};
 use crate::diag::Report;
-use crate::message::{Conversation, Inbound};
+use crate::message::{Conversation, Customer, Inbound};
 use crate::rules::Book;
 use crate::rules::Files;
 use crate::rules::load::{self, Secrets};
@@ -42,6 +42,30 @@ impl Engine {
     #[must_use]
     pub fn handle(&self, inbound: &Inbound, conversation: &Conversation, now: Timestamp) -> Outcome {
         decide::decide(&self.knowledge, inbound, conversation, now)
+    }
+
+    /// Decides a message as the first of a conversation: what `explain` is about. None if there is no such channel; the first
+    /// one if none is named.
+    #[must_use]
+    pub fn first_message(
+        &self,
+        channel: Option<&str>,
+        customer: Customer,
+        text: &str,
+        now: Timestamp,
+    ) -> Option<Outcome> {
+        let channels = &self.book.settings.channels;
+        let (channel, _) = channels.iter().find(|(name, _)| channel.is_none_or(|wanted| wanted == name))?;
+        let conversation = Conversation::new("c_explain".into(), channel, "explain", customer.clone(), now);
+        Some(self.handle(&Inbound::words("msg_explain", channel, customer, text), &conversation, now))
+    }
+
+    /// An outcome with its trace, for programs.
+    #[must_use]
+    pub fn explained(&self, outcome: &Outcome) -> serde_json::Value {
+        serde_json::json!({
+            "decision": outcome.decision, "replies": outcome.replies, "trace": outcome.trace, "rule_set": self.knowledge.hash,
+        })
     }
 
     /// What is decided with.

@@ -6,7 +6,7 @@ use crate::decide::Knowledge;
 use crate::decide::context::{Scope, context};
 use crate::decide::knowledge::BuiltText;
 use crate::diag::Report;
-use crate::message::{Conversation, Customer, Gesture, Inbound, Kind};
+use crate::message::{Conversation, Customer, Inbound};
 use crate::rules::Book;
 use crate::rules::model::Text;
 
@@ -15,16 +15,12 @@ use super::texts::template_finding;
 /// Renders every text of a built set with sample values.
 pub(super) fn try_texts(knowledge: &Knowledge, book: &Book, report: &mut Report) {
     let now = Timestamp::from_second(1_790_000_000).unwrap_or(Timestamp::UNIX_EPOCH);
-    let mut inbound = Inbound {
-        message: "msg_sample".into(),
-        channel: book.settings.channels.first().map(|(name, _)| name.clone()).unwrap_or_default(),
-        customer: Customer { id: "sample".into(), ..Customer::default() },
-        kind: Kind::Text,
-        text: "sample".into(),
-        locale: None,
-        gesture: Gesture::Write,
-    };
-    inbound.customer.name = Some("sample".into());
+    let inbound = Inbound::words(
+        "msg_sample",
+        book.settings.channels.first().map(|(name, _)| name.as_str()).unwrap_or_default(),
+        Customer { id: "sample".into(), name: Some("sample".into()), ..Customer::default() },
+        "sample",
+    );
     let conversation = Conversation::new("c_sample".into(), &inbound.channel, "sample", inbound.customer.clone(), now);
     let queue = knowledge.queues.keys().next().map(String::as_str);
     let mut try_text = |written: &Text, built: &BuiltText, rule: Option<&str>| {

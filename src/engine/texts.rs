@@ -59,20 +59,21 @@ fn check_name(name: &str, source: &Located<String>, settings: &serde_json::Value
     let (top, below) = (parts.next().unwrap_or_default(), parts.next());
     let known = NAMES.iter().find(|(known, _)| *known == top);
     let (what, nearest) = match (known, below) {
-        (None, _) => (top.to_owned(), nearest(top, NAMES.iter().map(|(known, _)| *known))),
+        (None, _) => (top.to_owned(), nearest(top, NAMES.iter().map(|(known, _)| *known)).map(str::to_owned)),
         (Some(_), None) => return,
         (Some(("settings", _)), Some(key)) => {
             let keys = settings.as_object();
             if keys.is_some_and(|keys| keys.contains_key(key)) {
                 return;
             }
-            (name.to_owned(), keys.and_then(|keys| nearest(key, keys.keys().map(String::as_str))))
+            let near = keys.and_then(|keys| nearest(key, keys.keys().map(String::as_str)));
+            (name.to_owned(), near.map(|word| format!("{top}.{word}")))
         }
         (Some((_, below)), Some(key)) => {
             if below.contains(&"*") || below.contains(&key) {
                 return;
             }
-            (name.to_owned(), nearest(key, below.iter().copied()))
+            (name.to_owned(), nearest(key, below.iter().copied()).map(|word| format!("{top}.{word}")))
         }
     };
     let at = source.value.find(&what).map(|at| at..at + what.len());

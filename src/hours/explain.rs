@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use jiff::{Timestamp, Zoned};
 
 use super::query::{HORIZON_DAYS, State};
-use super::schedule::{DayKind, Schedule, name};
+use super::schedule::{DayKind, Schedule, weekday_name};
 use super::window::Window;
 
 /// What decided between open and closed.
@@ -63,7 +63,7 @@ impl fmt::Display for Explanation<'_> {
         match self.because {
             Because::InWindow { day, window } if day == date => write!(f, "open, in the window {window}.")?,
             Because::InWindow { day, window } => {
-                write!(f, "open, in the window {window} that started on {} {day}.", name(day.weekday()))?;
+                write!(f, "open, in the window {window} that started on {} {day}.", weekday_name(day.weekday()))?;
             }
             Because::NoWindows => write!(f, "closed, no window starts on this day.")?,
             Because::OutsideWindows => write!(f, "closed, outside the windows of the day.")?,
@@ -73,10 +73,15 @@ impl fmt::Display for Explanation<'_> {
         match self.kind {
             DayKind::Exception => write!(f, "is an exception")?,
             DayKind::MakeUp { name: called_so, opens_as } => {
-                write!(f, "is a make-up working day{} that opens like a {}", called(called_so), name(opens_as))?;
+                write!(
+                    f,
+                    "is a make-up working day{} that opens like a {}",
+                    called(called_so),
+                    weekday_name(opens_as)
+                )?;
             }
             DayKind::Holiday { name } => write!(f, "is a day off{}", called(name))?,
-            DayKind::Weekly => write!(f, "follows the weekly pattern, as a {}", name(date.weekday()))?,
+            DayKind::Weekly => write!(f, "follows the weekly pattern, as a {}", weekday_name(date.weekday()))?,
         }
         if self.windows.is_empty() {
             write!(f, ": no windows.")?;
@@ -94,7 +99,7 @@ impl fmt::Display for Explanation<'_> {
 
 /// "Saturday 2026-10-10 09:30".
 fn minute(at: &Zoned) -> String {
-    format!("{} {}", name(at.weekday()), at.strftime("%Y-%m-%d %H:%M"))
+    format!("{} {}", weekday_name(at.weekday()), at.strftime("%Y-%m-%d %H:%M"))
 }
 
 #[cfg(test)]

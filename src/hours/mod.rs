@@ -31,5 +31,5 @@ pub use explain::{Because, Explanation};
 pub use ical::parse_ical;
 pub use query::{HORIZON_DAYS, State};
 pub use say::{iso, say, say_duration};
-pub use schedule::{DayKind, Schedule, ScheduleError};
+pub use schedule::{DayKind, Schedule, ScheduleError, weekday_name};
 pub use window::{Window, WindowError};

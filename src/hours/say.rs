@@ -7,7 +7,7 @@ use jiff::civil::{DateTime, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::schedule::name;
+use super::schedule::weekday_name;
 
 /// The wordings we have; all other languages get a neutral form.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -85,10 +85,10 @@ fn english(then: DateTime, days: i32, other_year: bool) -> String {
         0 => format!("today {time}"),
         1 => format!("tomorrow {time}"),
         -1 => format!("yesterday {time}"),
-        2..=6 => format!("{} {time}", name(then.weekday())),
+        2..=6 => format!("{} {time}", weekday_name(then.weekday())),
         _ => {
             let year = if other_year { format!(", {}", then.year()) } else { String::new() };
-            format!("{}, {}{year}, {time}", name(then.weekday()), then.strftime("%B %-d"))
+            format!("{}, {}{year}, {time}", weekday_name(then.weekday()), then.strftime("%B %-d"))
         }
     }
 }

@@ -38,7 +38,7 @@ pub enum ScheduleError {
         second: String,
     },
     /// A holiday that says how it opens.
-    #[error("{date} is a day off with open_as {}: leave open_as out, or set isOffDay to false", name(*open_as))]
+    #[error("{date} is a day off with open_as {}: leave open_as out, or set isOffDay to false", weekday_name(*open_as))]
     DayOffOpens {
         /// The date.
         date: Date,
@@ -94,7 +94,7 @@ impl Schedule {
         mut exceptions: BTreeMap<Date, Vec<Window>>,
     ) -> Result<Self, ScheduleError> {
         for (day, windows) in Weekday::Monday.cycle_forward().zip(weekly.iter_mut()) {
-            sort(windows, || name(day).to_owned())?;
+            sort(windows, || weekday_name(day).to_owned())?;
         }
         for (date, windows) in &mut exceptions {
             sort(windows, || date.to_string())?;
@@ -205,12 +205,14 @@ fn opens_as(day: &CalendarDay) -> Weekday {
 
 /// A calendar entry in words, for an error.
 fn entry(day: &CalendarDay) -> String {
-    let what = if day.off { "a day off".to_owned() } else { format!("a working day like {}", name(opens_as(day))) };
+    let what =
+        if day.off { "a day off".to_owned() } else { format!("a working day like {}", weekday_name(opens_as(day))) };
     if day.name.is_empty() { what } else { format!("{what} ({})", day.name) }
 }
 
 /// The English name of a weekday.
-pub(super) fn name(day: Weekday) -> &'static str {
+#[must_use]
+pub fn weekday_name(day: Weekday) -> &'static str {
     match day {
         Weekday::Monday => "Monday",
         Weekday::Tuesday => "Tuesday",

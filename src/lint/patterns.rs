@@ -48,7 +48,7 @@ pub(super) fn check(engine: &Engine, report: &mut Report) {
                 report.push(
                     Finding::warning(
                         "never-matches",
-                        format!("messages are folded before they are compared, so `{c}` never occurs"),
+                        format!("messages are compared in a plain form (half-width, lower case, simplified), so `{c}` never occurs"),
                     )
                     .at(&pattern.place)
                     .help(help),

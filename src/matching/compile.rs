@@ -31,7 +31,7 @@ pub(super) enum Test {
 
 /// Happens when nothing of a phrase or sentence is left after folding, so that it would match everything.
 #[derive(Debug, thiserror::Error)]
-#[error("nothing is left of `{0}` after folding, so it would match every message")]
+#[error("`{0}` has no letter, digit or character to compare, so it would match every message")]
 pub struct PhraseError(pub String);
 
 /// Happens when a regular expression cannot be used.

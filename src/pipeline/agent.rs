@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::message::{Conversation, Gesture, Inbound, Kind, Role, State};
+use crate::message::{Conversation, Inbound, Kind, Role, State};
 use crate::store::{Commit, HandoffRow, NewDelivery, SeenKey, SeenRow, StoreError, handoff_state};
 
 use super::record::{self, Events};
@@ -160,15 +160,7 @@ impl Pipeline {
     }
 
     fn goodbye(&self, conversation: &Conversation, now: Timestamp) -> Option<String> {
-        let inbound = Inbound {
-            message: String::new(),
-            channel: conversation.channel.clone(),
-            customer: conversation.customer.clone(),
-            kind: Kind::Text,
-            text: String::new(),
-            locale: None,
-            gesture: Gesture::Write,
-        };
+        let inbound = Inbound::words("", &conversation.channel, conversation.customer.clone(), "");
         self.engine.load().notice("goodbye", &inbound, conversation, now).filter(|text| !text.is_empty())
     }
 

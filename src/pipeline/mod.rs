@@ -242,12 +242,17 @@ impl Pipeline {
             let id = Tokens::conversation(&arrival.channel, &arrival.thread);
             Conversation::new(id, &arrival.channel, &arrival.thread, arrival.customer.clone(), now)
         };
+        // A pressed option stands in the transcript by its title, as if it had been typed.
+        let pressed = match &arrival.gesture {
+            Gesture::Select(option) => conversation.offered.iter().find(|choice| choice.id == *option),
+            _ => None,
+        };
         let inbound = Inbound {
             message: format!("msg_{}", uuid::Uuid::now_v7().simple()),
             channel: arrival.channel.clone(),
             customer: arrival.customer.clone(),
             kind: arrival.kind,
-            text: arrival.text.clone(),
+            text: pressed.map_or_else(|| arrival.text.clone(), |choice| choice.label.clone()),
             locale: arrival.locale.clone(),
             gesture: arrival.gesture.clone(),
         };

@@ -10,6 +10,25 @@ pub struct Book {
     pub settings: Settings,
     /// FAQ entries and rules, by file path and then order in the file.
     pub rules: Vec<Rule>,
+    /// What could not be read of the files, so that a reference to it is not called unknown as well.
+    pub unread: Unread,
     /// Hash of all texts that were read, so that a set can be told from another.
     pub hash: String,
+}
+
+/// What findings of shape kept out of the Book.
+#[derive(Clone, Debug, Default)]
+pub struct Unread {
+    /// Ids of entries and rules with mistakes.
+    pub ids: Vec<String>,
+    /// Whether whole files of faq/ or rules/ are missing, so that any id may stand in them.
+    pub files: bool,
+}
+
+impl Unread {
+    /// Whether an id may belong to what could not be read.
+    #[must_use]
+    pub fn may_hold(&self, id: &str) -> bool {
+        self.files || self.ids.iter().any(|unread| unread == id)
+    }
 }

@@ -7,7 +7,7 @@ use crate::diag::{Finding, Place, Report};
 use crate::hours::{self, CalendarDay};
 use crate::yaml::{self, Node, Value};
 
-use super::book::Book;
+use super::book::{Book, Unread};
 use super::files::Files;
 use super::model::Rule;
 use super::settings::Settings;
@@ -27,6 +27,7 @@ pub trait Secrets {
 #[must_use]
 pub fn load(mut files: Files, secrets: &dyn Secrets) -> (Option<Book>, Report) {
     let mut report = Report { findings: std::mem::take(&mut files.findings), ..Report::default() };
+    let missing_files = !report.findings.is_empty();
     let mut settings = files.texts.get("nightdesk.yaml").cloned().and_then(|text| {
         let mut node = parse("nightdesk.yaml", &text, &mut report)?;
         fill_in(&mut node, secrets, &mut report);
@@ -46,19 +47,28 @@ pub fn load(mut files: Files, secrets: &dyn Secrets) -> (Option<Book>, Report) {
         }
     }
     let mut rules = Vec::new();
+    let mut unread = Unread { files: missing_files, ..Unread::default() };
     let texts: Vec<_> = files.texts.iter().map(|(file, text)| (Arc::clone(file), Arc::clone(text))).collect();
     for (file, text) in &texts {
         if file.starts_with("faq/") {
-            rules.extend(read_rules(file, text, "faq", &Kind::Map(&shapes::FAQ), read::faq, &mut report));
+            rules.extend(read_rules(file, text, "faq", &Kind::Map(&shapes::FAQ), read::faq, &mut unread, &mut report));
         } else if file.starts_with("rules/") {
-            rules.extend(read_rules(file, text, "rules", &Kind::Map(&shapes::RULE), read::rule, &mut report));
+            rules.extend(read_rules(
+                file,
+                text,
+                "rules",
+                &Kind::Map(&shapes::RULE),
+                read::rule,
+                &mut unread,
+                &mut report,
+            ));
         }
     }
     for (file, text) in files.texts {
         report.sources.insert(file, text);
     }
     let hash = hash(&report);
-    (settings.map(|settings| Book { settings, rules, hash }), report)
+    (settings.map(|settings| Book { settings, rules, unread, hash }), report)
 }
 
 /// Parses one file; what is wrong goes into the report.
@@ -81,15 +91,20 @@ fn read_rules(
     key: &str,
     kind: &Kind,
     read: fn(&Node) -> Option<Rule>,
+    unread: &mut Unread,
     report: &mut Report,
 ) -> Vec<Rule> {
-    let Some(node) = parse(file, text, report) else { return Vec::new() };
+    let Some(node) = parse(file, text, report) else {
+        unread.files = true;
+        return Vec::new();
+    };
     if node.value == Value::Null {
         return Vec::new();
     }
     let shape = if key == "faq" { &shapes::FAQ_FILE } else { &shapes::RULES_FILE };
     let Value::Map(entries) = &node.value else {
         shape::check(&node, &Kind::Map(shape), report);
+        unread.files = true;
         return Vec::new();
     };
     // The head is checked without its items, and each item on its own.
@@ -109,17 +124,24 @@ fn read_rules(
                 .collect(),
         ),
     };
-    shape::check(&head, &Kind::Map(shape), report);
+    unread.files |= !shape::check(&head, &Kind::Map(shape), report);
     let items = node.get(key).map(Node::items).unwrap_or_default();
-    items.iter().filter(|item| shape::check(item, kind, report)).filter_map(read).collect()
+    let (good, bad): (Vec<_>, Vec<_>) = items.iter().partition(|item| shape::check(item, kind, report));
+    unread.ids.extend(bad.iter().filter_map(|item| Some(item.get("id")?.text()?.to_owned())));
+    good.into_iter().filter_map(read).collect()
 }
 
 fn read_calendar(files: &mut Files, path: &str, place: &Place, report: &mut Report) -> Vec<CalendarDay> {
     let (file, text) = match files.named(path) {
         Ok(found) => found,
         Err(error) => {
+            let what = if error.kind() == std::io::ErrorKind::NotFound {
+                format!("there is no calendar `{path}`")
+            } else {
+                format!("the calendar `{path}` cannot be read: {error}")
+            };
             report.push(
-                Finding::error("no-calendar", format!("the calendar `{path}` cannot be read: {error}"))
+                Finding::error("no-calendar", what)
                     .at(place)
                     .help("write its path as seen from the directory of nightdesk.yaml"),
             );
@@ -134,9 +156,13 @@ fn read_calendar(files: &mut Files, path: &str, place: &Place, report: &mut Repo
         _ => return yaml_calendar(&file, &text, report),
     };
     parsed.unwrap_or_else(|error| {
-        report.push(
-            Finding::error("bad-calendar", error.to_string()).at(&Place { file, span: 0..0 }).and(place, "named here"),
-        );
+        // The place is shown by the finding; the sentence need not say it again.
+        let message = error.to_string();
+        let message = message.split_once(": ").map_or(message.as_str(), |(_, rest)| rest);
+        let start: usize = text.split_inclusive('\n').take(error.line() - 1).map(str::len).sum();
+        let line = text[start..].lines().next().unwrap_or_default();
+        let span = start + line.len() - line.trim_start().len()..start + line.trim_end().len();
+        report.push(Finding::error("bad-calendar", message).at(&Place { file, span }).and(place, "named here"));
         Vec::new()
     })
 }
@@ -182,21 +208,29 @@ fn fill_in(node: &mut Node, secrets: &dyn Secrets, report: &mut Report) {
             }
             out.push_str(&rest[..at]);
             let Some(end) = rest[at..].find('}') else {
-                report.push(Finding::error("bad-reference", "a `${` without its `}`").at(place));
+                report.push(
+                    Finding::error("bad-reference", "a `${` without its `}`")
+                        .at(place)
+                        .help("close it, as in ${DESK_SECRET}; `$${` writes a literal `${`"),
+                );
                 return Ok(None);
             };
             let name = &rest[at + 2..at + end];
-            let (value, what) = match name.strip_prefix("file:") {
-                Some(path) => (secrets.file(path), format!("the file `{path}` cannot be read")),
-                None => (secrets.variable(name), format!("the environment has no `{name}`")),
+            let (value, what, help) = match name.strip_prefix("file:") {
+                Some(path) => (
+                    secrets.file(path),
+                    format!("the file `{path}` cannot be read"),
+                    "write its path as seen from the directory of nightdesk.yaml; `$${` writes a literal `${`",
+                ),
+                None => (
+                    secrets.variable(name),
+                    format!("the environment has no `{name}`"),
+                    "set it where nightdesk is started; `$${` writes a literal `${`",
+                ),
             };
             match value {
                 Some(value) => out.push_str(&value),
-                None => report.push(
-                    Finding::error("missing-secret", what)
-                        .at(place)
-                        .help("set it where nightdesk is started; `$${` writes a literal `${`"),
-                ),
+                None => report.push(Finding::error("missing-secret", what).at(place).help(help)),
             }
             rest = &rest[at + end + 1..];
         }

@@ -10,7 +10,7 @@ mod settings;
 pub mod shape;
 pub mod shapes;
 
-pub use book::Book;
+pub use book::{Book, Unread};
 pub use files::Files;
 pub use settings::{
     Access, ChannelKind, ChannelSpec, DEFAULT_RETRY, Limits, QueueSpec, RouteSpec, ScheduleSpec, Settings, WebhookSpec,

@@ -182,7 +182,11 @@ fn check_text(node: &Node, what: &str, report: &mut Report) {
                     report.push(
                         Finding::error("unknown-language", format!("`{language}` is not a language code"))
                             .at(&key.place)
-                            .help("write zh, zh-Hant, en, or another code such as fr or pt-BR"),
+                            .help(if language.ends_with('：') {
+                                "a key ends with ':' and a space; this one has the full-width '：'"
+                            } else {
+                                "write zh, zh-Hant, en, or another code such as fr or pt-BR"
+                            }),
                     );
                 }
                 check_kind(value, &Kind::Str, language, report);
@@ -234,7 +238,9 @@ fn check_map(node: &Node, shape: &Shape, report: &mut Report) {
         if !entries.iter().any(|(k, _)| k.text() == Some(key.name)) {
             let place = entries.first().map_or(&node.place, |(k, _)| &k.place);
             report.push(
-                Finding::error("missing-key", format!("{} needs `{}`", shape.name, key.name)).at(place).help(key.doc),
+                Finding::error("missing-key", format!("{} needs `{}`", shape.name, key.name))
+                    .at(place)
+                    .help(format!("write `{}: …`, which is: {}", key.name, key.doc)),
             );
         }
     }
@@ -259,9 +265,14 @@ fn wrong(node: &Node, kind: &Kind, what: &str, report: &mut Report) {
         Value::Scalar { text, .. } => format!("`{}`", shorten(text)),
         _ => node.describe().to_owned(),
     };
-    report.push(
-        Finding::error("wrong-type", format!("`{what}` is {found}, but {} is needed", expected(kind))).at(&node.place),
-    );
+    let finding =
+        Finding::error("wrong-type", format!("`{what}` is {found}, but {} is needed", expected(kind))).at(&node.place);
+    report.push(match (kind, &node.value) {
+        (Kind::List(_), Value::Scalar { .. }) => {
+            finding.help("write brackets around it, or each item in a line of its own after `- `")
+        }
+        _ => finding,
+    });
 }
 
 fn shorten(text: &str) -> String {
@@ -286,7 +297,7 @@ fn expected(kind: &Kind) -> String {
         Kind::Duration => "a length of time such as 30s, 5m, 2h or 7d".into(),
         Kind::Instant => "a time with its zone such as 2026-10-09T20:15:00+08:00".into(),
         Kind::OneOrMany(item) => format!("{}, or a list of such", expected(item)),
-        Kind::List(item) => format!("a list, each item {}", expected(item)),
+        Kind::List(item) => format!("a list (each item {})", expected(item)),
         Kind::Phrase => "a text, or a list of texts that all must occur".into(),
         Kind::Map(shape) => format!("a map (key: value) with the keys of {}", shape.name),
         Kind::MapOf(_) => "a map (key: value)".into(),

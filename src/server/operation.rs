@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::channel::Problem;
 use crate::diag::Format;
-use crate::message::{Conversation, Customer, Gesture, Inbound, Kind};
+use crate::message::Customer;
 
 use super::{Peer, Shared, auth};
 
@@ -50,8 +50,17 @@ pub(super) async fn reload(State(shared): State<Shared>, request: Request) -> Re
     let findings: Value = serde_json::from_str(&report.render(Format::Json, false)).unwrap_or_default();
     let status = if report.errors() == 0 { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     let hash = shared.pipeline.engine.load().knowledge().hash.clone();
-    let value = json!({"reloaded": report.errors() == 0, "rule_set": hash, "check": findings});
-    Ok((status, Json(value)).into_response())
+    let mut value = json!({"reloaded": report.errors() == 0, "rule_set": hash, "check": findings});
+    if status.is_success() {
+        return Ok(Json(value).into_response());
+    }
+    // A problem document whose further members are those of the answer.
+    value["type"] = json!("about:blank");
+    value["title"] = json!("The files have errors");
+    value["status"] = json!(status.as_u16());
+    value["detail"] = json!("The last good ones stay in use. `check` holds what is wrong.");
+    value["code"] = json!("bad_files");
+    Ok((status, [(header::CONTENT_TYPE, "application/problem+json")], value.to_string()).into_response())
 }
 
 #[derive(Debug, Deserialize)]
@@ -75,24 +84,13 @@ pub(super) async fn explain(
     if question.text.len() > MAX_TEXT {
         return Err(Problem::bad_request(format!("`text` may have {MAX_TEXT} bytes.")));
     }
-    let channels = &engine.book().settings.channels;
-    let channel = question.channel.or_else(|| channels.first().map(|(name, _)| name.clone())).unwrap_or_default();
-    let now = shared.pipeline.clock.now();
     let customer = Customer { id: "explain".into(), tier: question.tier, ..Customer::default() };
-    let conversation = Conversation::new("c_explain".into(), &channel, "explain", customer.clone(), now);
-    let inbound = Inbound {
-        message: "msg_explain".into(),
-        channel,
-        customer,
-        kind: Kind::Text,
-        text: question.text,
-        locale: None,
-        gesture: Gesture::Write,
+    let now = shared.pipeline.clock.now();
+    let outcome = engine.first_message(question.channel.as_deref(), customer, &question.text, now);
+    let Some(outcome) = outcome else {
+        return Err(Problem::bad_request("There is no such channel in nightdesk.yaml."));
     };
-    let outcome = engine.handle(&inbound, &conversation, now);
-    Ok(Json(json!({
-        "decision": outcome.decision, "replies": outcome.replies, "trace": outcome.trace, "rule_set": engine.knowledge().hash,
-    })))
+    Ok(Json(engine.explained(&outcome)))
 }
 
 fn admin(shared: &Shared, request: &Request) -> Result<(), Problem> {

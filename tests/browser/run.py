@@ -83,13 +83,13 @@ def main():
                     scene(stage)
                     stage.nothing_went_wrong()
                     verdict = "ok  "
-                except (AssertionError, PlaywrightError) as error:
+                except Exception as error:  # whatever it is, the other scenes are still played
                     verdict = "FAIL"
                     failed.append(name)
                     stage.shoot(f"FAIL-{name}")
                     where = traceback.extract_tb(error.__traceback__)
                     lines = [f"{Path(frame.filename).name}:{frame.lineno} {frame.line}" for frame in where if "scenes_" in frame.filename]
-                    print("\n".join(f"       {line}" for line in lines + str(error).splitlines()[:12]))
+                    print("\n".join(f"       {line}" for line in lines + f"{type(error).__name__}: {error}".splitlines()[:12]))
                 finally:
                     stage.close()
                 print(f"{verdict}  {name}  {time.monotonic() - began:.1f} s", flush=True)

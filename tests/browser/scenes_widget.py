@@ -101,7 +101,7 @@ def widget_rate_limited(stage):
     """Refused for haste: it waits as long as it was told, and sends again by itself, in order, with the same ids."""
     def answer(socket, frame):
         if len(server.all("message")) == 1:
-            server.send("error", re=frame["id"], data={"code": "rate_limited", "message": "slow down", "retry_after_ms": 900})
+            server.send("error", re=frame["id"], data={"code": "rate_limited", "message": "slow down", "retry_after_ms": 2200})
         else:
             server.acknowledge(socket, frame)
 
@@ -114,7 +114,7 @@ def widget_rate_limited(stage):
     assert [f["data"]["text"] for f in sent] == ["one", "one", "two"], sent
     assert sent[0]["id"] == sent[1]["id"] != sent[2]["id"]
     times = [t for t, f in zip(server.times, server.heard) if f["type"] == "message"]
-    assert 0.9 <= times[1] - times[0] < 3, times
+    assert 2.2 <= times[1] - times[0] < 6, times
 
 
 def widget_unavailable(stage):
@@ -251,6 +251,7 @@ def widget_keyboard(stage):
     page.keyboard.type("two")
     assert not server.all("message")
     page.locator("textarea").dispatch_event("keydown", {"key": "Enter", "isComposing": True, "bubbles": True, "cancelable": True})
+    assert page.locator("textarea").input_value() == "one\ntwo", "Enter ended a composition, not the message"
     page.keyboard.press("Enter")
     stage.until(lambda: [f["data"]["text"] for f in server.all("message")] == ["one\ntwo"], "two lines, sent once")
     assert page.locator("textarea").input_value() == ""

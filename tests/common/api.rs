@@ -24,23 +24,29 @@ pub fn http() -> Client {
 
 /// `POST` with a JSON body and further headers.
 pub async fn post(url: &str, body: impl Into<Vec<u8>>, headers: &[(&str, &str)]) -> Answered {
+    try_post(url, body, headers).await.expect("an answer")
+}
+
+/// The same; none when there is no daemon, or it goes away meanwhile.
+pub async fn try_post(url: &str, body: impl Into<Vec<u8>>, headers: &[(&str, &str)]) -> Option<Answered> {
     let mut request = http().post(url).header("content-type", "application/json").body(body.into());
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    answered(request.send().await.expect("an answer")).await
+    answered(request.send().await.ok()?).await
 }
 
 /// `GET`.
 pub async fn get(url: &str) -> Answered {
-    answered(http().get(url).send().await.expect("an answer")).await
+    let response = http().get(url).send().await.expect("an answer");
+    answered(response).await.expect("a whole answer")
 }
 
-async fn answered(response: reqwest::Response) -> Answered {
+async fn answered(response: reqwest::Response) -> Option<Answered> {
     let status = response.status().as_u16();
     let content_type = response.headers().get("content-type").map_or("", |value| value.to_str().unwrap()).to_owned();
-    let body = response.bytes().await.expect("a whole answer");
-    Answered { status, content_type, json: serde_json::from_slice(&body).unwrap_or_default() }
+    let body = response.bytes().await.ok()?;
+    Some(Answered { status, content_type, json: serde_json::from_slice(&body).unwrap_or_default() })
 }
 
 /// An agent on this machine does something with a conversation: `messages`, `take`, `return`, `close`.
@@ -65,6 +71,11 @@ pub fn forwarded(id: &str, customer: &str, text: &str) -> Value {
 
 /// Signs a body and posts it to `/v1/inbound/crm`, as a platform does; `seconds` is the platform's clock.
 pub async fn forward(address: SocketAddr, secret: &str, seconds: i64, body: &Value) -> Answered {
+    try_forward(address, secret, seconds, body).await.expect("an answer")
+}
+
+/// The same; none when there is no daemon, or it goes away meanwhile.
+pub async fn try_forward(address: SocketAddr, secret: &str, seconds: i64, body: &Value) -> Option<Answered> {
     let (id, body) = (format!("evt-{}", body["data"]["id"].as_str().unwrap_or("none")), body.to_string());
     let signature = SigningKey::parse(secret).unwrap().sign(&id, seconds, body.as_bytes());
     let headers = [
@@ -72,5 +83,5 @@ pub async fn forward(address: SocketAddr, secret: &str, seconds: i64, body: &Val
         ("webhook-timestamp", &seconds.to_string()),
         ("webhook-signature", signature.as_str()),
     ];
-    post(&format!("http://{address}/v1/inbound/crm"), body.clone(), &headers).await
+    try_post(&format!("http://{address}/v1/inbound/crm"), body.clone(), &headers).await
 }

@@ -58,7 +58,7 @@ impl Client {
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse().unwrap());
         }
-        let (ws, _) = timeout(PATIENCE, tokio_tungstenite::connect_async(request)).await.expect("a handshake")?;
+        let (ws, _) = timeout(PATIENCE, tokio_tungstenite::connect_async(request)).await.expect("an answer in time")?;
         Ok(Self { ws, welcome: Value::Null, asked: 0 })
     }
 
@@ -69,11 +69,16 @@ impl Client {
 
     /// Opens a socket and says `hello` with this data.
     pub async fn hello(address: SocketAddr, data: Value) -> Self {
-        let mut client = Self::open(address, &[]).await.expect("a socket");
-        client.send(json!({"type": "hello", "id": "hello", "data": data})).await;
-        client.welcome = client.next().await;
+        Self::try_hello(address, data).await.expect("a welcome")
+    }
+
+    /// The same; an error when there is no daemon, or it goes away meanwhile.
+    pub async fn try_hello(address: SocketAddr, data: Value) -> Result<Self, String> {
+        let mut client = Self::open(address, &[]).await.map_err(|error| error.to_string())?;
+        client.try_send(json!({"type": "hello", "id": "hello", "data": data})).await?;
+        client.welcome = client.try_next().await?;
         assert_eq!(client.welcome["type"], "welcome", "{:#}", client.welcome);
-        client
+        Ok(client)
     }
 
     /// The same customer again, at a daemon that may have another address; nothing is replayed.
@@ -94,7 +99,12 @@ impl Client {
 
     /// Sends a frame.
     pub async fn send(&mut self, frame: Value) {
-        self.ws.send(Message::Text(frame.to_string().into())).await.expect("a frame sent");
+        self.try_send(frame).await.expect("a frame sent");
+    }
+
+    /// Sends a frame; an error when the socket has ended.
+    pub async fn try_send(&mut self, frame: Value) -> Result<(), String> {
+        self.ws.send(Message::Text(frame.to_string().into())).await.map_err(|error| error.to_string())
     }
 
     /// The next frame; panics when none comes.

@@ -99,6 +99,11 @@ impl Process {
         Self { child, address, log }
     }
 
+    /// Its process id, for signals.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// `kill -9`: no handler runs, nothing is flushed.
     pub fn kill(mut self) {
         self.child.kill().unwrap();

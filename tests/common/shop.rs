@@ -13,7 +13,8 @@ pub const CRM_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 pub const CRM_OLD_SECRET: &str = "whsec_bm90LXRoZS1zYW1lLXNlY3JldC1hdC1hbGwh";
 
 /// Waits between attempts that suit a test: many and short.
-pub const SHORT_WAITS: &str = "[50ms, 50ms, 50ms, 50ms, 50ms, 50ms, 50ms, 50ms, 50ms, 50ms, 50ms, 50ms, 50ms, 50ms, 50ms]";
+pub const SHORT_WAITS: &str =
+    "[50ms, 50ms, 50ms, 50ms, 50ms, 50ms, 50ms, 50ms, 50ms, 50ms, 50ms, 50ms, 50ms, 50ms, 50ms]";
 
 /// A shop's directory and, beside it, the daemon's data. Gone when dropped.
 #[derive(Debug)]
@@ -92,7 +93,11 @@ fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();
         let target = to.join(path.file_name().unwrap());
-        if path.is_dir() { copy(&path, &target) } else { drop(fs::copy(&path, &target).unwrap()) }
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::copy(&path, &target).unwrap();
+        }
     }
 }
 

@@ -54,6 +54,9 @@ pub(super) struct Message {
 #[derive(Debug, Deserialize)]
 pub(super) struct Select {
     pub option: String,
+    /// The title that the client shows, should the option be of an older answer.
+    #[serde(default)]
+    pub label: Option<String>,
 }
 
 /// `data` of `history`.

@@ -254,7 +254,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             }
             (other, true) => {
                 let word: String = other.chars().take(40).collect();
-                self.bad(re, "bad_type", &format!("there is no frame of type `{word}`")).await
+                // A newer client may say what this daemon does not know; only the limit on frames bounds it.
+                self.pipeline.metrics.refused("bad_frame");
+                self.send(&frame::error(re, "bad_type", &format!("there is no frame of type `{word}`"), None)).await
             }
         }
     }
@@ -270,7 +272,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 text = message.text;
                 url = message.url;
             }
-            "select" => gesture = Gesture::Select(data::<Select>(frame.data.clone())?.option),
+            "select" => {
+                let select = data::<Select>(frame.data.clone())?;
+                text = select.label.unwrap_or_default();
+                gesture = Gesture::Select(select.option);
+            }
             _ => gesture = Gesture::AskForPerson,
         }
         Ok(Arrival {
@@ -352,7 +358,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             return Err(End::Close(1013, "try again later"));
         };
         let seq = row.as_ref().map_or(0, |row| row.seq);
-        let epoch = epoch(row.as_ref());
+        let epoch = tokens.epoch();
         let since = hello.resume.filter(|resume| {
             resume.conversation == conversation
                 && resume.epoch == epoch
@@ -460,9 +466,4 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 fn data<T: DeserializeOwned>(data: Value) -> Result<T, String> {
     let data = if data.is_null() { json!({}) } else { data };
     serde_json::from_value(data).map_err(|error| format!("`data`: {error}"))
-}
-
-/// Tells one life of a conversation from another, should the store have been replaced.
-fn epoch(row: Option<&ConversationRow>) -> String {
-    row.map_or_else(|| "k0".to_owned(), |row| format!("k{:x}", row.created_at.as_millisecond()))
 }

@@ -1,0 +1,160 @@
+//! Signatures by the Standard Webhooks specification, in both directions, and against an independent library.
+
+mod common;
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use jiff::Timestamp;
+use nightdesk::handoff::signing::SigningKey;
+use serde_json::{Value, json};
+
+use common::api::{Answered, agent, forwarded, get, post, transcript};
+use common::daemon::Daemon;
+use common::receiver::Receiver;
+use common::shop::{CRM_OLD_SECRET, CRM_SECRET, DESK_SECRET, Shop};
+use common::str_at;
+
+/// A daemon whose clock stands at the present time: the foreign library knows no other.
+async fn start() -> (Shop, Receiver, Daemon) {
+    let receiver = Receiver::start().await;
+    let shop = Shop::small(&receiver);
+    let daemon = Daemon::start(&shop, &Timestamp::now().to_string()).await;
+    (shop, receiver, daemon)
+}
+
+async fn inbound(daemon: &Daemon, body: &str, headers: &[(&str, &str)]) -> Answered {
+    post(&format!("http://{}/v1/inbound/crm", daemon.address()), body, headers).await
+}
+
+/// Has the foreign library do these tasks.
+fn foreign(tasks: &Value) -> Vec<Value> {
+    let python = std::env::var("NIGHTDESK_PYTHON").unwrap_or_else(|_| {
+        panic!(
+            "NIGHTDESK_PYTHON is not set: it names a Python with the packages of tests/foreign/requirements.txt. \
+             `make unit` makes one and sets it."
+        )
+    });
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/foreign/standard_webhooks.py");
+    let started = Command::new(&python).arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let mut child = started.unwrap_or_else(|error| panic!("{python} does not start: {error}"));
+    child.stdin.take().unwrap().write_all(tasks.to_string().as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "the foreign library failed; see above");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn only_what_a_platform_signed_in_time_is_taken() {
+    let (_shop, receiver, daemon) = start().await;
+    let body = forwarded("p-1", "anna", "转人工").to_string();
+    let now = daemon.now().as_second();
+    let sign = |secret: &str, seconds: i64, body: &str| {
+        SigningKey::parse(secret).unwrap().sign("evt-1", seconds, body.as_bytes())
+    };
+    let good = sign(CRM_SECRET, now, &body);
+    let flipped = body.replace("anna", "anne");
+    let spaced = body.replacen(':', ": ", 1);
+    let (other_version, cut) = (good.replace("v1,", "v2,"), good[..good.len() - 2].to_owned());
+    let refused = [
+        ("the secret of another", &body, now, sign(DESK_SECRET, now, &body)),
+        ("a byte of the body", &flipped, now, good.clone()),
+        ("the same JSON in other bytes", &spaced, now, good.clone()),
+        ("an old one", &body, now - 301, sign(CRM_SECRET, now - 301, &body)),
+        ("one of the future", &body, now + 301, sign(CRM_SECRET, now + 301, &body)),
+        ("another time than the signed one", &body, now + 1, good.clone()),
+        ("an unknown version", &body, now, other_version),
+        ("cut off", &body, now, cut),
+        ("empty", &body, now, String::new()),
+    ];
+    for (what, body, seconds, signature) in &refused {
+        let seconds = seconds.to_string();
+        let headers =
+            [("webhook-id", "evt-1"), ("webhook-timestamp", seconds.as_str()), ("webhook-signature", signature)];
+        let answer = inbound(&daemon, body, &headers).await;
+        assert_eq!((answer.status, answer.content_type.as_str()), (401, "application/problem+json"), "{what}");
+        assert_eq!(answer.json["code"], "bad_signature", "{what}");
+    }
+    let seconds = now.to_string();
+    let all = [("webhook-id", "evt-1"), ("webhook-timestamp", seconds.as_str()), ("webhook-signature", good.as_str())];
+    for missing in 0..all.len() {
+        let mut some = all.to_vec();
+        let (name, _) = some.remove(missing);
+        assert_eq!(inbound(&daemon, &body, &some).await.status, 401, "without {name}");
+    }
+    let listed = get(&format!("http://{}/v1/conversations", daemon.address())).await;
+    assert_eq!(listed.json["conversations"], json!([]), "nothing was taken");
+
+    // Now the good ones: the first secret, the second, one of several signatures, and just within five minutes.
+    let several = format!("v1,bm90IHRoaXMgb25l v2,x {}", sign(CRM_SECRET, now, &body));
+    for (what, seconds, signature) in [
+        ("the first secret", now, good.clone()),
+        ("the second secret", now, sign(CRM_OLD_SECRET, now, &body)),
+        ("one of several", now, several),
+        ("nearly old", now - 299, sign(CRM_SECRET, now - 299, &body)),
+        ("nearly of the future", now + 299, sign(CRM_SECRET, now + 299, &body)),
+    ] {
+        let seconds = seconds.to_string();
+        let headers =
+            [("webhook-id", "evt-1"), ("webhook-timestamp", seconds.as_str()), ("webhook-signature", &signature)];
+        let answer = inbound(&daemon, &body, &headers).await;
+        assert_eq!(answer.status, 200, "{what}: {:#}", answer.json);
+    }
+    assert_eq!(receiver.wait("/desk", 1).await.len(), 1, "all of them were the same message");
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn the_daemon_takes_what_a_foreign_library_signed() {
+    let (_shop, _receiver, daemon) = start().await;
+    let now = daemon.now().as_second();
+    let words = "怎么退货？🙂 \"x\"";
+    let words = "怎么退货？🙂 \"x\"";
+    let bodies: Vec<String> =
+        (0..2).map(|n| format!("{:#}\r\n", forwarded(&format!("p-{n}"), &format!("customer-{n}"), words))).collect();
+    let task = |secret: &str, n: usize| json!({"do": "sign", "secret": secret, "id": format!("evt-{n}"), "timestamp": now, "body": bodies[n]});
+    let signatures = foreign(&json!([task(CRM_SECRET, 0), task(CRM_OLD_SECRET, 1)]));
+    for (n, signature) in signatures.iter().enumerate() {
+        let (id, seconds) = (format!("evt-{n}"), now.to_string());
+        let headers = [
+            ("webhook-id", id.as_str()),
+            ("webhook-timestamp", seconds.as_str()),
+            ("webhook-signature", signature.as_str().unwrap()),
+        ];
+        let answer = inbound(&daemon, &bodies[n], &headers).await;
+        assert_eq!((answer.status, &answer.json["duplicate"]), (200, &json!(false)), "{:#}", answer.json);
+        let kept = transcript(daemon.address(), str_at(&answer.json, "/conversation")).await;
+        assert!(kept.iter().any(|event| event["data"]["text"] == words), "{kept:#?}");
+    }
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_foreign_library_verifies_what_the_daemon_sends() {
+    let (_shop, receiver, daemon) = start().await;
+    let body = forwarded("p-1", "anna", "转人工，“引号”和 emoji 🙂");
+    let taken = common::api::forward(daemon.address(), CRM_SECRET, daemon.now().as_second(), &body).await;
+    let id = str_at(&taken.json, "/conversation").to_owned();
+    assert_eq!(agent(daemon.address(), &id, "messages", json!({"text": "您好 🙂"})).await.status, 200);
+    let (case, reply) = (receiver.wait("/desk", 1).await.remove(0), receiver.wait("/replies", 2).await.remove(1));
+    assert_eq!(reply.json()["data"]["message"]["text"], "您好 🙂");
+    let task = |hit: &common::receiver::Hit, secret: &str, body: &str| {
+        let header = |name: &str| hit.header(name).to_owned();
+        json!({"do": "verify", "secret": secret, "body": body, "headers": {
+            "webhook-id": header("webhook-id"), "webhook-timestamp": header("webhook-timestamp"), "webhook-signature": header("webhook-signature"),
+        }})
+    };
+    let text = |hit: &common::receiver::Hit| String::from_utf8(hit.body.to_vec()).unwrap();
+    let altered = text(&case).replacen("queued", "queuer", 1);
+    assert_ne!(altered, text(&case));
+    let results = foreign(&json!([
+        task(&case, DESK_SECRET, &text(&case)),
+        task(&reply, CRM_SECRET, &text(&reply)),
+        task(&case, DESK_SECRET, &altered),
+        task(&reply, CRM_OLD_SECRET, &text(&reply)),
+    ]));
+    assert_eq!(results[..2], [Value::Null, Value::Null], "good signatures hold");
+    assert!(results[2].is_string() && results[3].is_string(), "others do not: {results:?}");
+    daemon.stop().await;
+}
