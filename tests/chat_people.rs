@@ -42,7 +42,6 @@ async fn a_customer_who_presses_the_button_is_in_the_queue() {
     let ids: Vec<&str> =
         listed.json["conversations"].as_array().unwrap().iter().map(|item| str_at(item, "/id")).collect();
     assert!(ids.len() == 2 && ids.contains(&client.conversation()), "{ids:?}");
-    daemon.stop().await;
 }
 
 #[tokio::test]
@@ -89,7 +88,6 @@ async fn a_person_takes_over_the_bot_is_silent_and_comes_back_when_asked() {
     let cases = receiver.wait("/desk", 7).await;
     assert_eq!(cases[6].kind(), "handoff.created");
     assert_ne!(cases[6].json()["data"]["handoff"]["id"], cases[0].json()["data"]["handoff"]["id"]);
-    daemon.stop().await;
 }
 
 #[tokio::test]
@@ -123,7 +121,6 @@ async fn the_desk_answers_with_the_token_that_came_with_the_case() {
     let url = format!("http://{}/v1/conversations/{}/take", daemon.address(), client.conversation());
     let taken = post(&url, "", &[("authorization", "Bearer a-long-agent-token")]).await;
     assert_eq!((taken.status, taken.content_type.as_str()), (409, "application/problem+json"));
-    daemon.stop().await;
 }
 
 #[tokio::test]
@@ -156,7 +153,6 @@ async fn a_conversation_that_was_closed_opens_with_the_next_message() {
         .map(|event| event["seq"].as_u64().unwrap())
         .collect();
     assert_eq!(seqs, (1..=seqs.len() as u64).collect::<Vec<_>>());
-    daemon.stop().await;
 }
 
 #[tokio::test]
@@ -184,5 +180,4 @@ async fn agents_are_told_plainly_what_cannot_be_done() {
         assert_eq!((answer.status, answer.json["code"].as_str()), (403, Some("local_only")), "{header:?}");
     }
     assert!(client.quiet().await.frames.is_empty(), "nothing has happened");
-    daemon.stop().await;
 }

@@ -68,7 +68,6 @@ async fn welcome_tells_a_client_all_that_it_needs() {
         (&late.welcome["data"]["open"], &late.welcome["data"]["next_open"]),
         (&json!(false), &json!("2026-10-19T01:00:00Z"))
     );
-    daemon.stop().await;
 }
 
 #[tokio::test]
@@ -162,7 +161,6 @@ async fn a_message_sent_again_is_acknowledged_again_and_answered_once() {
     }
     assert_eq!(fresh, 1);
     assert_eq!(api::transcript(daemon.address(), client.conversation()).await.len(), 4);
-    daemon.stop().await;
 }
 
 #[tokio::test]
@@ -198,7 +196,6 @@ async fn a_burst_is_answered_in_order_and_numbered_without_a_gap() {
         .map(|case| case.json()["data"]["transcript"].as_array().unwrap().last().unwrap()["seq"].as_u64().unwrap())
         .collect();
     assert!(seqs.is_sorted(), "the desk hears of them in order: {seqs:?}");
-    daemon.stop().await;
 }
 
 #[tokio::test]
@@ -215,7 +212,6 @@ async fn every_tab_of_a_customer_sees_the_conversation() {
     assert_eq!(seen.texts(), ["怎么退货", RETURNS]);
     assert_eq!(seen.messages()[1], turn.only("message"), "the same frame for both");
     assert!(stranger.quiet().await.frames.is_empty(), "nobody else hears of it");
-    daemon.stop().await;
 }
 
 #[tokio::test]
@@ -255,7 +251,6 @@ async fn resume_sends_exactly_what_was_missed() {
         assert_eq!(back.welcome["data"]["recovered"], false, "{what}");
         assert!(back.quiet().await.frames.is_empty(), "{what}");
     }
-    daemon.stop().await;
 }
 
 #[tokio::test]
@@ -280,7 +275,6 @@ async fn history_is_read_in_pages() {
         }
     }
     assert_eq!((pages, read), (3, kept));
-    daemon.stop().await;
 }
 
 #[tokio::test]
@@ -303,7 +297,6 @@ async fn an_option_is_chosen_by_press_number_or_title() {
         assert_eq!(turn.only("ack")["re"], choice["id"]);
         assert_eq!(turn.only("message")["data"]["rule"], rule, "{choice}");
     }
-    daemon.stop().await;
 }
 
 #[tokio::test]
@@ -323,7 +316,6 @@ async fn typing_and_read_are_not_kept_and_ping_is_answered() {
         .turn(json!({"type": "message", "id": "x", "new": 1, "data": {"text": "怎么退货", "mood": "fine"}}))
         .await;
     assert_eq!(turn.texts(), [RETURNS]);
-    daemon.stop().await;
 }
 
 #[tokio::test]
@@ -358,7 +350,6 @@ async fn what_is_not_of_the_protocol_is_answered_and_the_socket_stays() {
         client.send(json!({"type": "dance"})).await;
     }
     assert_eq!(client.close_code().await, 4500, "until it is too much: do not come back");
-    daemon.stop().await;
 }
 
 #[tokio::test]
@@ -378,7 +369,6 @@ async fn what_no_client_may_send_closes_the_socket_with_the_right_code() {
     let mut client = Client::new(daemon.address(), "zh-CN").await;
     let turn = client.say(&"长".repeat(5_000)).await;
     assert_eq!(turn.texts(), ["消息太长，已转给同事。"]);
-    daemon.stop().await;
 }
 
 #[tokio::test]
@@ -400,7 +390,6 @@ async fn whoever_writes_too_much_is_told_how_long_to_wait() {
     // A flood of frames ends the socket.
     let flood = async { while client.try_send(json!({"type": "typing"})).await.is_ok() {} };
     let _ = tokio::time::timeout(common::PATIENCE, flood).await.expect("an end of the flood");
-    daemon.stop().await;
 }
 
 #[tokio::test]

@@ -85,7 +85,6 @@ async fn the_answer_is_in_the_response() {
         (&customer["id"], &customer["name"], &customer["attributes"]["points"]),
         (&json!("anna"), &json!("安娜"), &json!(7))
     );
-    daemon.stop().await;
 }
 
 #[tokio::test]
@@ -117,7 +116,6 @@ async fn a_repeated_id_gets_the_same_answer_and_nothing_happens_twice() {
     assert_eq!(other["duplicate"], false);
     assert_ne!(other["conversation"], first[0]["conversation"]);
     assert_eq!(receiver.hits_at("/desk").len(), 1);
-    daemon.stop().await;
 }
 
 #[tokio::test]
@@ -141,7 +139,6 @@ async fn ten_requests_at_once_with_one_id_are_one_message() {
     taken(&daemon, &forwarded("p-2", "anna", "转人工")).await;
     let kinds: Vec<String> = receiver.wait("/desk", 2).await.iter().map(Hit::kind).collect();
     assert_eq!(kinds, ["handoff.created", "handoff.message"]);
-    daemon.stop().await;
 }
 
 #[tokio::test]
@@ -178,7 +175,6 @@ async fn what_has_no_words_has_its_own_outcome() {
     assert_eq!(answer["decision"]["rule"], "returns.window");
     let answer = taken(&daemon, &with("q-2", json!({"text": "长".repeat(2000)}))).await;
     assert_ne!(answer["decision"]["reason"], "too_long");
-    daemon.stop().await;
 }
 
 #[tokio::test]
@@ -196,7 +192,6 @@ async fn a_machine_gets_no_answer() {
     let answer = taken(&daemon, &json!({"type": "conversation.updated", "data": {"id": "x"}})).await;
     assert_eq!(answer["ignored"], true);
     assert!(receiver.hits().is_empty());
-    daemon.stop().await;
 }
 
 #[tokio::test]
@@ -254,7 +249,6 @@ async fn a_request_that_cannot_be_read_is_told_why() {
     // One that is as big as it may be is read.
     let answer = signed("crm", padded(1024 * 1024)).await;
     assert_eq!((answer.status, &answer.json["messages"][0]["text"]), (200, &json!(RETURNS)));
-    daemon.stop().await;
 }
 
 #[tokio::test]
@@ -285,7 +279,6 @@ async fn what_a_person_writes_later_goes_to_the_platform_in_order() {
     assert_eq!(states, ["human", "bot"]);
     // While the person had it, the bot was silent; now it answers again.
     assert_eq!(taken(&daemon, &forwarded("p-2", "anna", "怎么退货")).await["messages"][0]["text"], RETURNS);
-    daemon.stop().await;
 }
 
 #[tokio::test]

@@ -102,14 +102,12 @@ async fn only_what_a_platform_signed_in_time_is_taken() {
         assert_eq!(answer.status, 200, "{what}: {:#}", answer.json);
     }
     assert_eq!(receiver.wait("/desk", 1).await.len(), 1, "all of them were the same message");
-    daemon.stop().await;
 }
 
 #[tokio::test]
 async fn the_daemon_takes_what_a_foreign_library_signed() {
     let (_shop, _receiver, daemon) = start().await;
     let now = daemon.now().as_second();
-    let words = "怎么退货？🙂 \"x\"";
     let words = "怎么退货？🙂 \"x\"";
     let bodies: Vec<String> =
         (0..2).map(|n| format!("{:#}\r\n", forwarded(&format!("p-{n}"), &format!("customer-{n}"), words))).collect();
@@ -127,7 +125,6 @@ async fn the_daemon_takes_what_a_foreign_library_signed() {
         let kept = transcript(daemon.address(), str_at(&answer.json, "/conversation")).await;
         assert!(kept.iter().any(|event| event["data"]["text"] == words), "{kept:#?}");
     }
-    daemon.stop().await;
 }
 
 #[tokio::test]
@@ -156,5 +153,4 @@ async fn a_foreign_library_verifies_what_the_daemon_sends() {
     ]));
     assert_eq!(results[..2], [Value::Null, Value::Null], "good signatures hold");
     assert!(results[2].is_string() && results[3].is_string(), "others do not: {results:?}");
-    daemon.stop().await;
 }

@@ -94,7 +94,6 @@ async fn an_evening_question_a_closed_notice_once_and_the_days_after() {
     let notice = only_notice(&customer.say(UNHEARD_OF).await);
     assert!(notice.contains("10月12日(周一)9:00"), "{notice}");
     assert!(customer.say(UNHEARD_OF).await.messages().is_empty());
-    daemon.stop().await;
 }
 
 #[tokio::test]
@@ -109,7 +108,6 @@ async fn while_people_are_there_the_customer_hears_that_one_takes_over() {
     assert!(notice.contains("正在为您转接") && !notice.contains("非工作时间"), "{notice}");
     let created = receiver.wait("/desk", 1).await[0].json();
     assert_eq!(created["data"]["handoff"]["reason"], "asked");
-    daemon.stop().await;
 }
 
 #[tokio::test]
@@ -138,7 +136,6 @@ async fn the_next_opening_is_right_across_weekends_and_holidays_in_every_languag
         let notice = only_notice(&customer.say(text).await);
         assert!(notice.contains(says) && notice.contains(when), "at {at} in {locale}: {notice}");
     }
-    daemon.stop().await;
 }
 
 #[tokio::test]
@@ -177,7 +174,6 @@ async fn an_urgent_case_at_three_in_the_morning_reaches_the_colleague_on_call() 
         receiver.wait("/oncall", before + 2).await;
     }
     assert!(receiver.hits_at("/desk").is_empty(), "the day's desk is asleep");
-    daemon.stop().await;
 }
 
 #[tokio::test]
@@ -195,7 +191,6 @@ async fn a_waiting_case_that_turns_urgent_moves_to_the_colleague_on_call() {
     assert_eq!(case["data"]["handoff"]["priority"], "urgent");
     let said = case["data"]["transcript"].as_array().unwrap();
     assert!(said.iter().any(|said| said["text"] == UNHEARD_OF), "with all that was said before: {case:#}");
-    daemon.stop().await;
 }
 
 #[tokio::test]
@@ -210,5 +205,4 @@ async fn a_good_customer_of_a_platform_goes_to_the_queue_of_her_tier() {
     let said: Vec<&Value> = answer.json["messages"].as_array().unwrap().iter().collect();
     assert!(said.len() == 1 && str_at(said[0], "/text").contains("明天 9:00"), "{said:#?}");
     assert_eq!(receiver.wait("/desk", 1).await[0].json()["data"]["customer"]["tier"], "vip");
-    daemon.stop().await;
 }

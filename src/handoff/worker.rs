@@ -130,7 +130,7 @@ impl Deliverer {
                 bell: Arc::clone(&handle.bell),
                 stop: stop.clone(),
             };
-            self.tracker.spawn(worker.run(Arc::clone(&handle.turn)));
+            self.tracker.spawn(watched(worker, Arc::clone(&handle.turn)));
             handle.running = Some((sender, stop));
         }
     }
@@ -147,6 +147,21 @@ impl Deliverer {
     }
 }
 
+/// Runs a worker until it ends by itself; should it fail inside, it is started again, and the log says so.
+async fn watched(worker: Worker, turn: Arc<tokio::sync::Mutex<()>>) {
+    loop {
+        match tokio::spawn(worker.clone().run(Arc::clone(&turn))).await {
+            Err(error) if error.is_panic() && !worker.stop.is_cancelled() => {
+                let endpoint = worker.settings.borrow().name.clone();
+                tracing::error!(endpoint, "A delivery worker failed and is started again.");
+                tokio::time::sleep(POLL).await;
+            }
+            _ => return,
+        }
+    }
+}
+
+#[derive(Clone)]
 struct Worker {
     shared: Arc<Shared>,
     settings: watch::Receiver<Arc<Endpoint>>,

@@ -47,7 +47,7 @@ impl Daemon {
         self.clock.now()
     }
 
-    /// Stops it as SIGTERM does. The data stays.
+    /// Stops it as SIGTERM does, and waits for its sockets to end. The data stays. (A test that only ends need not.)
     pub async fn stop(self) {
         self.app.stop().await;
     }
