@@ -198,7 +198,7 @@ fn messages_made_to_hurt() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_bytes_are_a_file_or_findings(bytes in prop::collection::vec(any::<u8>(), 0..400)) {

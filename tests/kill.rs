@@ -215,12 +215,15 @@ async fn kill_nine_in_a_loop_loses_and_repeats_nothing() {
     // Everybody who needs a person is heard of; then the daemon stops in peace.
     let wanted: usize =
         at_socket.iter().chain(&at_platform).flat_map(|told| &told.said).filter(|said| said.needs_person).count();
-    wait_for(&format!("{wanted} cases at the receiver; {}", daemon.log()), || async {
-        let hits = receiver.hits();
-        let taken: BTreeSet<&str> = hits.iter().filter(|hit| hit.answered == 200).map(Hit::id).collect();
-        (taken.len() >= wanted).then_some(())
-    })
-    .await;
+    let mut taken = 0;
+    while taken < wanted {
+        taken = wait_for(&format!("one more than {taken} of {wanted} cases at the receiver"), || async {
+            let hits = receiver.hits();
+            let ids: BTreeSet<&str> = hits.iter().filter(|hit| hit.answered == 200).map(Hit::id).collect();
+            (ids.len() > taken).then_some(ids.len())
+        })
+        .await;
+    }
     assert_eq!(tokio::task::block_in_place(|| daemon.terminate()), Some(0));
 
     let store = SqliteStore::open(&shop.data()).unwrap();
