@@ -129,6 +129,11 @@ impl App {
         let access = &settings.book().settings.access;
         if access.admin.is_none() && access.agents.is_empty() {
             tracing::warn!("No tokens in `access`: the agents' and administrator's paths answer on this machine only.");
+            if settings.book().settings.public_url.is_some() {
+                tracing::warn!(
+                    "With `public_url` there is a proxy before nightdesk; put tokens into `access`, so that nothing depends on its headers."
+                );
+            }
         }
         deliverer.update(endpoints);
         metrics.reloaded(&settings.knowledge().hash, pipeline.clock.now());

@@ -119,8 +119,8 @@ async fn the_desk_answers_with_the_token_that_came_with_the_case() {
 
     // Another person cannot take what one has.
     let url = format!("http://{}/v1/conversations/{}/take", daemon.address(), client.conversation());
-    let taken = post(&url, "", &[("authorization", "Bearer a-long-agent-token")]).await;
-    assert_eq!((taken.status, taken.content_type.as_str()), (409, "application/problem+json"));
+    let refused = post(&url, "", &[("authorization", "Bearer a-long-agent-token")]).await;
+    assert_eq!((refused.status, refused.content_type.as_str()), (409, "application/problem+json"));
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ async fn taken(daemon: &Daemon, body: &Value) -> Value {
 }
 
 /// A message with more, or other, fields.
-fn with(id: &str, fields: Value) -> Value {
+fn with(id: &str, fields: &Value) -> Value {
     let mut body = forwarded(id, "anna", "怎么退货");
     body["data"].as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
     body
@@ -59,13 +59,13 @@ async fn the_answer_is_in_the_response() {
     assert_eq!(answer.get("handoff"), None);
 
     // The option is pressed; then the customer wants a person.
-    let pressed = taken(&daemon, &with("p-2", json!({"text": "", "option": "invoice.get"}))).await;
+    let pressed = taken(&daemon, &with("p-2", &json!({"text": "", "option": "invoice.get"}))).await;
     assert_eq!(pressed["decision"]["rule"], "invoice.get");
     let asked = taken(
         &daemon,
         &with(
             "p-3",
-            json!({"text": "转人工", "customer": {"id": "anna", "name": "安娜", "attributes": {"points": 7}}}),
+            &json!({"text": "转人工", "customer": {"id": "anna", "name": "安娜", "attributes": {"points": 7}}}),
         ),
     )
     .await;
@@ -157,7 +157,7 @@ async fn what_has_no_words_has_its_own_outcome() {
     .into_iter()
     .enumerate()
     {
-        let mut body = with(&format!("p-{n}"), fields);
+        let mut body = with(&format!("p-{n}"), &fields);
         body["data"]["customer"]["id"] = json!(format!("customer-{n}"));
         body["data"]["conversation"] = json!(format!("thread-{n}"));
         body["data"]["locale"] = json!("zh-CN");
@@ -171,9 +171,9 @@ async fn what_has_no_words_has_its_own_outcome() {
         cases.iter().map(|case| case.json()["data"]["message"]["url"].clone()).filter(Value::is_string).collect();
     assert_eq!(pictures, ["https://pictures.example/1.jpg"]);
     // A picture with words is answered by its words; 2000 characters are not too many.
-    let answer = taken(&daemon, &with("q-1", json!({"kind": "image", "text": "怎么退货"}))).await;
+    let answer = taken(&daemon, &with("q-1", &json!({"kind": "image", "text": "怎么退货"}))).await;
     assert_eq!(answer["decision"]["rule"], "returns.window");
-    let answer = taken(&daemon, &with("q-2", json!({"text": "长".repeat(2000)}))).await;
+    let answer = taken(&daemon, &with("q-2", &json!({"text": "长".repeat(2000)}))).await;
     assert_ne!(answer["decision"]["reason"], "too_long");
 }
 
@@ -181,7 +181,7 @@ async fn what_has_no_words_has_its_own_outcome() {
 async fn a_machine_gets_no_answer() {
     let (_shop, receiver, daemon) = open_shop().await;
     for (n, role) in ["bot", "system", "agent"].into_iter().enumerate() {
-        let answer = taken(&daemon, &with(&format!("p-{n}"), json!({"role": role, "text": "转人工"}))).await;
+        let answer = taken(&daemon, &with(&format!("p-{n}"), &json!({"role": role, "text": "转人工"}))).await;
         assert_eq!((&answer["messages"], &answer["state"]), (&json!([]), &json!("bot")), "{role}");
         assert_eq!(
             (&answer["decision"]["outcome"], &answer["decision"]["reason"]),
@@ -294,7 +294,7 @@ async fn an_address_in_a_message_is_never_asked() {
     .into_iter()
     .enumerate()
     {
-        let answer = taken(&daemon, &with(&format!("p-{n}"), fields)).await;
+        let answer = taken(&daemon, &with(&format!("p-{n}"), &fields)).await;
         assert_eq!(answer["state"], "queued");
     }
     let id = str_at(&taken(&daemon, &forwarded("p-9", "anna", "转人工")).await, "/conversation").to_owned();

@@ -178,19 +178,22 @@ async fn kill_nine_in_a_loop_loses_and_repeats_nothing() {
     let receiver = Receiver::misbehaving(move |_, before| {
         let mut dice = failures.lock().unwrap();
         let delay = Duration::from_millis(dice.roll(20));
-        let status =
-            if dice.roll(2) == 0 && before < MOST_FAILURES { [500, 503, 429, 302][dice.roll(4) as usize] } else { 200 };
+        let status = if dice.roll(2) == 0 && before < MOST_FAILURES {
+            [500, 503, 429, 302][usize::try_from(dice.roll(4)).unwrap()]
+        } else {
+            200
+        };
         (status, delay)
     })
     .await;
     let shop = Shop::small_with(&receiver, "limits: {per_customer_per_minute: 100000}");
     let mut daemon = tokio::task::block_in_place(|| Process::start(&shop));
     let (addresses, address) = watch::channel(daemon.address);
-    let (end, stop) = watch::channel(false);
+    let (end, ended) = watch::channel(false);
     let customers: Vec<_> =
-        (0..CUSTOMERS).map(|n| tokio::spawn(customer(n, seed, address.clone(), stop.clone()))).collect();
+        (0..CUSTOMERS).map(|n| tokio::spawn(customer(n, seed, address.clone(), ended.clone()))).collect();
     let platforms: Vec<_> =
-        (0..PLATFORM_CUSTOMERS).map(|n| tokio::spawn(platform(n, seed, address.clone(), stop.clone()))).collect();
+        (0..PLATFORM_CUSTOMERS).map(|n| tokio::spawn(platform(n, seed, address.clone(), ended.clone()))).collect();
 
     for round in 0..KILLS {
         let life = Duration::from_millis(200 + dice.roll(900));

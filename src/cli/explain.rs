@@ -93,10 +93,10 @@ pub(super) fn human(text: &str, outcome: &Outcome, color: bool) -> String {
         line("note", note);
     }
     if let Some(handoff) = &outcome.conversation.handoff {
-        let what = if matches!(outcome.queue, Some(QueueEvent::Created { .. })) {
-            "new"
-        } else {
-            "forwarded to the one that is open"
+        let what = match outcome.queue {
+            Some(QueueEvent::Created { .. }) => "new",
+            Some(QueueEvent::Message) => "open, and told of this message",
+            None => "open, and not told of this message",
         };
         line(
             "hand-off",

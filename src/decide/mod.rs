@@ -33,7 +33,7 @@ use turn::{Turn, Wish};
 pub fn decide(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, now: Timestamp) -> Outcome {
     let mut turn = Turn::new(knowledge, inbound, conversation, now);
     if inbound.gesture == Gesture::Automatic {
-        return turn.silent(Reason::AutomaticSender, false);
+        return turn.unchanged().silent(Reason::AutomaticSender, false);
     }
     if turn.state() == State::Human {
         return turn.silent(Reason::HumanOwns, true);
@@ -129,4 +129,52 @@ fn ranked(turn: &mut Turn<'_>) -> Vec<crate::matching::Candidate> {
     found.sort_by(|a, b| a.rank(b, &|rule| knowledge.rules[rule as usize].priority));
     turn.trace.notes.extend(failures.into_inner());
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Engine;
+    use crate::message::Customer;
+    use crate::rules::Files;
+    use crate::rules::load::Secrets;
+
+    const CONFIG: &str = "
+timezone: Asia/Shanghai
+languages: [zh, en]
+hours: {always: {weekly: {mon-sun: [\"00:00-24:00\"]}}}
+queues: {general: {hours: always}}
+routes: [{queue: general}]
+channels: {web: {kind: websocket}}
+notices: {handed_over: {zh: 已转人工。, en: A colleague takes over.}}
+";
+
+    struct NoSecrets;
+
+    impl Secrets for NoSecrets {
+        fn variable(&self, _: &str) -> Option<String> {
+            None
+        }
+
+        fn file(&self, _: &str) -> Option<String> {
+            None
+        }
+    }
+
+    #[test]
+    fn lesson_25_what_a_machine_writes_changes_nothing() {
+        let (engine, report) = Engine::load(Files::from_texts([("nightdesk.yaml", CONFIG)]), &NoSecrets);
+        let engine = engine.unwrap_or_else(|| panic!("{report:?}"));
+        let customer = Customer { id: "anna".into(), name: Some("Anna".into()), ..Customer::default() };
+        let now = Timestamp::UNIX_EPOCH;
+        let mut before = Conversation::new("c_1".into(), "web", "t", customer, now);
+        before.language = Some("zh".into());
+        before.state = State::Closed;
+        let mut inbound = Inbound::words("msg_1", "web", Customer { id: "bot".into(), ..Customer::default() }, "hello");
+        inbound.gesture = Gesture::Automatic;
+        let outcome = engine.handle(&inbound, &before, now);
+        assert_eq!(outcome.decision.reason, Reason::AutomaticSender);
+        assert_eq!(outcome.conversation, before);
+        assert!(outcome.replies.is_empty() && outcome.queue.is_none());
+    }
 }

@@ -107,6 +107,12 @@ impl<'a> Turn<'a> {
         }
     }
 
+    /// Leaves the conversation as it was: what a machine writes is none of the customer's words.
+    pub(super) fn unchanged(mut self) -> Self {
+        self.next = self.before.clone();
+        self
+    }
+
     /// Says nothing; `forward` tells the people who have the case.
     pub(super) fn silent(mut self, reason: Reason, forward: bool) -> Outcome {
         if forward {
@@ -159,11 +165,13 @@ impl<'a> Turn<'a> {
         if let Some(rule) = wish.rule {
             self.settle(rule);
         }
-        if self.next.handoff.is_none() || self.urgent_elsewhere(&way.queue) {
+        // Said once to a customer who waits; the second time it would be no news.
+        let news = wish.rule.filter(|rule| !self.before.given.contains_key(&rule.id));
+        if self.next.handoff.is_none() || self.presses_elsewhere(&way.queue, priority) {
             self.open_handoff(way.queue, priority, wish);
             self.tell(wish);
         } else {
-            self.forward(priority);
+            self.forward(priority, news.filter(|rule| rule.handoff.is_some() || rule.urgent));
         }
         let score = wish.rule.and_then(|rule| candidates.iter().find(|c| c.rule == rule.id)).map_or(0.0, |c| c.score);
         let said = self.queue != Some(QueueEvent::Message) || !self.replies.is_empty();
@@ -171,10 +179,12 @@ impl<'a> Turn<'a> {
         self.finish(outcome, wish.reason, wish.rule.map(|rule| (rule.id.clone(), score)), candidates)
     }
 
-    /// Whether an urgent rule has to reach another queue, or a case that nobody marked urgent so far.
-    fn urgent_elsewhere(&self, queue: &str) -> bool {
-        let open = self.next.handoff.as_ref();
-        self.urgent && open.is_some_and(|handoff| handoff.queue != queue || handoff.priority < Priority::Urgent)
+    /// Whether a case that waits has to move: what is said now presses more than what it waits for, and another team is for it.
+    /// An urgent one makes itself heard in its own queue too.
+    fn presses_elsewhere(&self, queue: &str, priority: Priority) -> bool {
+        let Some(open) = &self.next.handoff else { return false };
+        let other = open.queue != queue;
+        if self.urgent { other || open.priority < Priority::Urgent } else { other && open.priority < priority }
     }
 
     fn open_handoff(&mut self, queue: String, priority: Priority, wish: &Wish<'a>) {
@@ -192,28 +202,37 @@ impl<'a> Turn<'a> {
         self.queue = Some(QueueEvent::Created { replaces });
     }
 
-    /// The customer writes on while waiting: the people who will take the case hear of it.
-    fn forward(&mut self, priority: Priority) {
+    /// The customer writes on while waiting: the people who will take the case hear of it. A rule's words for such a case are
+    /// said; small talk and all else is not.
+    fn forward(&mut self, priority: Priority, rule: Option<&'a BuiltRule>) {
         self.queue = Some(QueueEvent::Message);
         if let Some(handoff) = &mut self.next.handoff {
             handoff.priority = handoff.priority.max(priority);
         }
+        if let Some(rule) = rule {
+            self.push_words(rule);
+        }
         self.tell_closed();
+    }
+
+    /// Says the words of a rule; true if it has any.
+    fn push_words(&mut self, rule: &'a BuiltRule) -> bool {
+        match self.render_reply(rule) {
+            Ok(Some(reply)) => {
+                self.replies.push(reply);
+                true
+            }
+            Ok(None) => false,
+            Err(error) => {
+                self.trace.notes.push(format!("the words of `{}` failed: {error}", rule.id));
+                false
+            }
+        }
     }
 
     /// Tells the customer that a person will answer: the rule's words, else a notice; and when, if nobody is there now.
     fn tell(&mut self, wish: &Wish<'a>) {
-        let mut told = false;
-        if let Some(rule) = wish.rule {
-            match self.render_reply(rule) {
-                Ok(Some(reply)) => {
-                    self.replies.push(reply);
-                    told = true;
-                }
-                Ok(None) => {}
-                Err(error) => self.trace.notes.push(format!("the words of `{}` failed: {error}", rule.id)),
-            }
-        }
+        let mut told = wish.rule.is_some_and(|rule| self.push_words(rule));
         if !told && self.urgent && self.knowledge.notices.contains_key("urgent_lane") {
             self.push_notice("urgent_lane", None);
             told = true;

@@ -90,18 +90,20 @@ impl Engine {
         decide::speak::say(&self.knowledge, text, inbound, conversation, now, scope).ok().map(|(said, _)| said)
     }
 
-    /// Whether people are there for a conversation, and when they are next: of its hand-off's queue, else of the queue that the
-    /// routes give.
+    /// The queue of a conversation: of its hand-off, else the one that the routes give.
+    #[must_use]
+    pub fn queue(&self, inbound: &Inbound, conversation: &Conversation, now: Timestamp) -> String {
+        if let Some(handoff) = &conversation.handoff {
+            return handoff.queue.clone();
+        }
+        let language = decide::speak::language(&self.knowledge, inbound, conversation);
+        decide::routing::way(&self.knowledge, None, inbound, conversation, now, &language).queue
+    }
+
+    /// Whether people are there for a conversation, and when they are next: of [`Engine::queue`].
     #[must_use]
     pub fn hours(&self, inbound: &Inbound, conversation: &Conversation, now: Timestamp) -> (bool, Option<Timestamp>) {
-        let queue = conversation.handoff.as_ref().map_or_else(
-            || {
-                let language = decide::speak::language(&self.knowledge, inbound, conversation);
-                decide::routing::way(&self.knowledge, None, inbound, conversation, now, &language).queue
-            },
-            |handoff| handoff.queue.clone(),
-        );
-        match self.knowledge.queues.get(&queue) {
+        match self.knowledge.queues.get(&self.queue(inbound, conversation, now)) {
             Some(queue) => (queue.schedule.is_open(now), queue.schedule.next_open(now)),
             None => (false, None),
         }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::message::{Conversation, Inbound, Kind, Role, State};
+use crate::message::{Conversation, Inbound, Kind, OpenHandoff, Priority, Role, State};
 use crate::store::{Commit, HandoffRow, NewDelivery, SeenKey, SeenRow, StoreError, handoff_state};
 
 use super::record::{self, Events};
@@ -123,6 +123,9 @@ impl Pipeline {
                 after.agent = Some(agent.to_owned());
                 after.misses = 0;
                 after.offered.clear();
+                if after.handoff.is_none() {
+                    after.handoff = Some(self.unasked(before, now));
+                }
                 if before.state != State::Human {
                     events.push("state", Role::System, record::state(&after, None), after.state, None);
                 }
@@ -164,6 +167,19 @@ impl Pipeline {
         self.engine.load().notice("goodbye", &inbound, conversation, now).filter(|text| !text.is_empty())
     }
 
+    /// A person steps in though nobody was called: from here on it is a case of the queue that would have had it, so that its
+    /// webhook hears what the customer writes.
+    fn unasked(&self, conversation: &Conversation, now: Timestamp) -> OpenHandoff {
+        let inbound = Inbound::words("", &conversation.channel, conversation.customer.clone(), "");
+        OpenHandoff {
+            id: format!("h_{}", uuid::Uuid::now_v7().simple()),
+            queue: self.engine.load().queue(&inbound, conversation, now),
+            priority: Priority::Normal,
+            reason: "stepped_in".to_owned(),
+            created_at: now,
+        }
+    }
+
     /// The hand-off's row as the action leaves it.
     async fn taken(
         &self,
@@ -173,8 +189,23 @@ impl Pipeline {
         action: &Action,
         now: Timestamp,
     ) -> Result<Vec<HandoffRow>, StoreError> {
-        let Some(handoff) = &before.handoff else { return Ok(Vec::new()) };
-        let Some(row) = self.guard(self.store.handoff(&handoff.id).await)? else { return Ok(Vec::new()) };
+        let Some(handoff) = before.handoff.as_ref().or(after.handoff.as_ref()) else { return Ok(Vec::new()) };
+        let kept = self.guard(self.store.handoff(&handoff.id).await)?;
+        let row = kept.unwrap_or_else(|| HandoffRow {
+            id: handoff.id.clone(),
+            conversation: after.id.clone(),
+            channel: after.channel.clone(),
+            queue: handoff.queue.clone(),
+            priority: handoff.priority.as_str().to_owned(),
+            reason: handoff.reason.clone(),
+            state: handoff_state::TAKEN.to_owned(),
+            message: String::new(),
+            created_at: handoff.created_at,
+            taken_at: None,
+            taken_by: None,
+            ended_at: None,
+            deadline: None,
+        });
         let row = match action {
             Action::Take | Action::Reply { .. } if before.state != State::Human => HandoffRow {
                 state: handoff_state::TAKEN.to_owned(),
@@ -186,7 +217,6 @@ impl Pipeline {
             Action::Return => HandoffRow { state: handoff_state::RETURNED.to_owned(), ended_at: Some(now), ..row },
             Action::Close => HandoffRow { state: handoff_state::CLOSED.to_owned(), ended_at: Some(now), ..row },
         };
-        debug_assert_eq!(row.conversation, after.id);
         Ok(vec![row])
     }
 

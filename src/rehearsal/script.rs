@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::diag::{Place, Report};
+use crate::diag::{Finding, Place, Report};
 use crate::message::{Customer, Kind};
 use crate::rules::load::parse;
 use crate::rules::shape::{self, Kind as ShapeKind};
@@ -79,7 +79,34 @@ pub fn read(file: &str, text: &Arc<str>, report: &mut Report) -> Vec<Conversatio
     if node.value == Value::Null || !shape::check(&node, &ShapeKind::Map(&shapes::CONVERSATIONS_FILE), report) {
         return Vec::new();
     }
-    node.get("conversations").map(Node::items).unwrap_or_default().iter().filter_map(conversation).collect()
+    let items = node.get("conversations").map(Node::items).unwrap_or_default();
+    for turn in items.iter().filter_map(|item| item.get("turns")).flat_map(Node::items) {
+        check_turn(turn, report);
+    }
+    items.iter().filter_map(conversation).collect()
+}
+
+/// A turn in which nothing happens tests nothing, and of two things only one would happen.
+fn check_turn(turn: &Node, report: &mut Report) {
+    let keys: Vec<&Node> = turn.entries().iter().map(|(key, _)| key).collect();
+    let words: Vec<&&Node> =
+        keys.iter().filter(|key| matches!(key.text(), Some("say" | "send" | "select" | "person"))).collect();
+    let expects = keys.iter().find(|key| key.text() == Some("expect"));
+    if let [first, second, ..] = words.as_slice() {
+        report.push(
+            Finding::error("two-in-a-turn", "two things happen in one turn")
+                .at(&second.place)
+                .label("second here")
+                .and(&first.place, "first here")
+                .help("make a turn of each"),
+        );
+    } else if let (true, Some(expect)) = (words.is_empty(), expects) {
+        report.push(
+            Finding::error("empty-turn", "nothing happens in this turn, so nothing can come of it")
+                .at(&expect.place)
+                .help("add say: …, send: {kind: …}, select: … or person: …"),
+        );
+    }
 }
 
 fn conversation(node: &Node) -> Option<Conversation> {
