@@ -6,6 +6,7 @@ use super::{Ended, Failure, Form, Global, customer, instant};
 use crate::clock::Clock;
 use crate::decide::Outcome;
 use crate::diag::{Finding, Format, Place, Report};
+use crate::hours::iso;
 use crate::message::QueueEvent;
 
 #[derive(Debug, clap::Args)]
@@ -36,14 +37,14 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
     let outcome = engine.first_message(args.channel.as_deref(), customer(&args.customer)?, &args.text, now);
     let Some(outcome) = outcome else { anyhow::bail!("there is no such channel in nightdesk.yaml") };
     match args.format {
-        Form::Human => anstream::print!("{}", human(&args.text, &outcome, global.colored())),
+        Form::Human => anstream::print!("{}", human(&args.text, &outcome, &knowledge.zone, global.colored())),
         Form::Json => anstream::println!("{:#}", engine.explained(&outcome)),
     }
     Ok(Ended::Fine)
 }
 
 /// The outcome in words; shared with `chat --why`.
-pub(super) fn human(text: &str, outcome: &Outcome, color: bool) -> String {
+pub(super) fn human(text: &str, outcome: &Outcome, zone: &jiff::tz::TimeZone, color: bool) -> String {
     let mut out = String::new();
     let mut line = |name: &str, value: &str| {
         if !value.is_empty() {
@@ -78,16 +79,18 @@ pub(super) fn human(text: &str, outcome: &Outcome, color: bool) -> String {
         let when = if hours.open {
             "open".to_owned()
         } else {
-            hours
-                .next_open
-                .map_or_else(|| "closed, and no opening is known".to_owned(), |at| format!("closed until {at}"))
+            hours.next_open.map_or_else(
+                || "closed, and no opening is known".to_owned(),
+                |at| format!("closed until {}", iso(at, zone)),
+            )
         };
         line("hours", &format!("the queue `{}` is {when}", hours.queue));
     }
     if let Some(notice) = &trace.notice {
-        let given =
-            notice.given_at.map_or_else(|| "given now".to_owned(), |at| format!("not given again: given at {at}"));
-        line("notice", &format!("`{}` ({}): {given}", notice.id, notice.key));
+        let given = notice
+            .given_at
+            .map_or_else(|| "given now".to_owned(), |at| format!("not given again: given at {}", iso(at, zone)));
+        line("notice", &format!("`{}`, once in each closed period: {given}", notice.id));
     }
     for note in &trace.notes {
         line("note", note);

@@ -46,7 +46,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
     let done = play_all(&engine, scripts);
     let failed = done.iter().filter(|done| !done.played.passed()).count();
     match args.format {
-        Form::Human => print_human(&report, &done),
+        Form::Human => print_human(&engine, &report, &done),
         Form::Json => print_json(&report, &done),
     }
     if args.coverage {
@@ -104,12 +104,13 @@ fn place(report: &Report, place: &crate::diag::Place) -> String {
     format!("{}:{line}:{column}", place.file)
 }
 
-fn print_human(report: &Report, done: &[Done]) {
+fn print_human(engine: &Engine, report: &Report, done: &[Done]) {
+    let zone = &engine.knowledge().zone;
     for test in done.iter().filter(|done| !done.played.passed()) {
         anstream::println!("FAILED  {}  {}", place(report, &test.script.place), test.script.name);
         for turn in &test.played.turns {
             let mark = if turn.differences.is_empty() { ' ' } else { '✗' };
-            anstream::println!("  {mark} {}  “{}”", turn.at, turn.said);
+            anstream::println!("  {mark} {}  “{}”", crate::hours::iso(turn.at, zone), turn.said);
             for difference in &turn.differences {
                 anstream::println!("      {}  {}", place(report, &difference.place), difference.key);
                 anstream::println!("        expected  {}", difference.expected);
