@@ -379,8 +379,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         self.send(&welcome).await?;
         if let Some(resume) = since.filter(|resume| resume.seq < seq) {
             let limit = usize::try_from(MAX_RESUME).unwrap_or(usize::MAX);
-            let missed = self.pipeline.store.events_after(&conversation, resume.seq, limit).await;
-            for row in missed.unwrap_or_default().iter().filter(|row| row.seq <= seq) {
+            let Ok(missed) = self.pipeline.store.events_after(&conversation, resume.seq, limit).await else {
+                return Err(End::Close(1013, "try again later"));
+            };
+            for row in missed.iter().filter(|row| row.seq <= seq) {
                 self.send(&frame::row(row)).await?;
             }
         }
