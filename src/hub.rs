@@ -116,7 +116,7 @@ mod tests {
     async fn a_slow_socket_is_cut_off_and_holds_nobody_up() {
         let hub = Arc::new(Hub::default());
         let mut slow = hub.listen("c_1");
-        for seq in 0..QUEUE as u64 + 1 {
+        for seq in 0..=(QUEUE as u64) {
             hub.publish("c_1", &[event(seq)]);
         }
         let mut heard = 0;

@@ -157,10 +157,10 @@ fn watch_folders(watcher: &mut RecommendedWatcher, dir: &Path) {
     let below = ["faq", "rules", "calendars"].map(|name| (dir.join(name), RecursiveMode::Recursive));
     for (folder, mode) in std::iter::once((dir.to_owned(), RecursiveMode::NonRecursive)).chain(below) {
         let _ = watcher.unwatch(&folder);
-        if folder.is_dir() {
-            if let Err(error) = watcher.watch(&folder, mode) {
-                tracing::warn!(%error, folder = %folder.display(), "Changes of this folder are not noticed; reload by SIGHUP or POST /-/reload.");
-            }
+        if folder.is_dir()
+            && let Err(error) = watcher.watch(&folder, mode)
+        {
+            tracing::warn!(%error, folder = %folder.display(), "Changes of this folder are not noticed; reload by SIGHUP or POST /-/reload.");
         }
     }
 }

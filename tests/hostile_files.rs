@@ -1,6 +1,7 @@
 //! Files that nobody should save, and messages that nobody should write: clear findings, no crash, and quick.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -69,7 +70,7 @@ fn depth_width_and_aliases_have_an_end() {
     only(format!("faq:\n{}", "- ".repeat(100_000)).as_bytes(), "yaml-limit");
     let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..12 {
-        bomb += &format!("a{level}: &a{level} [{}]\n", vec![format!("*a{}", level - 1); 9].join(", "));
+        writeln!(bomb, "a{level}: &a{level} [{}]", vec![format!("*a{}", level - 1); 9].join(", ")).unwrap();
     }
     only(bomb.as_bytes(), "yaml-limit");
     only(b"faq: !!python/object/apply:os.system [id]\n", "wrong-type");

@@ -51,6 +51,7 @@ struct Plan {
     anchor: Date,
     weekly: Vec<Windows>,
     /// By days from the anchor: off, or working as the weekday (0 is Monday; `None`: not said).
+    #[allow(clippy::option_option, reason = "off, a make-up day, or a make-up day with a weekday of its own")]
     calendar: BTreeMap<i64, Option<Option<usize>>>,
     exceptions: BTreeMap<i64, Windows>,
 }

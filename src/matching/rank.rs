@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn priority_then_sign_then_length_then_file_order() {
         let of = |rule, sign, length| Candidate { rule, evidence: Evidence { sign, spans: Vec::new(), length } };
-        let priority = |rule: u32| if rule == 9 { 1 } else { 0 };
+        let priority = |rule: u32| i64::from(rule == 9);
         let order = [
             of(9, Sign::Condition, 0),
             of(8, Sign::Exact, 2),

@@ -221,7 +221,7 @@ fn check_map(node: &Node, shape: &Shape, report: &mut Report) {
     for (key, value) in entries {
         let name = key.text().unwrap_or_default();
         if let Some(known) = shape.keys.iter().find(|k| k.name == name) {
-            check_kind(value, &known.kind, name, report)
+            check_kind(value, &known.kind, name, report);
         } else {
             let finding =
                 Finding::error("unknown-key", format!("`{name}` is not a key of {}", shape.name)).at(&key.place);

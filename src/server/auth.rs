@@ -111,6 +111,8 @@ fn local(headers: &HeaderMap, peer: Option<Peer>) -> Result<(), Problem> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+
     use super::*;
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
@@ -121,33 +123,31 @@ mod tests {
         headers
     }
 
-    fn here() -> Option<Peer> {
-        Some(Peer(([127, 0, 0, 1], 50_000).into()))
-    }
+    const HERE: Option<Peer> = Some(Peer(SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 50_000))));
 
     #[test]
     fn without_tokens_only_this_machine_and_no_page_or_proxy() {
         let access = Access::default();
         let may = |pairs: &[(&'static str, &str)], peer| agent(&headers(pairs), peer, &access).is_ok();
-        assert!(may(&[("host", "127.0.0.1:8080")], here()));
-        assert!(may(&[("host", "localhost:8080"), ("origin", "http://localhost:8080")], here()));
+        assert!(may(&[("host", "127.0.0.1:8080")], HERE));
+        assert!(may(&[("host", "localhost:8080"), ("origin", "http://localhost:8080")], HERE));
         assert!(!may(&[("host", "127.0.0.1:8080")], Some(Peer(([192, 0, 2, 1], 5).into()))));
-        assert!(!may(&[("host", "127.0.0.1:8080"), ("x-forwarded-for", "192.0.2.1")], here()));
-        assert!(!may(&[("host", "evil.example:8080")], here()));
-        assert!(!may(&[("host", "127.0.0.1:8080"), ("origin", "https://evil.example")], here()));
-        assert!(!may(&[("host", "127.0.0.1:8080"), ("origin", "null")], here()));
+        assert!(!may(&[("host", "127.0.0.1:8080"), ("x-forwarded-for", "192.0.2.1")], HERE));
+        assert!(!may(&[("host", "evil.example:8080")], HERE));
+        assert!(!may(&[("host", "127.0.0.1:8080"), ("origin", "https://evil.example")], HERE));
+        assert!(!may(&[("host", "127.0.0.1:8080"), ("origin", "null")], HERE));
     }
 
     #[test]
     fn with_tokens_only_their_bearers() {
         let access = Access { admin: Some("a-token".into()), agents: vec![("anna".into(), "b-token".into())] };
-        let who = |token: &str| agent(&headers(&[("host", "x"), ("authorization", token)]), here(), &access).ok();
+        let who = |token: &str| agent(&headers(&[("host", "x"), ("authorization", token)]), HERE, &access).ok();
         assert_eq!(who("Bearer b-token").as_deref(), Some("anna"));
         assert_eq!(who("bearer a-token").as_deref(), Some("admin"));
         assert_eq!(who("Bearer c-token"), None);
         assert_eq!(who("Basic b-token"), None);
-        assert!(agent(&headers(&[("host", "127.0.0.1")]), here(), &access).is_err());
-        assert!(admin(&headers(&[("authorization", "Bearer b-token")]), here(), &access).is_err());
-        assert!(admin(&headers(&[("authorization", "Bearer a-token")]), here(), &access).is_ok());
+        assert!(agent(&headers(&[("host", "127.0.0.1")]), HERE, &access).is_err());
+        assert!(admin(&headers(&[("authorization", "Bearer b-token")]), HERE, &access).is_err());
+        assert!(admin(&headers(&[("authorization", "Bearer a-token")]), HERE, &access).is_ok());
     }
 }
