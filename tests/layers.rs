@@ -5,7 +5,7 @@
 #[path = "common/source.rs"]
 mod source;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use source::{Source, sources};
 
