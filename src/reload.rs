@@ -9,7 +9,7 @@ use secrecy::ExposeSecret;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::diag::{Finding, Format, Report};
+use crate::diag::{Finding, Report};
 use crate::engine::Engine;
 use crate::handoff::signing::SigningKey;
 use crate::handoff::{Deliverer, Endpoint};
@@ -91,8 +91,8 @@ impl Reloader {
                 let errors = report.errors();
                 tracing::error!(
                     errors,
-                    findings = report.render(Format::Github, false),
-                    "The files have errors; the last good ones stay in use."
+                    first = report.first_errors(3),
+                    "The files have errors; the last good ones stay in use. `nightdesk check` shows all findings."
                 );
             }
         }

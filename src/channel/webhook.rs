@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::handoff::signing::{self, SignedHeaders, SigningKey};
-use crate::message::{Customer, Gesture, Kind};
+use crate::message::{Customer, Gesture, Kind, Role};
 use crate::pipeline::{Arrival, Pipeline, PipelineError};
 use crate::rules::{ChannelKind, ChannelSpec};
 
@@ -163,7 +163,12 @@ fn arrival(channel: &str, forwarded: Forwarded, header_id: Option<&str>) -> Resu
             return Err(Problem::bad_request(format!("`{name}` has {} bytes; it has 1 to {MAX_ID}.", value.len())));
         }
     }
-    let automatic = message.role.as_deref().is_some_and(|role| !matches!(role, "visitor" | "customer" | "user"));
+    let role = match message.role.as_deref() {
+        None | Some("visitor" | "customer" | "user") => Role::Visitor,
+        Some("human" | "agent" | "staff") => Role::Human,
+        Some(_) => Role::Bot,
+    };
+    let automatic = role != Role::Visitor;
     let gesture = match message.option {
         _ if automatic => Gesture::Automatic,
         Some(option) => Gesture::Select(option),
@@ -185,6 +190,7 @@ fn arrival(channel: &str, forwarded: Forwarded, header_id: Option<&str>) -> Resu
         url: message.url.filter(|url| url.len() <= 2_048),
         locale: message.locale,
         gesture,
+        role,
         origin: None,
     })
 }

@@ -52,9 +52,10 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
         let Some(line) = lines.next().transpose()? else { break };
         match line.split_once(' ').map_or((line.as_str(), ""), |(word, rest)| (word, rest.trim())) {
             ("/wait", length) => {
-                let length = crate::rules::shape::duration(length)
-                    .ok_or_else(|| anyhow::anyhow!("write /wait 3m, /wait 2h or /wait 1d"))?;
-                passed += jiff::SignedDuration::try_from(length)?;
+                match crate::rules::shape::duration(length) {
+                    Some(length) => passed += jiff::SignedDuration::try_from(length)?,
+                    None => anstream::println!("write /wait 3m, /wait 2h or /wait 1d"),
+                }
                 continue;
             }
             ("/take", _) => {
@@ -64,6 +65,10 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
             ("/return", _) => {
                 conversation.state = State::Bot;
                 conversation.handoff = None;
+                continue;
+            }
+            (word, _) if word.starts_with('/') => {
+                anstream::println!("there is /wait 3m, /take and /return; everything else is the customer's");
                 continue;
             }
             _ => {}

@@ -1,7 +1,8 @@
 //! The decision: knowledge, conversation, message and time in; outcome out. Pure: the same in, the same out.
 //!
-//! In this order: a machine's message and a person's conversation leave the bot silent; what has no words has outcomes of its
-//! own; asking for a person always works; a number or title answers the options just shown; then the best rule; then a person.
+//! In this order: a machine's message and a person's conversation leave the bot silent; asking for a person always works, and
+//! an emergency or complaint in the same breath finds its own queue; what has no words has outcomes of its own; a number or
+//! title answers the options just shown; then the best rule; then a person.
 
 pub mod builtin;
 pub mod context;
@@ -16,7 +17,7 @@ use std::cell::RefCell;
 
 use jiff::Timestamp;
 
-use crate::message::{Conversation, Gesture, Inbound, Kind, OutcomeKind, Reason, State};
+use crate::message::{Conversation, Gesture, Inbound, Kind, OutcomeKind, Priority, Reason, State};
 use crate::rules::model::Origin;
 use crate::template::ExpressionId;
 use crate::text::key;
@@ -36,13 +37,13 @@ pub fn decide(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversat
         return turn.unchanged().silent(Reason::AutomaticSender, false);
     }
     if turn.state() == State::Human {
-        return turn.silent(Reason::HumanOwns, true);
+        return while_human(turn);
     }
-    if let Some(option) = turn.pressed().and_then(|id| knowledge.by_id.get(id)) {
-        return choose(turn, &knowledge.rules[*option as usize]);
+    if let Some(option) = turn.pressed().and_then(|id| open_option(&turn, id)) {
+        return choose(turn, option);
     }
     if inbound.gesture == Gesture::AskForPerson || knowledge.builtins.asks_for_person(&turn.view) {
-        return turn.hand_over(&Wish { reason: Reason::Asked, rule: None, words: None }, &[]);
+        return asked(turn);
     }
     if inbound.kind != Kind::Text && turn.view.key.is_empty() {
         return turn.hand_over(&Wish { reason: Reason::Media, rule: None, words: Some("media") }, &[]);
@@ -57,20 +58,53 @@ pub fn decide(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversat
         };
     }
     let label_key = |label: &str| key(knowledge.matcher.view(label).folded.text());
-    if let Some(at) = builtin::chosen(&turn.view, turn.offered(), label_key)
-        && let Some(option) = knowledge.by_id.get(&turn.offered()[at].id)
-    {
-        return choose(turn, &knowledge.rules[*option as usize]);
+    if let Some(at) = builtin::chosen(&turn.view, turn.offered(), label_key) {
+        if let Some(option) = open_option(&turn, &turn.offered()[at].id) {
+            return choose(turn, option);
+        }
     }
     let ranked = ranked(&mut turn);
     let candidates = turn.trace_candidates(&ranked);
     let Some(winner) = ranked.first() else {
+        if turn.state() == State::Bot && knowledge.builtins.declines_person(&turn.view) {
+            return turn.say_notice(&["empty", "greeting"], OutcomeKind::Smalltalk, Reason::NoMatch);
+        }
         turn.missed();
         return turn.hand_over(&Wish { reason: Reason::NoMatch, rule: None, words: None }, &candidates);
     };
     let rule = &knowledge.rules[winner.rule as usize];
     let score = winner.evidence.sign.score();
     act(turn, rule, score, &candidates)
+}
+
+/// A person has the conversation, and the bot is silent. But an emergency does not wait for one who has gone home: outside the
+/// hours of the case's queue it goes to its own queue, as if nobody had the conversation.
+fn while_human(mut turn: Turn<'_>) -> Outcome {
+    let ranked = ranked(&mut turn);
+    let knowledge = turn.knowledge;
+    let urgent = ranked.iter().map(|candidate| &knowledge.rules[candidate.rule as usize]).find(|rule| rule.urgent);
+    match urgent {
+        None => turn.silent(Reason::HumanOwns, true),
+        Some(_) if turn.person_is_there() => {
+            turn.raise(Priority::Urgent);
+            turn.silent(Reason::HumanOwns, true)
+        }
+        Some(rule) => {
+            let candidates = turn.trace_candidates(&ranked);
+            turn.hand_over(&Wish { reason: Reason::Urgent, rule: Some(rule), words: None }, &candidates)
+        }
+    }
+}
+
+/// The customer asks for a person. What else the message says decides which: an emergency, a complaint.
+fn asked(mut turn: Turn<'_>) -> Outcome {
+    let ranked = ranked(&mut turn);
+    let knowledge = turn.knowledge;
+    let rules = || ranked.iter().map(|candidate| &knowledge.rules[candidate.rule as usize]);
+    let rule = rules().find(|rule| rule.urgent).or_else(|| rules().find(|rule| rule.handoff.is_some()));
+    let reason = if rule.is_some_and(|rule| rule.urgent) { Reason::Urgent } else { Reason::Asked };
+    let candidates = turn.trace_candidates(&ranked);
+    turn.hand_over(&Wish { reason, rule, words: None }, &candidates)
 }
 
 /// What is done with a message when our own code failed on it: a person takes it.
@@ -100,6 +134,17 @@ fn act<'a>(turn: Turn<'a>, rule: &'a BuiltRule, score: f64, candidates: &[crate:
     turn.answer(rule, score, outcome, candidates)
 }
 
+/// The rule behind an option, if the customer may have it: shown with the last answer, or an entry with a title, which an older
+/// answer may have shown; and valid here and today.
+fn open_option<'a>(turn: &Turn<'a>, id: &str) -> Option<&'a BuiltRule> {
+    let knowledge = turn.knowledge;
+    let rule = &knowledge.rules[*knowledge.by_id.get(id)? as usize];
+    let shown = turn.offered().iter().any(|choice| choice.id == id);
+    let entry = rule.origin == Origin::Faq && rule.title.is_some();
+    let today = turn.now.to_zoned(knowledge.zone.clone()).date();
+    ((shown || entry) && rule.valid(today, &turn.inbound.channel)).then_some(rule)
+}
+
 /// The customer pressed or named an option.
 fn choose<'a>(mut turn: Turn<'a>, rule: &'a BuiltRule) -> Outcome {
     turn.trace.notes.push(format!("the message names the option `{}`", rule.id));
@@ -116,10 +161,10 @@ fn ranked(turn: &mut Turn<'_>) -> Vec<crate::matching::Candidate> {
     let expression = |rule: u32, id: crate::matching::ExpressionId| {
         let rule = &knowledge.rules[rule as usize];
         let queue = rule.handoff.as_ref().and_then(|handoff| handoff.queue.clone()).unwrap_or_else(|| {
-            routing::way(knowledge, None, turn.inbound, turn.before, turn.now, &turn.language).queue
+            routing::way(knowledge, None, turn.inbound, turn.after(), turn.now, &turn.language).queue
         });
         let scope = Scope { queue: Some(&queue), rule: Some(&rule.id), language: &turn.language };
-        let context = context::context(knowledge, turn.inbound, turn.before, turn.now, scope);
+        let context = context::context(knowledge, turn.inbound, turn.after(), turn.now, scope);
         knowledge.templates.holds(ExpressionId(id), &context).unwrap_or_else(|error| {
             failures.borrow_mut().push(format!("the `if` of `{}` failed, so it does not hold: {error}", rule.id));
             false

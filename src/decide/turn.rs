@@ -19,6 +19,8 @@ use super::speak;
 const MAX_GIVEN: usize = 16;
 /// Most rules whose answers are remembered.
 const MAX_GIVEN_RULES: usize = 64;
+/// Time before a customer who waits is told so again.
+const WAITING_AGAIN: SignedDuration = SignedDuration::from_mins(10);
 /// Most tags of a conversation.
 const MAX_TAGS: usize = 32;
 
@@ -67,6 +69,7 @@ impl<'a> Turn<'a> {
         if next.state == State::Closed {
             next.state = State::Bot;
             next.handoff = None;
+            next.offered.clear();
             next.misses = 0;
         }
         let trace = Trace { folded: view.folded.text().to_owned(), language: language.clone(), ..Trace::default() };
@@ -89,14 +92,19 @@ impl<'a> Turn<'a> {
         }
     }
 
+    /// The conversation as it is so far.
+    pub(super) fn after(&self) -> &Conversation {
+        &self.next
+    }
+
     /// Who has the conversation now (a closed one was opened again).
     pub(super) fn state(&self) -> State {
         self.next.state
     }
 
     /// Options shown with the last answer.
-    pub(super) fn offered(&self) -> &'a [Choice] {
-        &self.before.offered
+    pub(super) fn offered(&self) -> &[Choice] {
+        &self.next.offered
     }
 
     /// Option that was pressed, if one was.
@@ -111,6 +119,19 @@ impl<'a> Turn<'a> {
     pub(super) fn unchanged(mut self) -> Self {
         self.next = self.before.clone();
         self
+    }
+
+    /// Whether the hours of the case's queue have people there now.
+    pub(super) fn person_is_there(&self) -> bool {
+        let queue = self.next.handoff.as_ref().and_then(|handoff| self.knowledge.queues.get(&handoff.queue));
+        queue.is_none_or(|queue| queue.schedule.is_open(self.now))
+    }
+
+    /// Makes the case at least so pressing.
+    pub(super) fn raise(&mut self, priority: Priority) {
+        if let Some(handoff) = &mut self.next.handoff {
+            handoff.priority = handoff.priority.max(priority);
+        }
     }
 
     /// Says nothing; `forward` tells the people who have the case.
@@ -131,9 +152,10 @@ impl<'a> Turn<'a> {
     ) -> Outcome {
         match self.render_reply(rule) {
             Ok(Some(reply)) => self.replies.push(reply),
-            Ok(None) => {}
-            Err(error) => {
-                self.trace.notes.push(format!("the answer of `{}` failed: {error}", rule.id));
+            // An answer without words is no answer.
+            nothing => {
+                let why = nothing.err().map_or_else(|| "it came out empty".to_owned(), |error| error.to_string());
+                self.trace.notes.push(format!("the answer of `{}` failed: {why}", rule.id));
                 return self.hand_over(&Wish { reason: Reason::InternalError, rule: None, words: None }, candidates);
             }
         }
@@ -162,16 +184,26 @@ impl<'a> Turn<'a> {
                 .max()
                 .unwrap_or(Priority::Normal);
         self.trace.route = way.tried;
-        if let Some(rule) = wish.rule {
-            self.settle(rule);
-        }
         // Said once to a customer who waits; the second time it would be no news.
-        let news = wish.rule.filter(|rule| !self.before.given.contains_key(&rule.id));
+        let day = SignedDuration::from_hours(24);
+        let said = |rule: &BuiltRule| {
+            self.before
+                .given
+                .get(&rule.id)
+                .is_some_and(|times| times.iter().any(|at| self.now.duration_since(*at) < day))
+        };
+        let news = wish.rule.filter(|rule| !said(rule));
         if self.next.handoff.is_none() || self.presses_elsewhere(&way.queue, priority) {
             self.open_handoff(way.queue, priority, wish);
             self.tell(wish);
         } else {
             self.forward(priority, news.filter(|rule| rule.handoff.is_some() || rule.urgent));
+            if wish.reason == Reason::Asked && self.replies.is_empty() {
+                self.tell_waiting();
+            }
+        }
+        if let Some(rule) = wish.rule {
+            self.settle(rule);
         }
         let score = wish.rule.and_then(|rule| candidates.iter().find(|c| c.rule == rule.id)).map_or(0.0, |c| c.score);
         let said = self.queue != Some(QueueEvent::Message) || !self.replies.is_empty();
@@ -199,6 +231,7 @@ impl<'a> Turn<'a> {
             created_at: self.now,
         });
         self.next.state = State::Queued;
+        self.next.agent = None;
         self.queue = Some(QueueEvent::Created { replaces });
     }
 
@@ -206,13 +239,11 @@ impl<'a> Turn<'a> {
     /// said; small talk and all else is not.
     fn forward(&mut self, priority: Priority, rule: Option<&'a BuiltRule>) {
         self.queue = Some(QueueEvent::Message);
-        if let Some(handoff) = &mut self.next.handoff {
-            handoff.priority = handoff.priority.max(priority);
-        }
+        self.raise(priority);
         if let Some(rule) = rule {
             self.push_words(rule);
         }
-        self.tell_closed();
+        self.tell_closed(false);
     }
 
     /// Says the words of a rule; true if it has any.
@@ -241,14 +272,16 @@ impl<'a> Turn<'a> {
             self.push_notice(id, None);
             told = true;
         }
-        let closed = self.tell_closed();
+        // A new case is never left without a word, though the notice was given for an earlier one.
+        let closed = self.tell_closed(!told);
         if !told && !closed {
             self.push_notice("handed_over", None);
         }
     }
 
-    /// Gives the closed notice, unless people are there or it was given in this closed period. True when they are not there.
-    fn tell_closed(&mut self) -> bool {
+    /// Gives the closed notice, unless people are there or it was given in this closed period (`again`: even then). True when they
+    /// are not there.
+    fn tell_closed(&mut self, again: bool) -> bool {
         let Some(handoff) = &self.next.handoff else { return false };
         let Some(queue) = self.knowledge.queues.get(&handoff.queue) else { return false };
         let open = queue.schedule.is_open(self.now);
@@ -260,10 +293,19 @@ impl<'a> Turn<'a> {
         let key = notices::closed_key(queue, self.now);
         let given_at = notices::given_at(&self.next, &key);
         self.trace.notice = Some(TraceNotice { id: "closed".into(), key: key.clone(), given_at });
-        if given_at.is_none() {
+        if given_at.is_none() || again {
             self.push_notice("closed", Some(key));
         }
         true
+    }
+
+    /// Tells a customer who waits in open time, and asks again, that the case is not forgotten; not more often than people repeat
+    /// themselves.
+    fn tell_waiting(&mut self) {
+        let said = notices::given_at(&self.next, "waiting");
+        if self.person_is_there() && said.is_none_or(|at| self.now.duration_since(at) >= WAITING_AGAIN) {
+            self.push_notice("waiting", Some("waiting".to_owned()));
+        }
     }
 
     fn push_notice(&mut self, id: &str, key: Option<String>) {
@@ -288,6 +330,9 @@ impl<'a> Turn<'a> {
         let given = self.before.given.get(&rule.id).map_or(0, Vec::len);
         let Some(text) = rule.replies.get(given % rule.replies.len().max(1)) else { return Ok(None) };
         let said = self.say(text, Some(rule))?;
+        if said.is_empty() {
+            return Ok(None);
+        }
         let options = self.options(rule);
         Ok(Some(Reply { message: self.reply_id(), kind: Kind::Text, text: said, rule: Some(rule.id.clone()), options }))
     }

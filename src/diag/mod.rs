@@ -159,6 +159,22 @@ impl Report {
         self.findings.len() - self.errors()
     }
 
+    /// The first few errors in one line, for a log: `faq/returns.yaml:12:5 what is wrong; …`.
+    #[must_use]
+    pub fn first_errors(&self, limit: usize) -> String {
+        let errors = self.findings.iter().filter(|finding| finding.severity == Severity::Error).take(limit);
+        let lines: Vec<String> = errors
+            .map(|finding| match &finding.place {
+                Some(place) => {
+                    let (line, column) = self.sources.line_column(&place.file, place.span.start);
+                    format!("{}:{line}:{column} {}", place.file, finding.message)
+                }
+                None => finding.message.clone(),
+            })
+            .collect();
+        lines.join("; ")
+    }
+
     /// Sorts by file and place, errors of the same place first, and drops what is said twice.
     pub fn sort(&mut self) {
         self.findings.sort_by(|a, b| {

@@ -7,6 +7,7 @@ mod languages;
 mod leaves;
 mod notices;
 mod patterns;
+mod phrases;
 mod reviews;
 mod ties;
 mod urgent;
@@ -24,6 +25,7 @@ pub fn check(engine: &Engine, now: Timestamp, report: &mut Report) {
     languages::check(engine, report);
     reviews::check(engine, now, report);
     patterns::check(engine, report);
+    phrases::check(engine, report);
     ties::check(engine, report);
     urgent::check(engine, report);
     witness::check(engine, report);

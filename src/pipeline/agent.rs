@@ -9,6 +9,28 @@ use crate::store::{Commit, HandoffRow, NewDelivery, SeenKey, SeenRow, StoreError
 use super::record::{self, Events};
 use super::{Pipeline, TRIES, conversation, payload};
 
+/// Who acts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// A person with a token of their own, by name.
+    Agent(String),
+    /// Whoever was sent the case, by its reply token: the people behind one desk are one to us, so that a change of shift loses
+    /// nothing. Holds the name that the desk gives, if it gives one.
+    Desk(Option<String>),
+    /// The customer.
+    Customer,
+}
+
+impl Actor {
+    fn name(&self) -> &str {
+        match self {
+            Self::Agent(name) | Self::Desk(Some(name)) => name,
+            Self::Desk(None) => "desk",
+            Self::Customer => "customer",
+        }
+    }
+}
+
 /// What a person does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -49,9 +71,11 @@ impl Pipeline {
     ///
     /// # Errors
     /// When it cannot be done; nothing has changed then.
-    pub async fn act(&self, id: &str, agent: &str, action: Action) -> Result<(Conversation, u64), AgentError> {
+    pub async fn act(&self, id: &str, actor: &Actor, action: Action) -> Result<(Conversation, u64), AgentError> {
+        let agent = actor.name();
         let row = self.guard(self.store.conversation(id).await)?.ok_or(AgentError::Unknown)?;
-        let _turn = self.turns.enter(format!("{}\u{0}{}", row.channel, row.thread)).await;
+        let turn = self.turns.enter(format!("{}\u{0}{}", row.channel, row.thread)).await;
+        let _turn = turn.ok_or_else(|| StoreError::Unavailable("too much waits for this conversation".to_owned()))?;
         for _ in 0..TRIES {
             let row = self.guard(self.store.conversation(id).await)?.ok_or(AgentError::Unknown)?;
             let before = conversation(&row)?;
@@ -62,7 +86,7 @@ impl Pipeline {
                 return Ok((before, row.seq));
             }
             let now = self.clock.now();
-            let (after, events) = self.apply(&before, row.seq, agent, &action, now)?;
+            let (after, events) = self.apply(&before, row.seq, actor, &action, now)?;
             let handoffs = self.taken(&before, &after, agent, &action, now).await?;
             let outbox = self.news(&before, &after, &action, &events, now).await?;
             let commit = Commit {
@@ -100,20 +124,24 @@ impl Pipeline {
     /// # Errors
     /// When there is none, or the store refuses.
     pub async fn close_by_customer(&self, id: &str) -> Result<(Conversation, u64), AgentError> {
-        self.act(id, "customer", Action::Close).await
+        self.act(id, &Actor::Customer, Action::Close).await
     }
 
     fn apply(
         &self,
         before: &Conversation,
         seq: u64,
-        agent: &str,
+        actor: &Actor,
         action: &Action,
         now: Timestamp,
     ) -> Result<(Conversation, Events), AgentError> {
         let mut after = before.clone();
         let mut events = Events::after(&before.id, seq, now);
-        let other = before.agent.as_deref().filter(|owner| before.state == State::Human && *owner != agent);
+        let agent = actor.name();
+        // What a desk says counts as a take-over, whoever had the case: the customer has been answered there.
+        let owner =
+            before.agent.as_deref().filter(|_| before.state == State::Human && !matches!(actor, Actor::Desk(_)));
+        let other = owner.filter(|owner| *owner != agent);
         match action {
             Action::Take | Action::Reply { .. } => {
                 if let Some(owner) = other {
@@ -156,6 +184,7 @@ impl Pipeline {
         if matches!(action, Action::Return | Action::Close) {
             after.agent = None;
             after.handoff = None;
+            after.offered.clear();
             after.misses = 0;
             events.push("state", Role::System, record::state(&after, None), after.state, None);
         }

@@ -28,7 +28,7 @@ use crate::store::{
 use crate::telemetry::Metrics;
 use crate::token::Tokens;
 
-pub use agent::{Action, AgentError};
+pub use agent::{Action, Actor, AgentError};
 pub use limits::Limits;
 
 use record::Events;
@@ -66,6 +66,8 @@ pub struct Arrival {
     pub locale: Option<String>,
     /// What the customer did, where it was not writing.
     pub gesture: Gesture,
+    /// Who wrote it: a platform may forward what its own people and machines write.
+    pub role: Role,
     /// The socket that it came in on.
     pub origin: Option<u64>,
 }
@@ -261,14 +263,16 @@ impl Pipeline {
         self.metrics.decide_took(began.elapsed());
         let mut events = Events::after(&conversation.id, last, now);
         let after = &outcome.conversation;
-        let said = record::visitor_message(&inbound, arrival.url.as_deref());
-        let seq = events.push("message", Role::Visitor, said.clone(), conversation.state, arrival.origin);
+        let said = record::message(&inbound, arrival.role, arrival.url.as_deref());
+        let seq = events.push("message", arrival.role, said.clone(), conversation.state, arrival.origin);
         for data in record::bot_messages(&inbound, &outcome) {
             events.push("message", Role::Bot, data, after.state, None);
         }
         let queue = |c: &Conversation| c.handoff.as_ref().map(|h| (h.queue.clone(), h.priority));
         if after.state != conversation.state || queue(after) != queue(&conversation) {
-            let position = if after.state == State::Queued { self.position(after).await? } else { None };
+            let waits_there = conversation.state == State::Queued
+                && queue(&conversation).map(|(name, _)| name) == queue(after).map(|(name, _)| name);
+            let position = if after.state == State::Queued { self.position(after, waits_there).await? } else { None };
             events.push("state", Role::System, record::state(after, position), after.state, None);
         }
         let handoffs = self.handoff_rows(&outcome, &inbound.message, now).await?;
@@ -309,11 +313,11 @@ impl Pipeline {
     }
 
     /// How many cases wait before this one, itself included.
-    async fn position(&self, conversation: &Conversation) -> Result<Option<u64>, StoreError> {
+    async fn position(&self, conversation: &Conversation, counted: bool) -> Result<Option<u64>, StoreError> {
         let Some(handoff) = &conversation.handoff else { return Ok(None) };
         let stats = self.guard(self.store.queue_stats().await)?;
         let waiting = stats.iter().find(|stats| stats.queue == handoff.queue).map_or(0, |stats| stats.queued);
-        Ok(Some(waiting + 1))
+        Ok(Some(waiting + u64::from(!counted)))
     }
 
     /// The hand-off that is new or changed, and the one that it takes the place of.

@@ -63,11 +63,10 @@ impl Events {
     }
 }
 
-/// The customer's own message as an event.
+/// The message that came in, as an event.
 #[must_use]
-pub(super) fn visitor_message(inbound: &Inbound, url: Option<&str>) -> Value {
-    let mut data =
-        json!({"message": inbound.message, "role": Role::Visitor, "kind": inbound.kind, "text": inbound.text});
+pub(super) fn message(inbound: &Inbound, role: Role, url: Option<&str>) -> Value {
+    let mut data = json!({"message": inbound.message, "role": role, "kind": inbound.kind, "text": inbound.text});
     match &inbound.gesture {
         Gesture::Select(option) => data["option"] = json!(option),
         Gesture::AskForPerson => data["asked"] = json!("person"),

@@ -173,7 +173,7 @@ fn check_scalar(node: &Node, text: &str, kind: &Kind, what: &str, report: &mut R
 
 fn check_text(node: &Node, what: &str, report: &mut Report) {
     match &node.value {
-        Value::Scalar { .. } => {}
+        Value::Scalar { text, .. } => check_words(node, text, what, report),
         Value::Map(entries) if !entries.is_empty() => {
             check_duplicates(entries, report);
             for (key, value) in entries {
@@ -190,9 +190,42 @@ fn check_text(node: &Node, what: &str, report: &mut Report) {
                     );
                 }
                 check_kind(value, &Kind::Str, language, report);
+                if let Some(text) = value.text() {
+                    check_words(value, text, language, report);
+                }
             }
         }
         _ => wrong(node, &Kind::Text, what, report),
+    }
+}
+
+/// Words for people: there have to be some, and none may be lost to a `#`.
+fn check_words(node: &Node, text: &str, what: &str, report: &mut Report) {
+    if text.trim().is_empty() {
+        report.push(
+            Finding::error("empty-value", format!("`{what}` has no words, so customers would get an empty message"))
+                .at(&node.place)
+                .help("write the text, or delete the line"),
+        );
+        return;
+    }
+    let source = report.sources.text(&node.place.file).unwrap_or_default();
+    let written = source.get(node.place.span.clone()).unwrap_or_default();
+    let after = source.get(node.place.span.end..).unwrap_or_default();
+    // A comment has a space behind its sign; what has none was meant as text.
+    let comment = after.trim_start_matches([' ', '\t']).strip_prefix('#').filter(|_| after.starts_with([' ', '\t']));
+    let meant = comment.is_some_and(|rest| rest.starts_with(|c: char| !c.is_whitespace() && c != '#'));
+    if meant && !written.starts_with(['"', '\'', '|', '>']) {
+        let end = after.find('\n').unwrap_or(after.len());
+        let place = crate::diag::Place {
+            file: node.place.file.clone(),
+            span: node.place.span.end..node.place.span.end + after[..end].trim_end().len(),
+        };
+        report.push(
+            Finding::warning("cut-by-comment", "the text ends here: what follows ` #` is a comment")
+                .at(&place)
+                .help("put the whole text into quotes, or a space behind the # if it is a comment"),
+        );
     }
 }
 

@@ -212,6 +212,7 @@ pub static NOTICES: Shape = Shape {
         Key::new("media", Kind::Text, "Said to a picture, voice or file."),
         Key::new("too_long", Kind::Text, "Said to a message over the limit."),
         Key::new("empty", Kind::Text, "Said to a message without words."),
+        Key::new("waiting", Kind::Text, "Said in open time to a customer who waits and asks for a person again."),
     ],
 };
 

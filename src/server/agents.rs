@@ -1,6 +1,9 @@
 //! The agents' side: the queue, a transcript, and what people do with a conversation.
 
+use std::sync::Arc;
+
 use axum::Json;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
@@ -8,10 +11,10 @@ use serde_json::{Value, json};
 
 use crate::channel::Problem;
 use crate::message::State as Owner;
-use crate::pipeline::{Action, AgentError};
+use crate::pipeline::{Action, Actor, AgentError};
 use crate::store::{ConversationFilter, ConversationRow, EventRow};
 
-use super::request::body;
+use super::request::{body, to_its_end};
 use super::{Peer, Shared, auth};
 
 /// Most conversations of one list.
@@ -42,10 +45,11 @@ struct Reply {
 
 pub(super) async fn list(
     State(shared): State<Shared>,
-    Query(wanted): Query<Wanted>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
     request: Request,
 ) -> Result<Json<Value>, Problem> {
     let _ = agent(&shared, &request)?;
+    let Ok(Query(wanted)) = wanted else { return Err(Problem::bad_request("Ask with ?state=queued&limit=50.")) };
     if let Some(state) = wanted.state.as_deref().filter(|state| Owner::parse(state).is_none()) {
         let word: String = state.chars().take(40).collect();
         return Err(Problem::bad_request(format!("`state` is `{word}`; it is bot, queued, human or closed.")));
@@ -77,7 +81,7 @@ pub(super) async fn reply(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Json<Value>, Problem> {
-    let name = may_write(&shared, &id, &request)?;
+    let actor = may_write(&shared, &id, &request)?;
     let body = body(request, MAX_REPLY).await?;
     let reply: Reply = serde_json::from_slice(&body)
         .map_err(|error| Problem::bad_request(format!("The body is {{\"text\":\"…\",\"id\":\"…\"}} ({error}).")))?;
@@ -89,8 +93,8 @@ pub(super) async fn reply(
         return Err(Problem::bad_request("`id` has 1 to 128 bytes."));
     }
     let said_by = reply.agent.filter(|agent| !agent.is_empty() && agent.chars().count() <= 64);
-    let name = name.or(said_by).unwrap_or_else(|| "desk".to_owned());
-    act(&shared, &id, &name, Action::Reply { text: reply.text, id: reply.id }).await
+    let actor = if let Actor::Desk(_) = actor { Actor::Desk(said_by) } else { actor };
+    act(&shared, &id, actor, Action::Reply { text: reply.text, id: reply.id }).await
 }
 
 pub(super) async fn take(
@@ -118,13 +122,15 @@ pub(super) async fn close(
 }
 
 async fn plain(shared: Shared, id: String, request: Request, action: Action) -> Result<Json<Value>, Problem> {
-    let name = may_write(&shared, &id, &request)?.unwrap_or_else(|| "desk".to_owned());
-    act(&shared, &id, &name, action).await
+    let actor = may_write(&shared, &id, &request)?;
+    act(&shared, &id, actor, action).await
 }
 
-async fn act(shared: &Shared, id: &str, name: &str, action: Action) -> Result<Json<Value>, Problem> {
+async fn act(shared: &Shared, id: &str, actor: Actor, action: Action) -> Result<Json<Value>, Problem> {
     let conflict = |detail: String| Problem::new(StatusCode::CONFLICT, "conflict", "It cannot be done now", detail);
-    match shared.pipeline.act(id, name, action).await {
+    let (pipeline, id) = (Arc::clone(&shared.pipeline), id.to_owned());
+    let done = to_its_end(shared, async move { pipeline.act(&id, &actor, action).await }).await?;
+    match done {
         Ok((conversation, seq)) => Ok(Json(
             json!({"conversation": conversation.id, "state": conversation.state, "seq": seq, "agent": conversation.agent}),
         )),
@@ -139,15 +145,15 @@ fn agent(shared: &Shared, request: &Request) -> Result<String, Problem> {
     auth::agent(request.headers(), peer, &shared.pipeline.engine.load().book().settings.access)
 }
 
-/// Who writes into a conversation: an agent by name, or, without a name, whoever was sent the case with its reply token.
-fn may_write(shared: &Shared, id: &str, request: &Request) -> Result<Option<String>, Problem> {
+/// Who writes into a conversation: an agent by name, or whoever was sent the case with its reply token.
+fn may_write(shared: &Shared, id: &str, request: &Request) -> Result<Actor, Problem> {
     let headers: &HeaderMap = request.headers();
     if auth::bearer(headers)
         .is_some_and(|token| shared.pipeline.tokens.may_reply(token, id, shared.pipeline.clock.now()))
     {
-        return Ok(None);
+        return Ok(Actor::Desk(None));
     }
-    agent(shared, request).map(Some)
+    agent(shared, request).map(Actor::Agent)
 }
 
 fn summary(row: &ConversationRow) -> Value {

@@ -90,6 +90,10 @@ fn local(headers: &HeaderMap, peer: Option<Peer>) -> Result<(), Problem> {
         ))
     };
     let here = peer.is_some_and(|Peer(peer)| peer.ip().to_canonical().is_loopback());
+    // Who sends a token means to be known by it; a wrong one must not seem to work.
+    if bearer(headers).is_some() {
+        return Err(unauthorized());
+    }
     if !here || FORWARDING.iter().any(|name| headers.contains_key(*name)) {
         return forbidden();
     }

@@ -21,6 +21,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
@@ -31,6 +32,8 @@ pub use routes::router;
 
 /// Time for the head of a request; also how long a connection may lie idle.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest time that a client may not read while something waits to be written.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
 /// Largest head of a request, in bytes.
 const MAX_HEAD: usize = 32 * 1024;
 
@@ -91,6 +94,8 @@ fn refuse(stream: &TcpStream) {
 async fn connection(stream: TcpStream, peer: SocketAddr, seat: Arc<Seat>, router: Router, stop: CancellationToken) {
     // An answer is one small packet; waiting for more to send with it only costs time.
     let _ = stream.set_nodelay(true);
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(WRITE_TIMEOUT));
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer));
         request.extensions_mut().insert(Arc::clone(&seat));
@@ -100,7 +105,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, seat: Arc<Seat>, router
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(MAX_HEAD)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Box::pin(stream)), service)
         .with_upgrades();
     tokio::pin!(connection);
     let ended = tokio::select! {

@@ -54,3 +54,14 @@ pub(super) async fn body(request: Request, limit: usize) -> Result<Bytes, Proble
         Ok(Err(_)) => Err(Problem::bad_request("The body ended early.")),
     }
 }
+
+/// Runs a step to its end even if the client goes away in the middle: what was committed must be told to those who listen.
+pub(super) async fn to_its_end<T: Send + 'static>(
+    shared: &Shared,
+    step: impl Future<Output = T> + Send + 'static,
+) -> Result<T, Problem> {
+    shared.tracker.spawn(step).await.map_err(|error| {
+        tracing::error!(panicked = error.is_panic(), "A step ended inside nightdesk.");
+        Problem::internal()
+    })
+}

@@ -1,5 +1,7 @@
 //! Which path leads where.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::Router;
 use axum::extract::{Path, Request, State};
@@ -9,7 +11,7 @@ use axum::routing::{get, post};
 
 use crate::channel::{Problem, webhook};
 
-use super::request::{Shared, body};
+use super::request::{Shared, body, to_its_end};
 use super::{agents, operation, pages, sockets};
 
 /// All routes.
@@ -46,7 +48,9 @@ async fn inbound(
 ) -> Result<Response, Problem> {
     let headers = request.headers().clone();
     let body = body(request, webhook::MAX_BODY).await?;
-    let answer = webhook::receive(&shared.pipeline, &channel, &headers, &body).await?;
+    let pipeline = Arc::clone(&shared.pipeline);
+    let step = async move { webhook::receive(&pipeline, &channel, &headers, &body).await };
+    let answer = to_its_end(&shared, step).await??;
     Ok(Json(answer).into_response())
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, Request, State};
 use axum::response::Response;
 use hyper_util::rt::TokioIo;
@@ -29,9 +30,10 @@ pub(super) struct Door {
 
 pub(super) async fn chat(
     State(shared): State<Shared>,
-    Query(door): Query<Door>,
+    door: Result<Query<Door>, QueryRejection>,
     mut request: Request,
 ) -> Result<Response, Problem> {
+    let Ok(Query(door)) = door else { return Err(Problem::bad_request("Open it with ?channel=web.")) };
     let engine = shared.pipeline.engine.load_full();
     let channels = &engine.book().settings.channels;
     let wanted = door.channel.as_deref();

@@ -37,6 +37,9 @@ const SILENCE: Duration = Duration::from_mins(1);
 const WRITE: Duration = Duration::from_secs(10);
 /// Most events that are sent again on resume.
 const MAX_RESUME: u64 = 500;
+/// Most events of one `history`, and their bytes: a frame has to fit the write buffer.
+const HISTORY: usize = 100;
+const HISTORY_BYTES: usize = 128 * 1024;
 /// Frames a second of one socket, and at once.
 const FRAMES: (u32, u32) = (50, 200);
 /// Frames over the limit before the socket is closed.
@@ -171,6 +174,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         if event.seq <= known.seq {
             return Ok(());
         }
+        // What was committed and not told (its step ended in between) comes first.
+        if event.seq > known.seq + 1 {
+            let (conversation, after) = (known.conversation.clone(), known.seq);
+            let limit = usize::try_from(event.seq - after).unwrap_or(usize::MAX).min(HISTORY);
+            let Ok(missed) = self.pipeline.store.events_after(&conversation, after, limit).await else {
+                return Err(End::Close(1013, "try again later"));
+            };
+            for row in missed.iter().filter(|row| row.seq < event.seq) {
+                self.send(&frame::row(row)).await?;
+            }
+        }
+        let Some(known) = &mut self.known else { return Ok(()) };
         known.seq = event.seq;
         // The socket that a message came in on has its `ack`.
         if event.role == Role::Visitor && event.origin == Some(known.listener.id) {
@@ -182,7 +197,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     async fn heard(&mut self, message: Option<Result<WsMessage, WsError>>) -> Result<(), End> {
         self.heard = Instant::now();
         let text = match message {
-            None | Some(Ok(WsMessage::Close(_))) => return Err(End::Gone),
+            None => return Err(End::Gone),
+            Some(Ok(WsMessage::Close(_))) => {
+                // The library has the answer ready; it goes out with the next flush.
+                let _ = timeout(Duration::from_secs(1), self.ws.flush()).await;
+                return Err(End::Gone);
+            }
             Some(Ok(WsMessage::Text(text))) => text,
             Some(Ok(WsMessage::Binary(_))) => return Err(End::Close(1003, "text frames only")),
             Some(Ok(_)) => return Ok(()),
@@ -290,6 +310,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             url,
             locale: known.locale.clone(),
             gesture,
+            role: Role::Visitor,
             origin: Some(known.listener.id),
         })
     }
@@ -428,11 +449,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     async fn history(&mut self, re: Option<&str>, history: &History) -> Result<(), End> {
         let Some(known) = &self.known else { return Ok(()) };
         let before = history.before.unwrap_or(u64::MAX);
-        let limit = history.limit.unwrap_or(30).clamp(1, 100);
+        let limit = history.limit.unwrap_or(30).clamp(1, HISTORY);
         let frame = match self.pipeline.store.events_before(&known.conversation, before, limit + 1).await {
             Ok(rows) => {
-                let more = rows.len() > limit;
-                let messages: Vec<Value> = rows[rows.len().saturating_sub(limit)..].iter().map(frame::row).collect();
+                // From the newest back, as much as one frame may hold; the client asks for what is before it.
+                let mut bytes = 0;
+                let newest = rows.iter().rev().take(limit).map(frame::row).take_while(|row| {
+                    bytes += row.to_string().len();
+                    bytes <= HISTORY_BYTES
+                });
+                let mut messages: Vec<Value> = newest.collect();
+                messages.reverse();
+                let more = rows.len() > messages.len();
                 let mut frame = json!({"type": "history", "ts": self.pipeline.clock.now(), "data": {"messages": messages, "more": more}});
                 if let Some(re) = re {
                     frame["re"] = json!(re);
