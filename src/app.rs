@@ -135,6 +135,7 @@ impl App {
                 );
             }
         }
+        warn_of_deaf_queues(settings.knowledge());
         deliverer.update(endpoints);
         metrics.reloaded(&settings.knowledge().hash, pipeline.clock.now());
         let reloader = Arc::new(Reloader::new(options.dir, Arc::clone(&pipeline), deliverer, files));
@@ -182,6 +183,20 @@ impl App {
         if tokio::time::timeout(GRACE, self.back_tasks.wait()).await.is_err() {
             tracing::warn!("Some deliveries did not end in time; they are sent again after the next start.");
         }
+    }
+}
+
+/// An emergency in a queue that calls nobody waits until somebody looks.
+fn warn_of_deaf_queues(knowledge: &crate::decide::Knowledge) {
+    let named =
+        knowledge.rules.iter().filter(|rule| rule.urgent).filter_map(|rule| rule.handoff.as_ref()?.queue.as_deref());
+    let deaf: std::collections::BTreeSet<&str> =
+        named.filter(|queue| knowledge.queues.get(*queue).is_some_and(|queue| queue.webhook.is_none())).collect();
+    for queue in deaf {
+        tracing::warn!(
+            queue,
+            "Urgent cases go to a queue without a webhook: nobody is called, they wait in `nightdesk queue list`."
+        );
     }
 }
 

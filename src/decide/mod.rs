@@ -78,22 +78,18 @@ pub fn decide(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversat
 }
 
 /// A person has the conversation, and the bot is silent. But an emergency does not wait for one who has gone home: outside the
-/// hours of the case's queue it goes to its own queue, as if nobody had the conversation.
+/// hours of the case's queue its own queue is called besides.
 fn while_human(mut turn: Turn<'_>) -> Outcome {
-    let ranked = ranked(&mut turn);
     let knowledge = turn.knowledge;
+    let ranked = ranked(&mut turn);
     let urgent = ranked.iter().map(|candidate| &knowledge.rules[candidate.rule as usize]).find(|rule| rule.urgent);
-    match urgent {
-        None => turn.silent(Reason::HumanOwns, true),
-        Some(_) if turn.person_is_there() => {
-            turn.raise(Priority::Urgent);
-            turn.silent(Reason::HumanOwns, true)
-        }
-        Some(rule) => {
-            let candidates = turn.trace_candidates(&ranked);
-            turn.hand_over(&Wish { reason: Reason::Urgent, rule: Some(rule), words: None }, &candidates)
-        }
+    let Some(rule) = urgent else { return turn.silent(Reason::HumanOwns, true) };
+    if turn.person_is_there() {
+        turn.raise(Priority::Urgent);
+        return turn.silent(Reason::HumanOwns, true);
     }
+    turn.call_besides(&Wish { reason: Reason::Urgent, rule: Some(rule), words: None });
+    turn.silent(Reason::HumanOwns, false)
 }
 
 /// The customer asks for a person. What else the message says decides which: an emergency, a complaint.

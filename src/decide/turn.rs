@@ -127,6 +127,21 @@ impl<'a> Turn<'a> {
         queue.is_none_or(|queue| queue.schedule.is_open(self.now))
     }
 
+    /// Calls another queue without a word to the customer and without taking the conversation from whoever has it.
+    pub(super) fn call_besides(&mut self, wish: &Wish<'a>) {
+        let (state, agent) = (self.next.state, self.next.agent.clone());
+        let named = wish.rule.and_then(|rule| rule.handoff.as_ref()?.queue.as_deref());
+        let way = routing::way(self.knowledge, named, self.inbound, &self.next, self.now, &self.language);
+        self.urgent = wish.rule.is_some_and(|rule| rule.urgent);
+        if self.presses_elsewhere(&way.queue, Priority::Urgent) {
+            self.open_handoff(way.queue, Priority::Urgent, wish);
+        } else {
+            self.queue = Some(QueueEvent::Message);
+        }
+        self.next.state = state;
+        self.next.agent = agent;
+    }
+
     /// Makes the case at least so pressing.
     pub(super) fn raise(&mut self, priority: Priority) {
         if let Some(handoff) = &mut self.next.handoff {

@@ -269,7 +269,8 @@ impl Pipeline {
             events.push("message", Role::Bot, data, after.state, None);
         }
         let queue = |c: &Conversation| c.handoff.as_ref().map(|h| (h.queue.clone(), h.priority));
-        if after.state != conversation.state || queue(after) != queue(&conversation) {
+        let moved = after.state == State::Queued && queue(after) != queue(&conversation);
+        if after.state != conversation.state || moved {
             let waits_there = conversation.state == State::Queued
                 && queue(&conversation).map(|(name, _)| name) == queue(after).map(|(name, _)| name);
             let position = if after.state == State::Queued { self.position(after, waits_there).await? } else { None };
