@@ -409,3 +409,27 @@ async fn who_says_nothing_is_sent_away_and_who_talks_is_told_when_the_daemon_sto
     let (code, ()) = tokio::join!(client.close_code(), daemon.stop());
     assert_eq!(code, 1001, "going away: come back");
 }
+
+#[tokio::test]
+async fn a_long_history_comes_in_pages_that_a_frame_can_hold() {
+    let (_shop, _receiver, daemon) = open_shop().await;
+    let mut client = Client::new(daemon.address(), "zh-CN").await;
+    let long = "长".repeat(5_000);
+    for number in 0..24 {
+        client.send(message(&format!("m-{number}"), &long)).await;
+    }
+    client.quiet().await;
+    let (mut before, mut seen) = (None, 0);
+    for _ in 0..20 {
+        let turn = client.turn(json!({"type": "history", "id": "h", "data": {"before": before, "limit": 100}})).await;
+        let data = &turn.only("history")["data"];
+        let messages = data["messages"].as_array().unwrap();
+        assert!(!messages.is_empty() && data.to_string().len() < 200_000);
+        seen += messages.iter().filter(|event| event["data"]["role"] == "visitor").count();
+        before = messages[0]["seq"].as_u64();
+        if data["more"] == json!(false) {
+            break;
+        }
+    }
+    assert_eq!(seen, 24);
+}

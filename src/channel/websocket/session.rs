@@ -197,7 +197,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     async fn heard(&mut self, message: Option<Result<WsMessage, WsError>>) -> Result<(), End> {
         self.heard = Instant::now();
         let text = match message {
-            None => return Err(End::Gone),
             Some(Ok(WsMessage::Close(_))) => {
                 // The library has the answer ready; it goes out with the next flush.
                 let _ = timeout(Duration::from_secs(1), self.ws.flush()).await;
@@ -212,7 +211,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             }
             Some(Err(WsError::Utf8(_))) => return Err(End::Close(1007, "not UTF-8")),
             Some(Err(WsError::Protocol(_))) => return Err(End::Close(1002, "protocol error")),
-            Some(Err(_)) => return Err(End::Gone),
+            None | Some(Err(_)) => return Err(End::Gone),
         };
         if let Err(refused) = self.limiter.check() {
             self.pipeline.metrics.refused("frame_flood");

@@ -1,0 +1,136 @@
+//! Decisions that a shop's conversation tests cannot write down: what a client may press, whose attributes count, empty answers.
+
+use jiff::Timestamp;
+use nightdesk::decide::Outcome;
+use nightdesk::engine::Engine;
+use nightdesk::message::{Conversation, Customer, Gesture, Inbound, OutcomeKind, Reason, State};
+use nightdesk::rules::Files;
+use nightdesk::rules::load::Secrets;
+use serde_json::json;
+
+const CONFIG: &str = r#"
+timezone: Asia/Shanghai
+languages: [zh, en]
+hours: {always: {weekly: {mon-sun: ["00:00-24:00"]}}}
+queues: {general: {hours: always}, vip: {hours: always}}
+routes: [{if: "customer.tier == 'vip'", queue: vip}, {queue: general}]
+channels: {web: {kind: websocket}}
+notices: {handed_over: {zh: 已转人工。, en: A colleague takes over.}}
+"#;
+
+const FAQ: &str = "
+faq:
+  - id: sale.rules
+    title: {zh: 活动规则, en: Sale}
+    questions: [活动规则是什么]
+    answer: {zh: 活动见首页。, en: See our front page.}
+    options: [sale.old]
+  - id: sale.old
+    title: {zh: 旧活动, en: Old sale}
+    questions: [旧活动]
+    answer: {zh: 全场五折。, en: Half price.}
+    until: 2026-10-10
+  - id: empty.sometimes
+    title: {zh: 有时为空, en: Sometimes empty}
+    questions: [有时为空]
+    answer: {zh: '{% if not open %}休息{% endif %}', en: '{% if not open %}closed{% endif %}'}
+";
+
+const RULES: &str = r#"
+rules:
+  - id: vip.gift
+    title: {zh: 会员礼, en: Gift}
+    when: {phrase: [会员礼物], if: "customer.tier == 'vip'"}
+    reply: {zh: 您的礼物已备好。, en: Your gift is ready.}
+  - id: order.large
+    when: {phrase: [我的订单], if: "customer.attributes.amount is defined and customer.attributes.amount | float > 2000"}
+    reply: {zh: 同事会核对。, en: A colleague checks it.}
+    handoff: {queue: general, reason: large}
+"#;
+
+struct NoSecrets;
+
+impl Secrets for NoSecrets {
+    fn variable(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn file(&self, _: &str) -> Option<String> {
+        None
+    }
+}
+
+fn engine() -> Engine {
+    let files = [("nightdesk.yaml", CONFIG), ("faq/a.yaml", FAQ), ("rules/a.yaml", RULES)];
+    let (engine, report) = Engine::load(Files::from_texts(files), &NoSecrets);
+    engine.unwrap_or_else(|| panic!("{:?}", report.findings))
+}
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn stranger() -> Customer {
+    Customer { id: "anna".into(), ..Customer::default() }
+}
+
+fn begun(customer: &Customer) -> Conversation {
+    Conversation::new("c_1".into(), "web", "t", customer.clone(), at("2026-10-09T10:00:00+08:00"))
+}
+
+fn say(engine: &Engine, conversation: &Conversation, customer: &Customer, text: &str, when: &str) -> Outcome {
+    engine.handle(&Inbound::words("msg_1", "web", customer.clone(), text), conversation, at(when))
+}
+
+fn press(engine: &Engine, conversation: &Conversation, option: &str, label: &str, when: &str) -> Outcome {
+    let mut inbound = Inbound::words("msg_1", "web", stranger(), label);
+    inbound.gesture = Gesture::Select(option.into());
+    engine.handle(&inbound, conversation, at(when))
+}
+
+#[test]
+fn a_client_cannot_press_what_was_not_shown_to_it() {
+    let engine = engine();
+    let outcome = press(&engine, &begun(&stranger()), "vip.gift", "", "2026-10-09T10:00:00+08:00");
+    assert_ne!(outcome.decision.rule.as_deref(), Some("vip.gift"));
+    // An entry may be pressed below an older answer too.
+    let outcome = press(&engine, &begun(&stranger()), "sale.rules", "活动规则", "2026-10-09T10:00:00+08:00");
+    assert_eq!(outcome.decision.rule.as_deref(), Some("sale.rules"));
+}
+
+#[test]
+fn an_option_pressed_after_its_last_day_is_not_answered() {
+    let engine = engine();
+    let shown = say(&engine, &begun(&stranger()), &stranger(), "活动规则是什么", "2026-10-10T23:59:00+08:00");
+    assert_eq!(shown.replies[0].options.len(), 1);
+    let conversation = shown.conversation;
+    let in_time = press(&engine, &conversation, "sale.old", "旧活动", "2026-10-10T23:59:30+08:00");
+    assert_eq!(in_time.decision.rule.as_deref(), Some("sale.old"));
+    let late = press(&engine, &conversation, "sale.old", "旧活动", "2026-10-11T00:05:00+08:00");
+    assert_eq!((late.decision.outcome, late.decision.reason), (OutcomeKind::Handoff, Reason::NoMatch));
+    let by_number = say(&engine, &conversation, &stranger(), "1", "2026-10-11T00:05:00+08:00");
+    assert_ne!(by_number.decision.rule.as_deref(), Some("sale.old"));
+}
+
+#[test]
+fn conditions_see_the_customer_of_this_message() {
+    let engine = engine();
+    let morning = "2026-10-09T10:00:00+08:00";
+    let mut rich = stranger();
+    rich.attributes.insert("amount".into(), json!(9_000));
+    let before = begun(&stranger());
+    assert_eq!(say(&engine, &before, &rich, "我的订单", morning).decision.rule.as_deref(), Some("order.large"));
+    let before = begun(&rich);
+    assert_eq!(say(&engine, &before, &stranger(), "我的订单", morning).decision.rule, None);
+    let vip = Customer { tier: Some("vip".into()), ..stranger() };
+    assert_eq!(say(&engine, &begun(&vip), &stranger(), "会员礼物", morning).decision.rule, None);
+}
+
+#[test]
+fn an_answer_that_comes_out_empty_goes_to_a_person() {
+    let engine = engine();
+    let outcome = say(&engine, &begun(&stranger()), &stranger(), "有时为空", "2026-10-09T10:00:00+08:00");
+    assert_eq!((outcome.decision.outcome, outcome.decision.reason), (OutcomeKind::Handoff, Reason::InternalError));
+    assert_eq!(outcome.conversation.state, State::Queued);
+    assert_eq!(outcome.replies[0].text, "已转人工。");
+}
