@@ -58,10 +58,10 @@ pub fn decide(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversat
         };
     }
     let label_key = |label: &str| key(knowledge.matcher.view(label).folded.text());
-    if let Some(at) = builtin::chosen(&turn.view, turn.offered(), label_key) {
-        if let Some(option) = open_option(&turn, &turn.offered()[at].id) {
-            return choose(turn, option);
-        }
+    if let Some(at) = builtin::chosen(&turn.view, turn.offered(), label_key)
+        && let Some(option) = open_option(&turn, &turn.offered()[at].id)
+    {
+        return choose(turn, option);
     }
     let ranked = ranked(&mut turn);
     let candidates = turn.trace_candidates(&ranked);

@@ -14,17 +14,17 @@ pub(super) fn check(engine: &Engine, report: &mut Report) {
             let [part] = phrase.parts.as_slice() else { continue };
             let folded = fold.squeeze(&part.value).into_text();
             let mut characters = folded.chars();
-            if let (false, Some(only), None) = (guarded, characters.next(), characters.next()) {
-                if is_han(only) {
-                    report.push(
-                        Finding::warning(
-                            "short-phrase",
-                            format!("`{}` stands in a great many messages that mean something else", part.value),
-                        )
-                        .at(&part.place)
-                        .help("write a longer phrase, or a list of parts that all must occur, such as [退, 快递]"),
-                    );
-                }
+            if let (false, Some(only), None) = (guarded, characters.next(), characters.next())
+                && is_han(only)
+            {
+                report.push(
+                    Finding::warning(
+                        "short-phrase",
+                        format!("`{}` stands in a great many messages that mean something else", part.value),
+                    )
+                    .at(&part.place)
+                    .help("write a longer phrase, or a list of parts that all must occur, such as [退, 快递]"),
+                );
             }
         }
     }
