@@ -5,7 +5,7 @@ use nightdesk::decide::Outcome;
 use nightdesk::engine::Engine;
 use nightdesk::message::{Conversation, Customer, Gesture, Inbound, OutcomeKind, Reason, State};
 use nightdesk::rules::Files;
-use nightdesk::rules::load::Secrets;
+use nightdesk::rules::load::NoSecrets;
 use serde_json::json;
 
 const CONFIG: &str = r#"
@@ -47,18 +47,6 @@ rules:
     reply: {zh: 同事会核对。, en: A colleague checks it.}
     handoff: {queue: general, reason: large}
 "#;
-
-struct NoSecrets;
-
-impl Secrets for NoSecrets {
-    fn variable(&self, _: &str) -> Option<String> {
-        None
-    }
-
-    fn file(&self, _: &str) -> Option<String> {
-        None
-    }
-}
 
 fn engine() -> Engine {
     let files = [("nightdesk.yaml", CONFIG), ("faq/a.yaml", FAQ), ("rules/a.yaml", RULES)];
@@ -133,4 +121,18 @@ fn an_answer_that_comes_out_empty_goes_to_a_person() {
     assert_eq!((outcome.decision.outcome, outcome.decision.reason), (OutcomeKind::Handoff, Reason::InternalError));
     assert_eq!(outcome.conversation.state, State::Queued);
     assert_eq!(outcome.replies[0].text, "已转人工。");
+}
+
+#[test]
+fn lesson_25_what_a_machine_writes_changes_nothing() {
+    let engine = engine();
+    let mut before = begun(&Customer { name: Some("Anna".into()), ..stranger() });
+    before.language = Some("zh".into());
+    before.state = State::Closed;
+    let mut inbound = Inbound::words("msg_1", "web", Customer { id: "bot".into(), ..Customer::default() }, "hello");
+    inbound.gesture = Gesture::Automatic;
+    let outcome = engine.handle(&inbound, &before, at("2026-10-09T10:00:00+08:00"));
+    assert_eq!(outcome.decision.reason, Reason::AutomaticSender);
+    assert_eq!(outcome.conversation, before);
+    assert!(outcome.replies.is_empty() && outcome.queue.is_none());
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use nightdesk::engine::Engine;
 use nightdesk::message::{Conversation, Customer, Gesture, Inbound, Kind};
 use nightdesk::rules::Files;
-use nightdesk::rules::load::Secrets;
+use nightdesk::rules::load::NoSecrets;
 use nightdesk::shop;
 use proptest::prelude::*;
 use serde_json::Value;
@@ -125,18 +125,6 @@ fn folders_that_look_like_files_and_links_in_circles() {
     symlink("itself.yaml", dir.path().join("faq/itself.yaml")).unwrap();
     let found = codes(&check(dir.path()));
     assert!(found.contains("too-deep") && found.contains("unreadable"), "{found:?}");
-}
-
-struct NoSecrets;
-
-impl Secrets for NoSecrets {
-    fn variable(&self, _: &str) -> Option<String> {
-        None
-    }
-
-    fn file(&self, _: &str) -> Option<String> {
-        None
-    }
 }
 
 fn load(faq: &str) {
