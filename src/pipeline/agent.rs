@@ -22,6 +22,15 @@ pub enum Actor {
 }
 
 impl Actor {
+    /// What stands in the log: names of people do not.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Agent(_) => "agent",
+            Self::Desk(_) => "desk",
+            Self::Customer => "customer",
+        }
+    }
+
     fn name(&self) -> &str {
         match self {
             Self::Agent(name) | Self::Desk(Some(name)) => name,
@@ -109,7 +118,12 @@ impl Pipeline {
                 Ok(()) => {
                     self.hub.publish(&after.id, events.list());
                     commit.outbox.iter().for_each(|row| self.outbox.committed(&row.endpoint));
-                    tracing::info!(conversation = after.id, agent, state = after.state.as_str(), "A person acted.");
+                    tracing::info!(
+                        conversation = after.id,
+                        by = actor.kind(),
+                        state = after.state.as_str(),
+                        "A person acted."
+                    );
                     return Ok((after, events.seq()));
                 }
                 Err(StoreError::Conflict | StoreError::Duplicate) => {}
