@@ -144,7 +144,7 @@ async fn an_urgent_case_at_three_in_the_morning_reaches_the_colleague_on_call() 
     let shop = Shop::shipped(&receiver);
     let daemon = Daemon::start(&shop, "2026-10-14T03:00:00+08:00").await;
     for (locale, text, words) in [
-        ("zh-CN", "我的账号被盗了，有人盗刷！", "我们已按紧急情况处理并通知值班同事"),
+        ("zh-CN", "我的账号被盗了，有人盗刷！", "已按紧急情况优先转给值班同事"),
         ("zh-TW", "我的帳號被盜了，有人盜刷！", "緊急"),
         ("en", "My account was hacked and someone is using my card", "We treat this as urgent"),
     ] {
@@ -168,10 +168,13 @@ async fn an_urgent_case_at_three_in_the_morning_reaches_the_colleague_on_call() 
         );
         assert_eq!(case["data"]["matched"][0], "urgent.account-stolen");
 
-        // Somebody is there at this hour, so nothing says that nobody is.
+        // Somebody is there at this hour: the customer hears once that the case waits its turn, not that nobody is there.
+        let turn = customer.say("转人工").await;
+        let waiting = only_notice(&turn);
+        assert!(!waiting.contains("9:00"), "{waiting}");
         let turn = customer.say("转人工").await;
         assert!(turn.messages().is_empty(), "{:#?}", turn.frames);
-        receiver.wait("/oncall", before + 2).await;
+        receiver.wait("/oncall", before + 3).await;
     }
     assert!(receiver.hits_at("/desk").is_empty(), "the day's desk is asleep");
 }
