@@ -146,7 +146,7 @@ async fn an_urgent_case_at_three_in_the_morning_reaches_the_colleague_on_call() 
     for (locale, text, words) in [
         ("zh-CN", "我的账号被盗了，有人盗刷！", "已按紧急情况优先转给值班同事"),
         ("zh-TW", "我的帳號被盜了，有人盜刷！", "緊急"),
-        ("en", "My account was hacked and someone is using my card", "We treat this as urgent"),
+        ("en", "My account was hacked and someone is using my card", "passed to the colleague on call as urgent"),
     ] {
         let before = receiver.hits_at("/oncall").len();
         let mut customer = Client::new(daemon.address(), locale).await;
