@@ -1,13 +1,17 @@
 //! Which rules a message could mean: candidates with their evidence.
 //!
-//! One automaton holds every literal: the parts of all phrases, and for each regular expression the literals one of which it
-//! requires. Only rules of which a literal occurred are looked at, so the time for a message hardly grows with their number.
+//! One automaton holds every literal: the parts of all phrases, and for each regular expression the literals that it requires.
+//! Only rules of which all required literals occurred are looked at, so the time for a message hardly grows with their number.
 
 mod compile;
+mod gate;
 mod like;
 mod phrase;
 mod rank;
 mod regular;
+mod require;
+#[cfg(test)]
+mod tests;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -18,8 +22,9 @@ pub use compile::{Builder, ExpressionId, Fault, PatternError, PhraseError};
 pub use rank::{Candidate, Evidence, Sign};
 
 use compile::Test;
+use gate::Gates;
 use like::Sentences;
-use phrase::{Hits, Literals};
+use phrase::{Hits, LiteralId, Literals, Part};
 use regular::Pattern;
 
 /// A message made ready for matching.
@@ -55,10 +60,9 @@ pub struct Matcher {
     sentences: Sentences,
     patterns: Vec<Pattern>,
     tests: Vec<Test>,
-    /// Rules to look at when a literal occurs.
-    by_literal: Vec<Vec<u32>>,
-    /// Rules to look at in any case: nothing literal is required by them.
-    always: Vec<u32>,
+    /// Literals of which any will do, as [`Part`]s number them.
+    sets: Vec<Box<[LiteralId]>>,
+    gates: Gates,
 }
 
 impl Matcher {
@@ -79,9 +83,8 @@ impl Matcher {
         let text = view.folded.text();
         let hits = self.literals.hits(text);
         let sentence_hits = self.sentences.hits(&view.key);
-        let mut look: Vec<u32> = self.always.clone();
-        look.extend(hits.literals().flat_map(|literal| self.by_literal[literal as usize].iter().copied()));
-        look.extend(sentence_hits);
+        let mut look: Vec<u32> = sentence_hits.collect();
+        self.gates.pass(&hits, &self.sets, &mut look);
         look.sort_unstable();
         look.dedup();
         let subject = Subject { matcher: self, view, hits: &hits, expression };
@@ -103,7 +106,7 @@ impl Matcher {
     /// How many rules nothing literal stands before, so that each message costs their full test.
     #[must_use]
     pub fn ungated(&self) -> usize {
-        self.always.len()
+        self.gates.ungated()
     }
 }
 
@@ -111,7 +114,7 @@ impl Matcher {
 struct Subject<'a> {
     matcher: &'a Matcher,
     view: &'a View,
-    hits: &'a Hits,
+    hits: &'a Hits<'a>,
     expression: &'a dyn Fn(u32, ExpressionId) -> bool,
 }
 
@@ -124,7 +127,8 @@ impl Subject<'_> {
             }
             Test::Regex(patterns) => patterns
                 .iter()
-                .filter_map(|&id| self.matcher.patterns[id as usize].find(self.view.folded.text()))
+                .filter(|expected| expected.parts.iter().all(|part| self.hits.any(part.literals(&self.matcher.sets))))
+                .filter_map(|expected| self.matcher.patterns[expected.pattern as usize].find(self.view.folded.text()))
                 .map(|span| Evidence::of(Sign::Pattern, vec![span], self.view.folded.text()))
                 .max_by(|a, b| a.strength().cmp(&b.strength())),
             Test::Like(keys) => {
@@ -149,10 +153,10 @@ impl Subject<'_> {
         }
     }
 
-    fn phrase(&self, parts: &[compile::Part]) -> Option<Evidence> {
+    fn phrase(&self, parts: &[Part]) -> Option<Evidence> {
         let spans = parts
             .iter()
-            .map(|part| part.iter().find_map(|&literal| self.hits.whole(literal)))
+            .map(|part| part.literals(&self.matcher.sets).iter().find_map(|&literal| self.hits.whole(literal)))
             .collect::<Option<Vec<_>>>()?;
         let sign = if parts.len() > 1 { Sign::Phrases } else { Sign::Phrase };
         Some(Evidence::of(sign, spans, self.view.folded.text()))
