@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::rules::model::{Condition, Located, Phrase};
+use crate::likeness::Synonyms;
+use crate::rules::model::{Careful, Condition, Located, Phrase};
 use crate::text::{Fold, Variants, key};
 
 use super::Matcher;
 use super::gate::{self, Gate, Gates, Way};
 use super::like::Sentences;
+use super::likely::Learner;
 use super::phrase::{LiteralId, Literals, Part, Phrases};
 use super::regular::Pattern;
 use super::require::OneOf;
@@ -21,7 +23,8 @@ pub type ExpressionId = u32;
 pub(super) enum Test {
     Phrase(Phrases),
     Regex(Box<[Expected]>),
-    Like(Vec<Box<str>>),
+    /// Exact sentences by key, and the group in which they are compared by likeness.
+    Like(Vec<Box<str>>, u32),
     If(ExpressionId),
     All(Vec<Test>),
     Any(Vec<Test>),
@@ -60,6 +63,15 @@ pub enum Fault<'a> {
     Pattern(&'a Located<String>, PatternError),
 }
 
+/// What a condition belongs to.
+#[derive(Clone, Copy, Debug)]
+struct Of {
+    rule: u32,
+    careful: Careful,
+    /// Whether it speaks for the rule; below `none` it speaks against it.
+    means: bool,
+}
+
 /// Collects conditions, then builds the [`Matcher`].
 #[derive(Debug)]
 pub struct Builder {
@@ -70,6 +82,7 @@ pub struct Builder {
     sets: Vec<Box<[LiteralId]>>,
     set_ids: HashMap<Box<[LiteralId]>, Part>,
     sentences: Sentences,
+    learner: Learner,
     patterns: Vec<Pattern>,
     tests: Vec<Test>,
     gates: Vec<Gate>,
@@ -87,30 +100,40 @@ impl Builder {
             sets: Vec::new(),
             set_ids: HashMap::new(),
             sentences: Sentences::default(),
+            learner: Learner::default(),
             patterns: Vec::new(),
             tests: Vec::new(),
             gates: Vec::new(),
         }
     }
 
-    /// Adds the condition of the next rule. `expression` numbers an `if`; `fault` hears of each leaf that cannot be used.
+    /// Adds the condition of the next rule, with how careful to be about likeness. `expression` numbers an `if`; `fault` hears
+    /// of each leaf that cannot be used.
     pub fn add<'a>(
         &mut self,
         when: &'a Condition,
+        careful: Careful,
         expression: &mut dyn FnMut(&'a Located<String>) -> ExpressionId,
         fault: &mut dyn FnMut(Fault<'a>),
     ) {
         let rule = u32::try_from(self.tests.len()).unwrap_or(u32::MAX);
-        let (test, gate) = self.compile(rule, when, expression, fault);
+        let (test, gate) = self.compile(&Of { rule, careful, means: true }, when, expression, fault);
         self.tests.push(test);
         self.gates.push(gate);
     }
 
-    /// Builds the automaton.
+    /// Adds a sentence that the last rule's own are compared with, such as its title. Of no use to a rule that has none.
+    pub fn also_like(&mut self, careful: Careful, text: &str) {
+        let rule = u32::try_from(self.tests.len().saturating_sub(1)).unwrap_or(u32::MAX);
+        let group = self.learner.group(rule, true, careful);
+        self.learner.add(&self.fold, group, text);
+    }
+
+    /// Builds the automaton, and learns from the sentences within about `memory` bytes.
     ///
     /// # Errors
     /// When the literals are more than it can hold.
-    pub fn build(self) -> Result<Matcher, aho_corasick::BuildError> {
+    pub fn build(self, synonyms: Synonyms, memory: usize) -> Result<Matcher, aho_corasick::BuildError> {
         let length = |literal: &Arc<str>| u32::try_from(literal.chars().count()).unwrap_or(u32::MAX);
         let lengths: Vec<u32> = self.literals.iter().map(length).collect();
         Ok(Matcher {
@@ -118,6 +141,7 @@ impl Builder {
             gates: Gates::new(&self.gates, &self.sets, &lengths),
             fold: self.fold,
             sentences: self.sentences,
+            likely: self.learner.learn(synonyms, memory),
             patterns: self.patterns,
             tests: self.tests,
             sets: self.sets,
@@ -152,7 +176,7 @@ impl Builder {
     /// The test, and its gate.
     fn compile<'a>(
         &mut self,
-        rule: u32,
+        of: &Of,
         condition: &'a Condition,
         expression: &mut dyn FnMut(&'a Located<String>) -> ExpressionId,
         fault: &mut dyn FnMut(Fault<'a>),
@@ -176,29 +200,31 @@ impl Builder {
             }
             Condition::Like(sentences) => {
                 let mut keys = Vec::new();
+                let group = self.learner.group(of.rule, of.means, of.careful);
                 for sentence in sentences {
                     let key = key(self.fold.fold(&sentence.value).squeezed().text());
                     if key.is_empty() {
                         fault(Fault::Phrase(sentence, PhraseError(sentence.value.clone())));
                         continue;
                     }
-                    self.sentences.add(&key, rule);
+                    self.sentences.add(&key, of.rule);
+                    self.learner.add(&self.fold, group, &sentence.value);
                     keys.push(key.into_boxed_str());
                 }
-                // No way in by literals: the rule is looked at when the message's key is one of these.
-                (Test::Like(keys), Some(Vec::new()))
+                // No way in by literals: the rule is looked at when the message is one of these or like them.
+                (Test::Like(keys, group), Some(Vec::new()))
             }
             Condition::If(source) => (Test::If(expression(source)), None),
             Condition::All(conditions) => {
-                let (tests, gates) = self.compile_all(rule, conditions, expression, fault);
+                let (tests, gates) = self.compile_all(of, conditions, expression, fault);
                 (Test::All(tests), gate::all(gates.into_iter()))
             }
             Condition::Any(conditions) => {
-                let (tests, gates) = self.compile_all(rule, conditions, expression, fault);
+                let (tests, gates) = self.compile_all(of, conditions, expression, fault);
                 (Test::Any(tests), gate::any(gates.into_iter()))
             }
             Condition::None(conditions) => {
-                let (tests, _) = self.compile_all(rule, conditions, expression, fault);
+                let (tests, _) = self.compile_all(&Of { means: !of.means, ..*of }, conditions, expression, fault);
                 (Test::None(tests), None)
             }
         }
@@ -206,12 +232,12 @@ impl Builder {
 
     fn compile_all<'a>(
         &mut self,
-        rule: u32,
+        of: &Of,
         conditions: &'a [Condition],
         expression: &mut dyn FnMut(&'a Located<String>) -> ExpressionId,
         fault: &mut dyn FnMut(Fault<'a>),
     ) -> (Vec<Test>, Vec<Gate>) {
-        conditions.iter().map(|condition| self.compile(rule, condition, expression, fault)).unzip()
+        conditions.iter().map(|condition| self.compile(of, condition, expression, fault)).unzip()
     }
 
     /// The parts of a phrase: each the words themselves and their regional wordings.

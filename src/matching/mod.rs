@@ -6,6 +6,7 @@
 mod compile;
 mod gate;
 mod like;
+mod likely;
 mod phrase;
 mod rank;
 mod regular;
@@ -13,17 +14,21 @@ mod require;
 #[cfg(test)]
 mod tests;
 
+use std::cell::OnceCell;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::likeness::{Method, Near, Why};
 use crate::text::{Fold, Folded};
 
 pub use compile::{Builder, ExpressionId, Fault, PatternError, PhraseError};
+pub use likely::{Bars, Guess};
 pub use rank::{Candidate, Evidence, Sign};
 
 use compile::Test;
 use gate::Gates;
 use like::Sentences;
+use likely::Likely;
 use phrase::{Hits, LiteralId, Literals, Part};
 use regular::Pattern;
 
@@ -34,6 +39,8 @@ pub struct View {
     pub folded: Folded,
     /// What exact questions are compared by.
     pub key: String,
+    /// What it is like, found when first asked for.
+    near: OnceCell<Vec<Near>>,
 }
 
 impl View {
@@ -42,7 +49,7 @@ impl View {
     pub fn new(fold: &Fold, text: &str) -> Self {
         let folded = fold.squeeze(text);
         let key = crate::text::key(folded.text());
-        Self { folded, key }
+        Self { folded, key, near: OnceCell::new() }
     }
 
     /// The stretch of the original that a stretch of the folded text came from.
@@ -58,6 +65,7 @@ pub struct Matcher {
     fold: Arc<Fold>,
     literals: Literals,
     sentences: Sentences,
+    likely: Likely,
     patterns: Vec<Pattern>,
     tests: Vec<Test>,
     /// Literals of which any will do, as [`Part`]s number them.
@@ -84,6 +92,7 @@ impl Matcher {
         let hits = self.literals.hits(text);
         let sentence_hits = self.sentences.hits(&view.key);
         let mut look: Vec<u32> = sentence_hits.collect();
+        look.extend(self.likely.meant(self.near(view)));
         self.gates.pass(&hits, &self.sets, &mut look);
         look.sort_unstable();
         look.dedup();
@@ -95,6 +104,30 @@ impl Matcher {
                 Some(Candidate { rule, evidence })
             })
             .collect()
+    }
+
+    /// What a view is like, the nearest first.
+    fn near<'v>(&self, view: &'v View) -> &'v [Near] {
+        view.near.get_or_init(|| self.likely.likeness.near(view.folded.text()))
+    }
+
+    /// The rules whose sentences a message is like, the nearest first, sure or not.
+    #[must_use]
+    pub fn guesses(&self, view: &View) -> Vec<Guess> {
+        self.likely.guesses(self.near(view)).collect()
+    }
+
+    /// Why a guess is near, word by word, and nearer than the next.
+    #[must_use]
+    pub fn why(&self, view: &View, guess: &Guess) -> Why {
+        let next = self.near(view).iter().map(|near| near.entry).find(|entry| *entry != guess.near.entry);
+        self.likely.likeness.why(view.folded.text(), guess.near.entry, next)
+    }
+
+    /// How likeness scores, and about how many bytes it takes.
+    #[must_use]
+    pub fn learned(&self) -> (Method, usize) {
+        (self.likely.likeness.method(), self.likely.likeness.bytes())
     }
 
     /// The folding that conditions were compiled with.
@@ -131,12 +164,14 @@ impl Subject<'_> {
                 .filter_map(|expected| self.matcher.patterns[expected.pattern as usize].find(self.view.folded.text()))
                 .map(|span| Evidence::of(Sign::Pattern, vec![span], self.view.folded.text()))
                 .max_by(|a, b| a.strength().cmp(&b.strength())),
-            Test::Like(keys) => {
+            Test::Like(keys, group) => {
                 // Equal keys, equal sentences: the whole message is the evidence.
                 let folded = self.view.folded.text();
                 let whole = || std::iter::once(0..folded.len()).collect();
-                (!self.view.key.is_empty() && keys.iter().any(|key| **key == self.view.key))
-                    .then(|| Evidence::of(Sign::Exact, whole(), folded))
+                if !self.view.key.is_empty() && keys.iter().any(|key| **key == self.view.key) {
+                    return Some(Evidence::of(Sign::Exact, whole(), folded));
+                }
+                self.matcher.likely.sure(self.matcher.near(self.view), *group).map(Evidence::like)
             }
             Test::If(expression) => (self.expression)(rule, *expression).then(Evidence::condition),
             Test::All(tests) => {
