@@ -252,6 +252,12 @@ impl Likeness {
         model + self.vocabulary.bytes() + vectors
     }
 
+    /// How many examples there are.
+    #[must_use]
+    pub fn examples(&self) -> usize {
+        self.examples.len()
+    }
+
     /// How many features the examples have.
     #[must_use]
     pub fn features(&self) -> usize {

@@ -1,5 +1,7 @@
 //! Likeness for rules: the sentences of each rule as one entry of the learner, and the bars that its confidence has to reach.
 
+use std::collections::HashSet;
+
 use crate::likeness::{Likeness, Near, Sample, Synonyms};
 use crate::rules::model::Careful;
 use crate::text::Fold;
@@ -37,6 +39,7 @@ struct Group {
 #[derive(Debug, Default)]
 pub(super) struct Learner {
     samples: Vec<Sample>,
+    seen: HashSet<(u32, String)>,
     groups: Vec<Group>,
     bars: Vec<Bars>,
 }
@@ -56,6 +59,9 @@ impl Learner {
     /// Adds a sentence to a group.
     pub(super) fn add(&mut self, fold: &Fold, group: u32, text: &str) {
         let folded = fold.squeeze(text).into_text();
+        if !self.seen.insert((group, folded.clone())) {
+            return;
+        }
         self.samples.push(Sample { entry: group, text: text.to_owned(), folded });
     }
 

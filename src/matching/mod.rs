@@ -124,6 +124,12 @@ impl Matcher {
         self.likely.likeness.why(view.folded.text(), guess.near.entry, next)
     }
 
+    /// How many sentences were learned from.
+    #[must_use]
+    pub fn sentences(&self) -> usize {
+        self.likely.likeness.examples()
+    }
+
     /// How likeness scores, and about how many bytes it takes.
     #[must_use]
     pub fn learned(&self) -> (Method, usize) {
