@@ -9,7 +9,7 @@ use super::vector::Vector;
 /// Shortest word, in bytes, that stands near others by its letters.
 const NAMED: usize = 3;
 /// Examples of an entry, the nearest, that are compared word by word.
-const COMPARED: usize = 16;
+const COMPARED: usize = 6;
 /// Trust in a word that was mended.
 const MENDED: f32 = 0.8;
 

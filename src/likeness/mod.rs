@@ -37,7 +37,7 @@ use train::Linear;
 use vector::{Feature, Vector, Vocabulary, features};
 
 /// Entries that are measured and ordered.
-pub const MEASURED: usize = 6;
+pub const MEASURED: usize = 4;
 /// Examples above which features that only one of them has are left out.
 const MANY: usize = 2000;
 /// Entries times examples above which the nearest example decides in place of the linear model, which would take too long.

@@ -13,7 +13,7 @@ const COST: f32 = 1.0;
 /// Times as much for an example of the entry itself: each entry has few of its own and all others against it.
 const OWN: f32 = 2.0;
 /// Passes over the examples.
-const PASSES: usize = 10;
+const PASSES: usize = 6;
 /// Changes below this are none.
 const STILL: f32 = 1e-5;
 
@@ -141,12 +141,11 @@ impl Linear {
         for lane in 0..LANES {
             let largest = wide.iter().map(|row| row[lane].abs()).fold(0.0, f32::max);
             let scale = largest / f32::from(i16::MAX);
+            let finer = if scale > 0.0 { 1.0 / scale } else { 0.0 };
             let label = block * LANES + lane;
             self.scale[label] = scale;
-            if scale > 0.0 {
-                for (feature, row) in wide.iter().enumerate() {
-                    self.weights[feature * self.stride + label] = (row[lane] / scale).round() as i16;
-                }
+            for (row, weights) in wide.iter().zip(self.weights.chunks_exact_mut(self.stride)) {
+                weights[label] = (row[lane] * finer).round() as i16;
             }
         }
     }

@@ -80,6 +80,12 @@ impl Matcher {
         View::new(&self.fold, text)
     }
 
+    /// Folds a message that is to be compared by signs alone, as if it were like nothing.
+    #[must_use]
+    pub fn view_of_signs(&self, text: &str) -> View {
+        View { near: OnceCell::from(Vec::new()), ..self.view(text) }
+    }
+
     /// Every rule whose condition holds, in rule order. `accept` leaves rules out (dates, channels) before they cost time;
     /// `expression` tells whether the `if` of a rule holds.
     pub fn candidates(
