@@ -10,8 +10,8 @@ pub mod knowledge;
 pub mod notices;
 pub mod outcome;
 pub mod routing;
-pub mod speak;
 mod several;
+pub mod speak;
 mod turn;
 
 use std::cell::RefCell;
@@ -168,11 +168,10 @@ fn choose<'a>(mut turn: Turn<'a>, rule: &'a BuiltRule) -> Outcome {
 /// more than an answer, and where a part asks what nothing answers.
 fn several<'a>(turn: &Turn<'a>, ranked: &[Candidate]) -> Option<Vec<(&'a BuiltRule, f64)>> {
     let knowledge = turn.knowledge;
-    let plain = |rule: &BuiltRule| rule.handoff.is_none() && !rule.urgent && (rule.smalltalk || rule.origin == Origin::Faq);
+    let plain =
+        |rule: &BuiltRule| rule.handoff.is_none() && !rule.urgent && (rule.smalltalk || rule.origin == Origin::Faq);
     let whole = ranked.first();
-    if whole.is_some_and(|whole| {
-        whole.evidence.sign == Sign::Exact || !plain(&knowledge.rules[whole.rule as usize])
-    }) {
+    if whole.is_some_and(|whole| whole.evidence.sign == Sign::Exact || !plain(&knowledge.rules[whole.rule as usize])) {
         return None;
     }
     let mut answers: Vec<(&'a BuiltRule, f64)> = Vec::new();

@@ -186,7 +186,8 @@ impl<'a> Turn<'a> {
                 _ => {
                     self.trace.notes.push(format!("the answer of `{}` failed", rule.id));
                     self.replies.clear();
-                    return self.hand_over(&Wish { reason: Reason::InternalError, rule: None, words: None }, candidates);
+                    return self
+                        .hand_over(&Wish { reason: Reason::InternalError, rule: None, words: None }, candidates);
                 }
             }
         }

@@ -36,13 +36,8 @@ pub(super) fn bytes(labels: usize, features: usize) -> usize {
 /// Trains on examples and the entry of each. All values are finite, vectors of length 1 or empty.
 pub(super) fn train(examples: &[Vector], entry: &[u32], labels: usize, features: usize) -> Linear {
     let stride = labels.div_ceil(LANES) * LANES;
-    let mut linear = Linear {
-        weights: vec![0; stride * (features + 1)],
-        scale: vec![0.0; stride],
-        stride,
-        features,
-        labels,
-    };
+    let mut linear =
+        Linear { weights: vec![0; stride * (features + 1)], scale: vec![0.0; stride], stride, features, labels };
     let blocks: Vec<usize> = (0..stride / LANES).collect();
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(blocks.len()).max(1);
     let work = |share: Vec<usize>| -> Vec<(usize, Vec<[f32; LANES]>)> {

@@ -36,6 +36,8 @@ pub(super) enum Test {
 pub(super) struct Expected {
     pub pattern: u32,
     pub parts: Box<[Part]>,
+    /// What every match begins with, if that is known.
+    pub start: Option<Part>,
 }
 
 /// Happens when nothing of a phrase or sentence is left after folding, so that it would match everything.
@@ -265,8 +267,9 @@ impl Builder {
         let (pattern, required) = Pattern::new(source, &self.fold)?;
         let id = u32::try_from(self.patterns.len()).unwrap_or(u32::MAX);
         self.patterns.push(pattern);
-        let parts = required.iter().map(|set| self.one_of(set)).collect();
-        Ok(Expected { pattern: id, parts })
+        let parts: Box<[Part]> = required.sets.iter().map(|set| self.one_of(set)).collect();
+        let start = required.start.and_then(|at| parts.get(at)).copied();
+        Ok(Expected { pattern: id, parts, start })
     }
 
     fn one_of(&mut self, set: &OneOf) -> Part {

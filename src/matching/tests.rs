@@ -49,6 +49,8 @@ const PATTERNS: &[&str] = &[
     "K|[^a]退",
     r"\d{2,3}",
     "[7８退a]款",
+    "运费(退款)*多",
+    "(?:re){0,2}order|7天?",
 ];
 /// What stands between words in messages.
 const BETWEEN: &[&str] = &["", "", "", " ", "b", "1", "，", "的", "k", "K", "  "];

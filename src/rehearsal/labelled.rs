@@ -279,7 +279,11 @@ pub fn files(examples: &[&Labelled]) -> Vec<(String, String)> {
     let mut faq = String::from("faq:\n");
     for (label, questions) in entries {
         let first = questions.first().copied().unwrap_or_default();
-        faq.push_str(&format!("  - id: {}\n    title: {}\n    answer: answered\n    questions:\n", quoted(label), title(first)));
+        faq.push_str(&format!(
+            "  - id: {}\n    title: {}\n    answer: answered\n    questions:\n",
+            quoted(label),
+            title(first)
+        ));
         for question in questions {
             faq.push_str(&format!("      - {}\n", quoted(question)));
         }
@@ -303,7 +307,8 @@ mod tests {
 
     #[test]
     fn lines_in_three_forms() {
-        let read = labelled("# remark\nreturns.window\t怎么退\n\noos\tzh\t天气\ntrain\ta\tb\ntest\ta|c\td\n").expect("readable");
+        let read = labelled("# remark\nreturns.window\t怎么退\n\noos\tzh\t天气\ntrain\ta\tb\ntest\ta|c\td\n")
+            .expect("readable");
         let forms: Vec<_> = read.iter().map(|one| (one.split, one.right.join(","), one.text.as_str())).collect();
         assert_eq!(
             forms,
@@ -321,7 +326,12 @@ mod tests {
     fn figures_of_a_small_set() {
         let point = |inside, right, sure| (inside, right, sure);
         let figures = Figures {
-            points: vec![point(true, true, 0.9), point(true, false, 0.6), point(false, false, 0.5), point(false, false, 0.1)],
+            points: vec![
+                point(true, true, 0.9),
+                point(true, false, 0.6),
+                point(false, false, 0.5),
+                point(false, false, 0.1),
+            ],
             verdicts: Vec::new(),
         };
         assert!((figures.top1() - 0.5).abs() < 1e-9);
