@@ -2,7 +2,7 @@
 //!
 //! In this order: a machine's message and a person's conversation leave the bot silent; asking for a person always works, and
 //! an emergency or complaint in the same breath finds its own queue; what has no words has outcomes of its own; a number or
-//! title answers the options just shown; then the best rule; then a person.
+//! title answers the options just shown; then the best rule; then a person. Messages in a row are decided together (`together`).
 
 pub mod builtin;
 pub mod context;
@@ -11,6 +11,7 @@ pub mod notices;
 pub mod outcome;
 pub mod routing;
 pub mod speak;
+mod together;
 mod turn;
 
 use std::cell::RefCell;
@@ -24,14 +25,14 @@ use crate::text::key;
 
 pub use knowledge::Knowledge;
 pub use outcome::{Outcome, Trace, TraceCandidate, TraceHours, TraceNotice};
+pub use together::{continued, decide, waits};
 
 use context::Scope;
 use knowledge::BuiltRule;
 use turn::{Turn, Wish};
 
-/// Decides one message.
-#[must_use]
-pub fn decide(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, now: Timestamp) -> Outcome {
+/// Decides one message by its own words.
+fn alone(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, now: Timestamp) -> Outcome {
     let mut turn = Turn::new(knowledge, inbound, conversation, now);
     if inbound.gesture == Gesture::Automatic {
         return turn.unchanged().silent(Reason::AutomaticSender, false);
@@ -101,6 +102,15 @@ fn asked(mut turn: Turn<'_>) -> Outcome {
     let reason = if rule.is_some_and(|rule| rule.urgent) { Reason::Urgent } else { Reason::Asked };
     let candidates = turn.trace_candidates(&ranked);
     turn.hand_over(&Wish { reason, rule, words: None }, &candidates)
+}
+
+/// A person takes what nothing answers.
+fn unmatched(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, now: Timestamp) -> Outcome {
+    let mut turn = Turn::new(knowledge, inbound, conversation, now);
+    let ranked = ranked(&mut turn);
+    let candidates = turn.trace_candidates(&ranked);
+    turn.missed();
+    turn.hand_over(&Wish { reason: Reason::NoMatch, rule: None, words: None }, &candidates)
 }
 
 /// What is done with a message when our own code failed on it: a person takes it.

@@ -66,6 +66,7 @@ impl<'a> Turn<'a> {
         next.turns += 1;
         next.customer = inbound.customer.clone();
         next.language = Some(language.clone());
+        next.unanswered.clear();
         if next.state == State::Closed {
             next.state = State::Bot;
             next.handoff = None;
@@ -147,6 +148,13 @@ impl<'a> Turn<'a> {
         if let Some(handoff) = &mut self.next.handoff {
             handoff.priority = handoff.priority.max(priority);
         }
+    }
+
+    /// Says nothing, because the customer writes on: the words stay to be decided with the next message.
+    pub(super) fn continued(mut self) -> Outcome {
+        self.next.unanswered.clone_from(&self.before.unanswered);
+        self.next.unanswered.push(self.inbound.text.clone());
+        self.silent(Reason::Continued, false)
     }
 
     /// Says nothing; `forward` tells the people who have the case.
