@@ -12,7 +12,9 @@ use std::time::Instant;
 
 use generated::Rule;
 use measure::{Row, resident};
+use nightdesk::likeness::Synonyms;
 use nightdesk::matching::{Builder, Matcher, View};
+use nightdesk::rules::model::Careful;
 use nightdesk::text::{Fold, Variants};
 use regex::{Regex, RegexSet};
 
@@ -63,9 +65,9 @@ fn matcher(rules: &[Rule], messages: &[String], whole: bool) -> Row {
     let start = Instant::now();
     let mut builder = Builder::new(fold, variants);
     for condition in &conditions {
-        builder.add(condition, &mut |_| 0, &mut |fault| panic!("{fault:?}"));
+        builder.add(condition, Careful::Normal, &mut |_| 0, &mut |fault| panic!("{fault:?}"));
     }
-    let matcher = builder.build().expect("few enough literals");
+    let matcher = builder.build(Synonyms::none(), 1 << 20).expect("few enough literals");
     let load = start.elapsed();
     let memory = resident() - before;
     let views: Vec<View> = messages.iter().map(|message| matcher.view(message)).collect();

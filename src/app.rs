@@ -173,10 +173,14 @@ impl App {
     /// Stops in reverse order: no new connections, sockets are told 1001, then the workers end. What is not delivered stays on
     /// disk.
     pub async fn stop(self) {
+        self.pipeline.hurry();
         self.front.cancel();
         self.front_tasks.close();
         if tokio::time::timeout(GRACE, self.front_tasks.wait()).await.is_err() {
             tracing::warn!("Some connections did not end in time and were dropped.");
+        }
+        if tokio::time::timeout(GRACE, self.pipeline.hurried()).await.is_err() {
+            tracing::warn!("Some messages were not taken in time; their senders were not told that they were.");
         }
         self.back.cancel();
         self.back_tasks.close();

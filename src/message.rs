@@ -127,6 +127,8 @@ words! {
         HumanOwns = "human_owns",
         /// The same message came again.
         Duplicate = "duplicate",
+        /// The customer wrote on before it was answered, so it is answered together with the next one.
+        Continued = "continued",
         /// Too many messages in too short a time.
         RateLimited = "rate_limited",
         /// The sender is a machine.
@@ -263,6 +265,10 @@ pub struct Conversation {
     pub turns: u64,
     /// Messages in a row that nothing matched.
     pub misses: u32,
+    /// Words of the last messages that nothing has answered because the customer wrote on, oldest first. The next message is
+    /// decided together with them. Kept here, so that a daemon that was killed in between still knows of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unanswered: Vec<String>,
     /// Tags that rules have set.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub tags: BTreeSet<String>,
@@ -301,6 +307,7 @@ impl Conversation {
             language: None,
             turns: 0,
             misses: 0,
+            unanswered: Vec::new(),
             tags: BTreeSet::new(),
             offered: Vec::new(),
             previous: None,

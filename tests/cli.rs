@@ -93,6 +93,25 @@ fn explain_tells_why_a_person_is_asked_and_when_people_are_there() {
 }
 
 #[test]
+fn explain_tells_what_comes_of_messages_in_a_row() {
+    let row = ["explain", "--at", EVENING, "--earlier", "在吗", "--earlier", "订单", "--earlier", "想改一下", "地址"];
+    let why = said(&row);
+    for part in [
+        "“在吗”: smalltalk (matched) by smalltalk.greeting",
+        "“订单”: silent (continued)",
+        "“想改一下”: silent (continued)",
+        "handoff (policy) by logistics.address",
+        "together   订单 想改一下 地址",
+        // The stretches that matched lie in all of the words.
+        "1 | 订单 想改一下 地址",
+    ] {
+        assert!(why.contains(part), "`{part}` is missing in\n{why}");
+    }
+    let value = json(&[&row[..3], &["--format", "json"], &row[3..]].concat());
+    assert_eq!(value["trace"]["joined"], "订单 想改一下 地址");
+}
+
+#[test]
 fn chat_answers_line_by_line_when_piped() {
     let talk = fine(&typed(&["chat", "--at", EVENING, "--customer", "tier=vip"], "怎么退货\n转人工\n在吗\n"));
     assert!(talk.contains("七天"), "{talk}");

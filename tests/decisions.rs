@@ -136,3 +136,59 @@ fn lesson_25_what_a_machine_writes_changes_nothing() {
     assert_eq!(outcome.conversation, before);
     assert!(outcome.replies.is_empty() && outcome.queue.is_none());
 }
+
+/// A shop that waits for more, and messages in a row to it.
+fn in_a_row(texts: &[&str]) -> Vec<Outcome> {
+    let settings = format!("{CONFIG}limits: {{wait_for_more: 1500ms, message_chars: 40}}\n");
+    let rules = "rules: [{id: thanks, when: {phrase: [谢谢]}, smalltalk: true, reply: 不客气。}]";
+    let files = [("nightdesk.yaml", settings.as_str()), ("faq/a.yaml", FAQ), ("rules/a.yaml", rules)];
+    let (engine, report) = Engine::load(Files::from_texts(files), &NoSecrets);
+    let engine = engine.unwrap_or_else(|| panic!("{:?}", report.findings));
+    let row: Vec<Inbound> = texts.iter().map(|text| Inbound::words("msg_1", "web", stranger(), text)).collect();
+    engine.in_a_row(&row, &begun(&stranger()), at("2026-10-09T10:00:00+08:00"))
+}
+
+fn reasons(outcomes: &[Outcome]) -> Vec<Reason> {
+    outcomes.iter().map(|outcome| outcome.decision.reason).collect()
+}
+
+#[test]
+fn at_most_five_messages_wait_for_one_more() {
+    let said = in_a_row(&["紫", "色", "大", "象", "飞", "过", "桥"]);
+    assert_eq!(reasons(&said), [[Reason::Continued; 5].as_slice(), &[Reason::NoMatch; 2]].concat());
+    assert_eq!(said[5].trace.joined.as_deref(), Some("紫 色 大 象 飞 过"));
+    assert_eq!((said[5].conversation.state, said[5].conversation.misses), (State::Queued, 1));
+    assert!(said[5].conversation.unanswered.is_empty() && said[6].trace.joined.is_none());
+}
+
+#[test]
+fn no_more_words_are_put_together_than_one_message_may_hold() {
+    let long = "象".repeat(30);
+    let said = in_a_row(&[&long, "紫色", "活动", "规则是什么"]);
+    assert_eq!(said[3].trace.joined.as_deref(), Some("紫色 活动 规则是什么"), "the last ones that fit");
+    assert_eq!(said[3].decision.rule, None);
+    assert_eq!(said[3].decision.reason, Reason::NoMatch);
+    let said = in_a_row(&["活动", "规则是什么"]);
+    assert_eq!(said[1].decision.rule.as_deref(), Some("sale.rules"));
+}
+
+#[test]
+fn thanks_are_no_answer_to_what_was_asked_before_them_and_a_wish_always_is() {
+    let said = in_a_row(&["紫色大象", "谢谢"]);
+    assert_eq!(reasons(&said), [Reason::Continued, Reason::NoMatch]);
+    assert_eq!(said[1].decision.outcome, OutcomeKind::Handoff);
+    // Alone they are.
+    assert_eq!(in_a_row(&["谢谢"])[0].decision.outcome, OutcomeKind::Smalltalk);
+    // What asks for a person by itself does so behind other words.
+    assert_eq!(reasons(&in_a_row(&["cheap purple cleaning", "agent"])), [Reason::Continued, Reason::Asked]);
+    let declined = in_a_row(&["紫色大象", "不用转人工"]);
+    assert_eq!((declined[1].decision.outcome, declined[1].conversation.state), (OutcomeKind::Smalltalk, State::Bot));
+}
+
+#[test]
+fn a_shop_that_does_not_wait_decides_each_message_by_itself() {
+    let said =
+        [Inbound::words("msg_1", "web", stranger(), "活动"), Inbound::words("msg_2", "web", stranger(), "规则是什么")];
+    let outcomes = engine().in_a_row(&said, &begun(&stranger()), at("2026-10-09T10:00:00+08:00"));
+    assert_eq!(reasons(&outcomes), [Reason::NoMatch; 2]);
+}

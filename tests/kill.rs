@@ -255,6 +255,52 @@ async fn kill_nine_in_a_loop_loses_and_repeats_nothing() {
     assert!(failed * 5 > hits.len(), "the receiver was too kind to mean anything");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kill_nine_while_a_message_waits_for_the_next_one_loses_and_repeats_nothing() {
+    let receiver = Receiver::start().await;
+    let shop = Shop::small_with(&receiver, "limits: {wait_for_more: 3s}");
+    shop.write(
+        "rules/pieces.yaml",
+        "rules: [{id: shoes.return, when: {phrase: [[鞋, 红, 怎么退]]}, reply: 鞋子试穿过也可以退。}]",
+    );
+    let mut daemon = tokio::task::block_in_place(|| Process::start(&shop));
+    let mut client = Client::new(daemon.address, "zh-CN").await;
+    let mut held = Vec::new();
+    // Killed while the first waits; and while the second waits, when the first is on disk.
+    for (id, text) in [("m-1", "我买的鞋"), ("m-2", "红的那双")] {
+        held.push((id, text));
+        for (id, text) in &held {
+            client.send(message(id, text)).await;
+        }
+        let mut frames = Vec::new();
+        while frames.last().is_none_or(|last: &Value| last["type"] != "held" || last["re"] != id) {
+            frames.push(client.next().await);
+        }
+        frames.extend(client.quiet().await.frames);
+        assert!(!frames.iter().any(|frame| frame["type"] == "ack" && frame["re"] == id), "{frames:#?}");
+        held.retain(|(id, _)| !frames.iter().any(|frame| frame["type"] == "ack" && frame["re"] == *id));
+        let hello = client.resume(frames.iter().filter_map(|frame| frame["seq"].as_u64()).max().unwrap_or(0));
+        daemon = tokio::task::block_in_place(|| {
+            daemon.kill();
+            Process::start(&shop)
+        });
+        client = Client::hello(daemon.address, hello).await;
+        assert!(client.quiet().await.frames.is_empty(), "nothing was said meanwhile");
+    }
+    assert_eq!(held, [("m-2", "红的那双")], "what was acknowledged need not be sent again");
+    client.send(message("m-2", "红的那双")).await;
+    client.send(message("m-3", "怎么退")).await;
+    let mut frames = client.until_ack("m-3").await.frames;
+    frames.extend(client.quiet().await.frames);
+    let answers: Vec<&Value> = frames.iter().filter(|frame| frame["type"] == "message").collect();
+    assert_eq!(answers.len(), 1, "{frames:#?}");
+    assert_eq!(answers[0]["data"]["rule"], "shoes.return", "with the words from before both kills");
+    let kept = api::transcript(daemon.address, client.conversation()).await;
+    let said: Vec<&str> = kept.iter().map(|event| str_at(event, "/data/text")).collect();
+    assert_eq!(said, ["我买的鞋", "红的那双", "怎么退", "鞋子试穿过也可以退。"]);
+    assert!(receiver.hits().is_empty());
+}
+
 /// Messages of a role: `seq`, id, and data.
 fn messages(events: &[EventRow], role: &str) -> Vec<(u64, String, Value)> {
     let of_role = events.iter().filter(|event| event.kind == "message" && event.role == role);

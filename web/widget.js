@@ -357,7 +357,8 @@
     if (wait > 0) bannerTimer = setTimeout(showHours, Math.min(wait + 1000, 36e5), open, next); // for "today"
   }
 
-  // --- Messages under way: kept until acknowledged, sent one at a time to hold their order
+  // --- Messages under way: kept until acknowledged, sent one at a time to hold their order. One that the daemon holds (it
+  // may be completed by the next) has its place there, so the next one goes.
 
   const MOST = 20, STALE = 36e5; // unsent messages; ms after which a later visit does not send them unasked
   const outbox = new Map(); // id → {id, type, data, label, at, element, failed}
@@ -396,6 +397,7 @@
     const { element, failed } = message;
     const text = failed ? say.failed : (phase === 'ready' ? say.sending : say.held);
     const old = element.querySelector('.status');
+    if (message.held) { if (old) old.remove(); return; } // the daemon has it
     if (old && old.firstChild.textContent === text) return;
     const status = make('div', { className: 'status' }, make('span', {}, text));
     if (failed) {
@@ -417,7 +419,7 @@
     const wait = holdUntil - performance.now();
     if (wait > 0) { holdTimer = setTimeout(pump, wait + 20); return; }
     for (const message of outbox.values()) {
-      if (message.failed) continue;
+      if (message.failed || message.held) continue;
       inFlight = message.id;
       transmit(message.type, message.id, message.data);
       ackTimer = setTimeout(lose, 15000); // the line is dead, whatever the browser thinks
@@ -442,6 +444,15 @@
     pump();
   }
 
+  function held(message) {
+    if (inFlight !== message.id) return;
+    message.held = true;
+    mark(message);
+    inFlight = null;
+    clearTimeout(ackTimer);
+    pump();
+  }
+
   function fail(message) {
     message.failed = true;
     remember(message);
@@ -449,8 +460,8 @@
   }
 
   function refused(message, { code, retry_after_ms: wait }) {
-    inFlight = null;
-    clearTimeout(ackTimer);
+    message.held = false;
+    if (inFlight === message.id) { inFlight = null; clearTimeout(ackTimer); }
     if (code === 'rate_limited' || (wait > 0 && (message.tries = (message.tries || 0) + 1) < 4)) holdUntil = performance.now() + Math.min(Math.max(wait || 1500, 200), 60000);
     else fail(message);
     pump();
@@ -504,6 +515,7 @@
   function closed(code) {
     const message = outbox.get(inFlight);
     socket = inFlight = null;
+    for (const waiting of outbox.values()) waiting.held = false; // sent again, in order
     for (const timer of [patience, ackTimer, holdTimer, stable]) clearTimeout(timer);
     clearInterval(pinger);
     asked.clear();
@@ -535,6 +547,7 @@
     const { type, re, seq, ts } = frame;
     if (type === 'welcome') welcome(data);
     else if (type === 'ack') acknowledged(re, seq, ts);
+    else if (type === 'held') { if (outbox.has(re)) held(outbox.get(re)); }
     else if (type === 'message') {
       if (!note(seq)) return;
       if (data.role !== 'visitor') showTyping(false);
@@ -548,7 +561,7 @@
     else if (type === 'history') history(re, data);
     else if (type === 'error') {
       const message = outbox.get(re);
-      if (message && inFlight === re) refused(message, data);
+      if (message && (inFlight === re || message.held)) refused(message, data);
       else if (asked.delete(re)) settle();
     }
   }

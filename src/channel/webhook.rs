@@ -2,6 +2,8 @@
 //!
 //! Verify the raw bytes, then read them; commit, then answer. A repeated id gets the very same answer for at least 48 hours.
 
+use std::sync::Arc;
+
 use axum::http::{HeaderMap, StatusCode};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
@@ -72,7 +74,12 @@ struct Sender {
 ///
 /// # Errors
 /// A problem document that says how to mend the request.
-pub async fn receive(pipeline: &Pipeline, channel: &str, headers: &HeaderMap, body: &[u8]) -> Result<Value, Problem> {
+pub async fn receive(
+    pipeline: &Arc<Pipeline>,
+    channel: &str,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Value, Problem> {
     let engine = pipeline.engine.load_full();
     let spec = engine.book().settings.channel(channel).filter(|spec| spec.kind == ChannelKind::Webhook);
     let Some(spec) = spec else {

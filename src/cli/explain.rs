@@ -13,6 +13,9 @@ use crate::message::QueueEvent;
 pub(super) struct Args {
     /// The customer's message.
     text: String,
+    /// What the customer wrote just before it, in a row; more than one in their order.
+    #[arg(long, value_name = "TEXT")]
+    earlier: Vec<String>,
     /// When it comes: 2026-10-09T20:15 in the shop's zone, or with a zone of its own.
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
@@ -34,11 +37,21 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
         Some(at) => instant(at, &knowledge.zone)?,
         None => Clock::system().now(),
     };
-    let outcome = engine.first_message(args.channel.as_deref(), customer(&args.customer)?, &args.text, now);
-    let Some(outcome) = outcome else { anyhow::bail!("there is no such channel in nightdesk.yaml") };
+    let texts: Vec<&str> = args.earlier.iter().chain([&args.text]).map(String::as_str).collect();
+    let outcomes = engine.first_messages(args.channel.as_deref(), &customer(&args.customer)?, &texts, now);
+    let Some((outcome, earlier)) = outcomes.as_ref().and_then(|outcomes| outcomes.split_last()) else {
+        anyhow::bail!("there is no such channel in nightdesk.yaml")
+    };
     match args.format {
-        Form::Human => anstream::print!("{}", human(&args.text, &outcome, &knowledge.zone, global.colored())),
-        Form::Json => anstream::println!("{:#}", engine.explained(&outcome)),
+        Form::Human => {
+            for (text, outcome) in texts.iter().zip(earlier) {
+                let decision = &outcome.decision;
+                let rule = decision.rule.as_deref().map(|rule| format!(" by {rule}")).unwrap_or_default();
+                anstream::println!("earlier    “{text}”: {} ({}){rule}", decision.outcome, decision.reason);
+            }
+            anstream::print!("{}", human(&args.text, outcome, &knowledge.zone, global.colored()));
+        }
+        Form::Json => anstream::println!("{:#}", engine.explained(outcome)),
     }
     Ok(Ended::Fine)
 }
@@ -56,6 +69,7 @@ pub(super) fn human(text: &str, outcome: &Outcome, zone: &jiff::tz::TimeZone, co
     let rule = decision.rule.as_deref().map(|rule| format!(" by {rule}")).unwrap_or_default();
     line("decision", &format!("{} ({}){rule}", decision.outcome, decision.reason));
     line("language", &trace.language);
+    line("together", trace.joined.as_deref().unwrap_or_default());
     line("folded", &trace.folded);
     for (index, candidate) in trace.candidates.iter().enumerate() {
         let name = if index == 0 { "winner" } else { "lost" };
@@ -117,6 +131,7 @@ pub(super) fn human(text: &str, outcome: &Outcome, zone: &jiff::tz::TimeZone, co
     }
     if let Some(winner) = trace.candidates.first().filter(|winner| !winner.spans.is_empty()) {
         out.push('\n');
+        let text = trace.joined.as_deref().unwrap_or(text);
         out.push_str(&underlined(text, &winner.rule, &winner.spans, color));
     }
     out

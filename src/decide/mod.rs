@@ -2,7 +2,7 @@
 //!
 //! In this order: a machine's message and a person's conversation leave the bot silent; asking for a person always works, and
 //! an emergency or complaint in the same breath finds its own queue; what has no words has outcomes of its own; a number or
-//! title answers the options just shown; then the best rule; then a person.
+//! title answers the options just shown; then the best rule; then a person. Messages in a row are decided together (`together`).
 
 pub mod builtin;
 pub mod context;
@@ -12,6 +12,7 @@ pub mod outcome;
 pub mod routing;
 mod several;
 pub mod speak;
+mod together;
 mod turn;
 
 use std::cell::RefCell;
@@ -26,6 +27,7 @@ use crate::text::key;
 
 pub use knowledge::Knowledge;
 pub use outcome::{Outcome, Trace, TraceCandidate, TraceHours, TraceNotice};
+pub use together::{continued, decide, waits};
 
 use context::Scope;
 use knowledge::BuiltRule;
@@ -36,9 +38,8 @@ const MOST_ANSWERS: usize = 3;
 /// Most titles that are offered.
 const MOST_CHOICES: usize = 3;
 
-/// Decides one message.
-#[must_use]
-pub fn decide(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, now: Timestamp) -> Outcome {
+/// Decides one message by its own words.
+fn alone(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, now: Timestamp) -> Outcome {
     let mut turn = Turn::new(knowledge, inbound, conversation, now);
     if inbound.gesture == Gesture::Automatic {
         return turn.unchanged().silent(Reason::AutomaticSender, false);
@@ -119,6 +120,15 @@ fn asked(mut turn: Turn<'_>) -> Outcome {
     turn.hand_over(&Wish { reason, rule, words: None }, &candidates)
 }
 
+/// A person takes what nothing answers.
+fn unmatched(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, now: Timestamp) -> Outcome {
+    let mut turn = Turn::new(knowledge, inbound, conversation, now);
+    let ranked = ranked(&mut turn);
+    let candidates = turn.trace_candidates(&ranked);
+    turn.missed();
+    turn.hand_over(&Wish { reason: Reason::NoMatch, rule: None, words: None }, &candidates)
+}
+
 /// What is done with a message when our own code failed on it: a person takes it.
 #[must_use]
 pub fn failed(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, now: Timestamp) -> Outcome {
@@ -179,14 +189,11 @@ fn several<'a>(turn: &Turn<'a>, ranked: &[Candidate]) -> Option<Vec<(&'a BuiltRu
         let (found, _) = ranked_view(turn, &knowledge.matcher.view(part));
         match found.first().map(|best| (&knowledge.rules[best.rule as usize], best.evidence.score())) {
             Some((rule, _)) if !plain(rule) => return None,
-            Some((rule, score)) if !rule.smalltalk => {
-                if answers.iter().all(|(known, _)| known.id != rule.id) {
-                    answers.push((rule, score));
-                }
+            Some((rule, score)) if !rule.smalltalk && answers.iter().all(|(known, _)| known.id != rule.id) => {
+                answers.push((rule, score));
             }
-            Some(_) => {}
             None if several::asks(part) => return None,
-            None => {}
+            Some(_) | None => {}
         }
     }
     let known = whole.map(|whole| &knowledge.rules[whole.rule as usize]).filter(|rule| !rule.smalltalk);

@@ -29,6 +29,9 @@ pub struct Outcome {
 pub struct Trace {
     /// The text that rules were compared with.
     pub folded: String,
+    /// The words that were decided on, where they are those of several messages in a row; `folded` and the spans are of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub joined: Option<String>,
     /// Language of the message, and how it was found.
     pub language: String,
     /// Every rule whose condition held, the winner first.

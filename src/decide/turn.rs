@@ -66,6 +66,7 @@ impl<'a> Turn<'a> {
         next.turns += 1;
         next.customer = inbound.customer.clone();
         next.language = Some(language.clone());
+        next.unanswered.clear();
         if next.state == State::Closed {
             next.state = State::Bot;
             next.handoff = None;
@@ -149,6 +150,13 @@ impl<'a> Turn<'a> {
         }
     }
 
+    /// Says nothing, because the customer writes on: the words stay to be decided with the next message.
+    pub(super) fn continued(mut self) -> Outcome {
+        self.next.unanswered.clone_from(&self.before.unanswered);
+        self.next.unanswered.push(self.inbound.text.clone());
+        self.silent(Reason::Continued, false)
+    }
+
     /// Says nothing; `forward` tells the people who have the case.
     pub(super) fn silent(mut self, reason: Reason, forward: bool) -> Outcome {
         if forward {
@@ -181,6 +189,14 @@ impl<'a> Turn<'a> {
     /// Answers several questions at once; if one of the answers fails, a person takes them all.
     pub(super) fn answer_all(mut self, answers: &[(&'a BuiltRule, f64)], candidates: &[Scored]) -> Outcome {
         for (rule, _) in answers {
+            let Ok(Some(reply)) = self.render_reply(rule) else {
+                self.trace.notes.push(format!("the answer of `{}` failed", rule.id));
+                self.replies.clear();
+                return self.hand_over(&Wish { reason: Reason::InternalError, rule: None, words: None }, candidates);
+            };
+            self.replies.push(reply);
+        }
+        for (rule, _) in answers {
             match self.render_reply(rule) {
                 Ok(Some(reply)) => self.replies.push(reply),
                 _ => {
@@ -191,7 +207,9 @@ impl<'a> Turn<'a> {
                 }
             }
         }
-        answers.iter().for_each(|(rule, _)| self.settle(rule));
+        for (rule, _) in answers {
+            self.settle(rule);
+        }
         let first = answers.first().map(|(rule, score)| (rule.id.clone(), *score));
         let answered: Vec<Scored> =
             answers.iter().map(|(rule, score)| Scored { rule: rule.id.clone(), score: *score }).collect();

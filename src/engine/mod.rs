@@ -44,20 +44,51 @@ impl Engine {
         decide::decide(&self.knowledge, inbound, conversation, now)
     }
 
-    /// Decides a message as the first of a conversation: what `explain` is about. None if there is no such channel; the first
-    /// one if none is named.
+    /// Whether to wait for the customer's next message, which may complete this one, before the outcome is made true.
     #[must_use]
-    pub fn first_message(
+    pub fn waits(&self, inbound: &Inbound, conversation: &Conversation, outcome: &Outcome) -> bool {
+        decide::waits(&self.knowledge, inbound, conversation, outcome)
+    }
+
+    /// What comes of a message that waited, when the next one is there.
+    #[must_use]
+    pub fn continued(&self, inbound: &Inbound, conversation: &Conversation, now: Timestamp) -> Outcome {
+        decide::continued(&self.knowledge, inbound, conversation, now)
+    }
+
+    /// Decides messages that a customer writes in a row, each before the wait for it is over, as the daemon does. One outcome for
+    /// each.
+    #[must_use]
+    pub fn in_a_row(&self, row: &[Inbound], conversation: &Conversation, now: Timestamp) -> Vec<Outcome> {
+        let mut conversation = conversation.clone();
+        let mut outcomes = Vec::with_capacity(row.len());
+        for (index, inbound) in row.iter().enumerate() {
+            let mut outcome = self.handle(inbound, &conversation, now);
+            if index + 1 < row.len() && self.waits(inbound, &conversation, &outcome) {
+                outcome = self.continued(inbound, &conversation, now);
+            }
+            conversation = outcome.conversation.clone();
+            outcomes.push(outcome);
+        }
+        outcomes
+    }
+
+    /// Decides the first messages of a conversation, written in a row: what `explain` is about. None if there is no such channel;
+    /// the first one if none is named.
+    #[must_use]
+    pub fn first_messages(
         &self,
         channel: Option<&str>,
-        customer: Customer,
-        text: &str,
+        customer: &Customer,
+        texts: &[&str],
         now: Timestamp,
-    ) -> Option<Outcome> {
+    ) -> Option<Vec<Outcome>> {
         let channels = &self.book.settings.channels;
         let (channel, _) = channels.iter().find(|(name, _)| channel.is_none_or(|wanted| wanted == name))?;
         let conversation = Conversation::new("c_explain".into(), channel, "explain", customer.clone(), now);
-        Some(self.handle(&Inbound::words("msg_explain", channel, customer, text), &conversation, now))
+        let row: Vec<Inbound> =
+            texts.iter().map(|text| Inbound::words("msg_explain", channel, customer.clone(), text)).collect();
+        Some(self.in_a_row(&row, &conversation, now))
     }
 
     /// An outcome with its trace, for programs.

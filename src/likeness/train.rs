@@ -83,7 +83,7 @@ fn step(example: &Vector, entry: usize, first: usize, alpha: &mut [f32; LANES], 
     let constant = weights.len() - 1;
     let mut dot = weights[constant];
     let mut square = 1.0;
-    for &(feature, value) in example.iter() {
+    for &(feature, value) in example {
         square += value * value;
         let row = &weights[feature as usize];
         for lane in 0..LANES {
@@ -105,7 +105,7 @@ fn step(example: &Vector, entry: usize, first: usize, alpha: &mut [f32; LANES], 
         presses |= after > 0.0;
     }
     if moved {
-        for &(feature, value) in example.iter() {
+        for &(feature, value) in example {
             let row = &mut weights[feature as usize];
             for lane in 0..LANES {
                 row[lane] += value * change[lane];
@@ -150,7 +150,7 @@ impl Linear {
         let row = |feature: usize| &self.weights[feature * self.stride..(feature + 1) * self.stride];
         out.clear();
         out.extend(row(self.features).iter().map(|w| f32::from(*w)));
-        for &(feature, value) in message.iter() {
+        for &(feature, value) in message {
             for (sum, weight) in out.iter_mut().zip(row(feature as usize)) {
                 *sum += value * f32::from(*weight);
             }

@@ -119,7 +119,7 @@ impl Builder {
         fault: &mut dyn FnMut(Fault<'a>),
     ) {
         let rule = u32::try_from(self.tests.len()).unwrap_or(u32::MAX);
-        let (test, gate) = self.compile(&Of { rule, careful, means: true }, when, expression, fault);
+        let (test, gate) = self.compile(Of { rule, careful, means: true }, when, expression, fault);
         self.tests.push(test);
         self.gates.push(gate);
     }
@@ -178,7 +178,7 @@ impl Builder {
     /// The test, and its gate.
     fn compile<'a>(
         &mut self,
-        of: &Of,
+        of: Of,
         condition: &'a Condition,
         expression: &mut dyn FnMut(&'a Located<String>) -> ExpressionId,
         fault: &mut dyn FnMut(Fault<'a>),
@@ -226,7 +226,7 @@ impl Builder {
                 (Test::Any(tests), gate::any(gates.into_iter()))
             }
             Condition::None(conditions) => {
-                let (tests, _) = self.compile_all(&Of { means: !of.means, ..*of }, conditions, expression, fault);
+                let (tests, _) = self.compile_all(Of { means: !of.means, ..of }, conditions, expression, fault);
                 (Test::None(tests), None)
             }
         }
@@ -234,7 +234,7 @@ impl Builder {
 
     fn compile_all<'a>(
         &mut self,
-        of: &Of,
+        of: Of,
         conditions: &'a [Condition],
         expression: &mut dyn FnMut(&'a Located<String>) -> ExpressionId,
         fault: &mut dyn FnMut(Fault<'a>),

@@ -7,7 +7,7 @@ use crate::message::{Conversation, Inbound, Kind, OpenHandoff, Priority, Role, S
 use crate::store::{Commit, HandoffRow, NewDelivery, SeenKey, SeenRow, StoreError, handoff_state};
 
 use super::record::{self, Events};
-use super::{Pipeline, TRIES, conversation, payload};
+use super::{Pipeline, TRIES, Way, conversation, payload};
 
 /// Who acts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,9 +82,12 @@ impl Pipeline {
     /// When it cannot be done; nothing has changed then.
     pub async fn act(&self, id: &str, actor: &Actor, action: Action) -> Result<(Conversation, u64), AgentError> {
         let agent = actor.name();
-        let row = self.guard(self.store.conversation(id).await)?.ok_or(AgentError::Unknown)?;
-        let turn = self.turns.enter(format!("{}\u{0}{}", row.channel, row.thread)).await;
+        let turn = self.turns.enter(id.to_owned()).await;
         let _turn = turn.ok_or_else(|| StoreError::Unavailable("too much waits for this conversation".to_owned()))?;
+        // What the customer wrote before comes first; nobody waits for more of it.
+        if let Some(held) = self.holds.take(id) {
+            self.finish(held, Way::Final).await;
+        }
         for _ in 0..TRIES {
             let row = self.guard(self.store.conversation(id).await)?.ok_or(AgentError::Unknown)?;
             let before = conversation(&row)?;
@@ -150,6 +153,7 @@ impl Pipeline {
         now: Timestamp,
     ) -> Result<(Conversation, Events), AgentError> {
         let mut after = before.clone();
+        after.unanswered.clear();
         let mut events = Events::after(&before.id, seq, now);
         let agent = actor.name();
         // What a desk says counts as a take-over, whoever had the case: the customer has been answered there.

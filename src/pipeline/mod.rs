@@ -4,9 +4,11 @@
 //! the message's id; only then do sockets and delivery workers hear of it.
 
 mod agent;
+mod holds;
 mod limits;
 mod payload;
 mod record;
+mod step;
 mod turns;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,21 +18,22 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use tokio::time;
 
 use crate::clock::Clock;
 use crate::decide::{self, Outcome};
 use crate::engine::Engine;
 use crate::hub::Hub;
-use crate::message::{Conversation, Customer, Gesture, Inbound, Kind, QueueEvent, Role, State};
-use crate::store::{
-    Commit, ConversationRow, DecisionRow, HandoffRow, NewDelivery, SeenKey, SeenRow, Store, StoreError, handoff_state,
-};
+use crate::message::{Conversation, Customer, Gesture, Inbound, Kind, QueueEvent, Role};
+use crate::store::{Commit, ConversationRow, SeenKey, SeenRow, Store, StoreError};
 use crate::telemetry::Metrics;
 use crate::token::Tokens;
 
 pub use agent::{Action, Actor, AgentError};
+pub use holds::Later;
 pub use limits::Limits;
 
+use holds::{Holds, TooMany};
 use record::Events;
 use turns::Turns;
 
@@ -87,6 +90,28 @@ pub struct Accepted {
     pub response: Value,
 }
 
+/// What became of a message that was handed over.
+#[derive(Debug)]
+pub enum Taken {
+    /// It is on disk.
+    Now(Accepted),
+    /// It waits for the customer's next one, which may complete it, and is not on disk yet.
+    Later(Later),
+    /// It came before and waits; the end is that of the first.
+    Again(Later),
+}
+
+/// What may be done with a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// What is decided, or wait for the next one.
+    MayWait,
+    /// What is decided.
+    Final,
+    /// The next one is there: nothing is said, and its words are decided with the next one's.
+    Continued,
+}
+
 /// Why a message was not taken. Nothing is on disk then, and the sender may send it again.
 #[derive(Debug, thiserror::Error)]
 pub enum PipelineError {
@@ -122,12 +147,24 @@ pub struct Pipeline {
     /// Address under which this program is reached, without a slash at the end.
     pub public_url: ArcSwap<String>,
     turns: Turns,
+    holds: Holds,
 }
 
 impl std::fmt::Debug for Pipeline {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Pipeline")
     }
+}
+
+/// A message that was decided; nothing has happened yet.
+struct Considered {
+    engine: Arc<Engine>,
+    now: Timestamp,
+    version: Option<u64>,
+    last: u64,
+    conversation: Conversation,
+    inbound: Inbound,
+    outcome: Outcome,
 }
 
 /// A step that is ready to be written.
@@ -161,6 +198,7 @@ impl Pipeline {
             outbox,
             public_url: ArcSwap::default(),
             turns: Turns::default(),
+            holds: Holds::default(),
         }
     }
 
@@ -168,37 +206,81 @@ impl Pipeline {
     ///
     /// # Errors
     /// When it was not taken; the sender may send it again.
-    pub async fn accept(&self, arrival: Arrival) -> Result<Accepted, PipelineError> {
-        let began = Instant::now();
+    pub async fn accept(self: &Arc<Self>, arrival: Arrival) -> Result<Accepted, PipelineError> {
+        match self.take(arrival).await? {
+            Taken::Now(accepted) => Ok(accepted),
+            Taken::Later(later) | Taken::Again(later) => later.end().await,
+        }
+    }
+
+    /// Takes a message, and returns without waiting if it waits for the customer's next one.
+    ///
+    /// # Errors
+    /// When it was not taken; the sender may send it again.
+    pub async fn take(self: &Arc<Self>, arrival: Arrival) -> Result<Taken, PipelineError> {
         let key = SeenKey {
             channel: arrival.channel.clone(),
             account: arrival.account.clone(),
             sender: arrival.customer.id.clone(),
             id: arrival.id.clone(),
         };
-        let turn = self.turns.enter(format!("{}\u{0}{}", arrival.channel, arrival.thread)).await;
+        let id = Tokens::conversation(&arrival.channel, &arrival.thread);
+        let turn = self.turns.enter(id.clone()).await;
         if turn.is_none() {
             return Err(self.limited(&arrival, Duration::from_secs(1)));
         }
+        if let Some(same) = self.holds.same(&id, &key) {
+            let ended = same.map_err(|TooMany| self.limited(&arrival, Duration::from_secs(1)))?;
+            return Ok(Taken::Again(self.with_the_first(arrival, ended)));
+        }
         if let Some(seen) = self.guard(self.store.seen(&key).await)? {
-            return Ok(self.repeated(&arrival.channel, seen));
+            return Ok(Taken::Now(self.repeated(&arrival.channel, seen)));
         }
         // Counted after the look at what was seen: a client that repeats itself out of doubt is not punished for it.
         let sender = format!("{}\u{0}{}", arrival.channel, arrival.customer.id);
         self.limits.count(&sender).map_err(|wait| self.limited(&arrival, wait))?;
+        let mut first = time::Instant::now();
+        if let Some(held) = self.holds.take(&id) {
+            // What a machine or a colleague says does not complete the customer's words.
+            let way = if arrival.gesture == Gesture::Automatic { Way::Final } else { Way::Continued };
+            if way == Way::Continued {
+                first = held.first;
+            }
+            if !self.finish(held, way).await {
+                // Out of order it would be another talk.
+                let why = "the message before it could not be kept".to_owned();
+                return Err(StoreError::Unavailable(why).into());
+            }
+        }
+        let until = self.holds.until(self.engine.load().knowledge().limits.wait_for_more, first);
+        let way = if until.is_some() { Way::MayWait } else { Way::Final };
+        match (self.settle(&arrival, &key, way).await?, until) {
+            (Some(accepted), _) => Ok(Taken::Now(accepted)),
+            (None, Some(until)) => Ok(Taken::Later(self.hold(id, arrival, key, first, until))),
+            (None, None) => Err(PipelineError::Internal),
+        }
+    }
+
+    /// Brings a message to disk; the caller has the turn. None if it is to wait for the next one.
+    async fn settle(&self, arrival: &Arrival, key: &SeenKey, way: Way) -> Result<Option<Accepted>, PipelineError> {
+        let began = Instant::now();
         for _ in 0..TRIES {
             let row = self.guard(self.store.conversation_by_thread(&arrival.channel, &arrival.thread).await)?;
-            let step = self.decide(&arrival, &key, row).await?;
+            let decided = self.consider(arrival, row.as_ref(), way)?;
+            if way == Way::MayWait && decided.engine.waits(&decided.inbound, &decided.conversation, &decided.outcome) {
+                return Ok(None);
+            }
+            let step = self.step(arrival, key, decided).await?;
             match self.store.commit(step.commit.clone()).await {
                 Ok(()) => {
                     self.metrics.message_took(began.elapsed());
                     self.publish(&step);
-                    return Ok(step.accepted);
+                    return Ok(Some(step.accepted));
                 }
                 Err(StoreError::Conflict) => {}
                 Err(StoreError::Duplicate) => {
-                    if let Some(seen) = self.guard(self.store.seen(&key).await)? {
-                        return Ok(self.repeated(&arrival.channel, seen));
+                    if let Some(seen) = self.guard(self.store.seen(key).await)? {
+                        return Ok(Some(self.repeated(&arrival.channel, seen)));
                     }
                 }
                 Err(error) => return self.guard(Err(error)).map_err(Into::into),
@@ -228,17 +310,17 @@ impl Pipeline {
         Accepted { message: seen.message, seq: seen.seq, at: seen.at, duplicate: true, response }
     }
 
-    /// Decides one message and writes down all that follows; nothing has happened yet.
-    async fn decide(
+    /// Decides one message.
+    fn consider(
         &self,
         arrival: &Arrival,
-        key: &SeenKey,
-        row: Option<ConversationRow>,
-    ) -> Result<Step, PipelineError> {
+        row: Option<&ConversationRow>,
+        way: Way,
+    ) -> Result<Considered, PipelineError> {
         let engine = self.engine.load_full();
         let now = self.clock.now();
-        let (version, last) = row.as_ref().map_or((None, 0), |row| (Some(row.version), row.seq));
-        let conversation = if let Some(row) = &row {
+        let (version, last) = row.map_or((None, 0), |row| (Some(row.version), row.seq));
+        let conversation = if let Some(row) = row {
             conversation(row)?
         } else {
             let id = Tokens::conversation(&arrival.channel, &arrival.thread);
@@ -259,170 +341,9 @@ impl Pipeline {
             gesture: arrival.gesture.clone(),
         };
         let began = Instant::now();
-        let outcome = handle(&engine, &inbound, &conversation, now).ok_or(PipelineError::Internal)?;
+        let outcome = handle(&engine, &inbound, &conversation, now, way).ok_or(PipelineError::Internal)?;
         self.metrics.decide_took(began.elapsed());
-        let mut events = Events::after(&conversation.id, last, now);
-        let after = &outcome.conversation;
-        let said = record::message(&inbound, arrival.role, arrival.url.as_deref());
-        let seq = events.push("message", arrival.role, said.clone(), conversation.state, arrival.origin);
-        for data in record::bot_messages(&inbound, &outcome) {
-            events.push("message", Role::Bot, data, after.state, None);
-        }
-        let queue = |c: &Conversation| c.handoff.as_ref().map(|h| (h.queue.clone(), h.priority));
-        let moved = after.state == State::Queued && queue(after) != queue(&conversation);
-        if after.state != conversation.state || moved {
-            let waits_there = conversation.state == State::Queued
-                && queue(&conversation).map(|(name, _)| name) == queue(after).map(|(name, _)| name);
-            let position = if after.state == State::Queued { self.position(after, waits_there).await? } else { None };
-            events.push("state", Role::System, record::state(after, position), after.state, None);
-        }
-        let handoffs = self.handoff_rows(&outcome, &inbound.message, now).await?;
-        let outbox = self.deliveries(&engine, &outcome, &said, &handoffs, &events, now).await?;
-        let response = record::response(&outcome);
-        let accepted = Accepted { message: inbound.message.clone(), seq, at: now, duplicate: false, response };
-        // A socket's client needs only the acknowledgement again; a platform needs the very answer.
-        let kept = arrival.origin.is_none().then(|| accepted.response.to_string());
-        let commit = Commit {
-            conversation: Some(record::row(after, events.seq(), now)),
-            expected_version: version,
-            events: events.rows(),
-            seen: Some(SeenRow {
-                key: key.clone(),
-                conversation: after.id.clone(),
-                message: inbound.message,
-                seq,
-                at: now,
-                response: kept,
-            }),
-            outbox,
-            handoffs,
-            decision: Some(DecisionRow {
-                conversation: after.id.clone(),
-                seq,
-                at: now,
-                channel: arrival.channel.clone(),
-                outcome: outcome.decision.outcome.as_str().to_owned(),
-                reason: outcome.decision.reason.as_str().to_owned(),
-                rule: outcome.decision.rule.clone(),
-                queue: outcome.queue.as_ref().and_then(|_| Some(after.handoff.as_ref()?.queue.clone())),
-                score: outcome.decision.score,
-                language: outcome.decision.language.clone(),
-                rule_set: engine.knowledge().hash.clone(),
-            }),
-        };
-        Ok(Step { commit, events, accepted, outcome })
-    }
-
-    /// How many cases wait before this one, itself included.
-    async fn position(&self, conversation: &Conversation, counted: bool) -> Result<Option<u64>, StoreError> {
-        let Some(handoff) = &conversation.handoff else { return Ok(None) };
-        let stats = self.guard(self.store.queue_stats().await)?;
-        let waiting = stats.iter().find(|stats| stats.queue == handoff.queue).map_or(0, |stats| stats.queued);
-        Ok(Some(waiting + u64::from(!counted)))
-    }
-
-    /// The hand-off that is new or changed, and the one that it takes the place of.
-    async fn handoff_rows(
-        &self,
-        outcome: &Outcome,
-        message: &str,
-        now: Timestamp,
-    ) -> Result<Vec<HandoffRow>, StoreError> {
-        let after = &outcome.conversation;
-        let (Some(event), Some(handoff)) = (&outcome.queue, &after.handoff) else { return Ok(Vec::new()) };
-        let mut rows = Vec::new();
-        match event {
-            QueueEvent::Created { replaces } => {
-                if let Some(old) = replaces
-                    && let Some(row) = self.guard(self.store.handoff(old).await)?
-                {
-                    rows.push(HandoffRow { state: handoff_state::MOVED.to_owned(), ended_at: Some(now), ..row });
-                }
-                rows.push(HandoffRow {
-                    id: handoff.id.clone(),
-                    conversation: after.id.clone(),
-                    channel: after.channel.clone(),
-                    queue: handoff.queue.clone(),
-                    priority: handoff.priority.as_str().to_owned(),
-                    reason: handoff.reason.clone(),
-                    state: handoff_state::QUEUED.to_owned(),
-                    message: message.to_owned(),
-                    created_at: now,
-                    taken_at: None,
-                    taken_by: None,
-                    ended_at: None,
-                    deadline: outcome.deadline,
-                });
-            }
-            QueueEvent::Message => {
-                if let Some(row) = self.guard(self.store.handoff(&handoff.id).await)?
-                    && row.priority != handoff.priority.as_str()
-                {
-                    rows.push(HandoffRow { priority: handoff.priority.as_str().to_owned(), ..row });
-                }
-            }
-        }
-        Ok(rows)
-    }
-
-    /// What the queues' webhooks are told.
-    async fn deliveries(
-        &self,
-        engine: &Engine,
-        outcome: &Outcome,
-        said: &Value,
-        handoffs: &[HandoffRow],
-        events: &Events,
-        now: Timestamp,
-    ) -> Result<Vec<NewDelivery>, StoreError> {
-        let after = &outcome.conversation;
-        let (Some(event), Some(handoff)) = (&outcome.queue, &after.handoff) else { return Ok(Vec::new()) };
-        let webhook = |queue: &str| engine.knowledge().queues.get(queue).and_then(|queue| queue.webhook.clone());
-        let mut out = Vec::new();
-        for moved in handoffs.iter().filter(|row| row.state == handoff_state::MOVED) {
-            if let Some(endpoint) = webhook(&moved.queue) {
-                let data = json!({"handoff": {"id": moved.id, "queue": moved.queue}, "moved_to": {"id": handoff.id, "queue": handoff.queue}, "conversation": {"id": after.id, "state": after.state}});
-                let body = json!({"type": "handoff.moved", "timestamp": now, "data": data});
-                out.push(payload::delivery(&endpoint, &after.id, "handoff.moved", &body, now));
-            }
-        }
-        let Some(endpoint) = webhook(&handoff.queue) else { return Ok(out) };
-        let kind = if matches!(event, QueueEvent::Created { .. }) { "handoff.created" } else { "handoff.message" };
-        let deadline = match event {
-            QueueEvent::Created { .. } => outcome.deadline,
-            QueueEvent::Message => self.guard(self.store.handoff(&handoff.id).await)?.and_then(|row| row.deadline),
-        };
-        let case = self.case(after, handoff, deadline, Some(outcome), Some(said), events, now).await?;
-        let body = payload::body(kind, &case, json!({}));
-        out.push(payload::delivery(&endpoint, &after.id, kind, &body, now));
-        Ok(out)
-    }
-
-    #[allow(clippy::too_many_arguments, reason = "the parts of one payload, gathered in one place")]
-    async fn case<'a>(
-        &'a self,
-        conversation: &'a Conversation,
-        handoff: &'a crate::message::OpenHandoff,
-        deadline: Option<Timestamp>,
-        outcome: Option<&'a Outcome>,
-        message: Option<&'a Value>,
-        events: &Events,
-        now: Timestamp,
-    ) -> Result<payload::Case<'a>, StoreError> {
-        let before = events.list().first().map_or(events.seq() + 1, |event| event.seq);
-        let kept = self.guard(self.store.events_before(&conversation.id, before, payload::TRANSCRIPT).await)?;
-        let reply_url = format!("{}/v1/conversations/{}/messages", self.public_url.load(), conversation.id);
-        Ok(payload::Case {
-            conversation,
-            handoff,
-            deadline,
-            outcome,
-            message,
-            transcript: payload::transcript(&kept, events),
-            reply_url,
-            reply_token: self.tokens.reply(&conversation.id, now),
-            now,
-        })
+        Ok(Considered { engine, now, version, last, conversation, inbound, outcome })
     }
 
     /// Tells the world what is on disk.
@@ -455,8 +376,17 @@ fn conversation(row: &ConversationRow) -> Result<Conversation, StoreError> {
 }
 
 /// Decides; should our own code fail, the message goes to a person all the same.
-fn handle(engine: &Engine, inbound: &Inbound, conversation: &Conversation, now: Timestamp) -> Option<Outcome> {
-    let decided = catch_unwind(AssertUnwindSafe(|| engine.handle(inbound, conversation, now)));
+fn handle(
+    engine: &Engine,
+    inbound: &Inbound,
+    conversation: &Conversation,
+    now: Timestamp,
+    way: Way,
+) -> Option<Outcome> {
+    let decided = catch_unwind(AssertUnwindSafe(|| match way {
+        Way::Continued => engine.continued(inbound, conversation, now),
+        Way::MayWait | Way::Final => engine.handle(inbound, conversation, now),
+    }));
     decided
         .or_else(|_| {
             tracing::error!(message_id = inbound.message, "A decision failed, so a person takes the message.");

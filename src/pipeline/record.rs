@@ -78,6 +78,17 @@ pub(super) fn message(inbound: &Inbound, role: Role, url: Option<&str>) -> Value
     data
 }
 
+/// The message as people are told of it: with those before it that it completes, each on a line of its own.
+#[must_use]
+pub(super) fn in_a_row(mut said: Value, earlier: &[String]) -> Value {
+    if !earlier.is_empty() {
+        let own = said["text"].as_str().unwrap_or_default();
+        let lines = earlier.iter().map(String::as_str).chain([own]).filter(|line| !line.is_empty());
+        said["text"] = json!(lines.collect::<Vec<_>>().join("\n"));
+    }
+    said
+}
+
 /// The bot's messages as events.
 #[must_use]
 pub(super) fn bot_messages(inbound: &Inbound, outcome: &Outcome) -> Vec<Value> {

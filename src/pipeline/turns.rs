@@ -23,11 +23,20 @@ pub(super) struct Turn {
 impl Turns {
     /// Waits for the turn, first come first served. None when too many wait already.
     pub(super) async fn enter(&self, key: String) -> Option<Turn> {
+        self.wait(key, MAX_WAITING).await
+    }
+
+    /// Waits for the turn on behalf of a message that had one before and is never turned away.
+    pub(super) async fn enter_again(&self, key: String) -> Option<Turn> {
+        self.wait(key, usize::MAX).await
+    }
+
+    async fn wait(&self, key: String, most: usize) -> Option<Turn> {
         let lock = {
             let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let lock = turns.entry(key.clone()).or_default();
             // One count is the map's own.
-            if Arc::strong_count(lock) > MAX_WAITING {
+            if Arc::strong_count(lock) > most {
                 return None;
             }
             Arc::clone(lock)
@@ -73,6 +82,30 @@ mod tests {
             task.await.expect("ends");
         }
         assert_eq!(*order.lock().expect("not poisoned"), (0..8).collect::<Vec<_>>());
+        assert!(turns.0.lock().expect("not poisoned").is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_turns_new_ones_away_and_nobody_who_comes_again() {
+        let turns = Arc::new(Turns::default());
+        let first = turns.enter("c".into()).await.expect("free");
+        let mut waiting = Vec::new();
+        for _ in 1..MAX_WAITING {
+            let turns = Arc::clone(&turns);
+            waiting.push(tokio::spawn(async move { turns.enter("c".into()).await.is_some() }));
+            tokio::task::yield_now().await;
+        }
+        assert!(turns.enter("c".into()).await.is_none());
+        let again = {
+            let turns = Arc::clone(&turns);
+            tokio::spawn(async move { turns.enter_again("c".into()).await.is_some() })
+        };
+        tokio::task::yield_now().await;
+        drop(first);
+        for task in waiting {
+            assert!(task.await.expect("ends"));
+        }
+        assert!(again.await.expect("ends"));
         assert!(turns.0.lock().expect("not poisoned").is_empty());
     }
 

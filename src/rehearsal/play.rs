@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::decide::Outcome;
 use crate::engine::Engine;
-use crate::message::{Conversation as State, Gesture, Inbound, Kind, State as Owner};
+use crate::message::{Conversation as State, Gesture, Inbound, Kind, QueueEvent, State as Owner};
 
 use super::compare::{Difference, differences};
 use super::script::{Conversation, Word};
@@ -59,7 +59,7 @@ pub fn play(engine: &Engine, script: &Conversation) -> Played {
             gesture: Gesture::Write,
         };
         match word {
-            Word::Say(text) => inbound.text.clone_from(text),
+            Word::Say(_) => {}
             Word::Send(kind, text) => {
                 inbound.kind = *kind;
                 inbound.text.clone_from(text);
@@ -74,19 +74,52 @@ pub fn play(engine: &Engine, script: &Conversation) -> Played {
                 conversation.handoff = None;
             }
         }
-        let said = match word {
-            Word::Say(text) => text.clone(),
-            Word::Send(kind, text) => format!("[{kind}] {text}"),
-            Word::Select(option) => format!("[{option}]"),
-            Word::Take | Word::Return | Word::Close => format!("({word:?})"),
+        let row: Vec<Inbound> = match word {
+            Word::Say(texts) => texts
+                .iter()
+                .enumerate()
+                .map(|(n, text)| Inbound {
+                    message: format!("msg_test{index}-{n}"),
+                    text: text.clone(),
+                    ..inbound.clone()
+                })
+                .collect(),
+            Word::Send(..) | Word::Select(_) => vec![inbound],
+            Word::Take | Word::Return | Word::Close => Vec::new(),
         };
-        let person = matches!(word, Word::Take | Word::Return | Word::Close);
-        let outcome = (!person).then(|| engine.handle(&inbound, &conversation, now));
-        if let Some(outcome) = &outcome {
+        let outcomes = engine.in_a_row(&row, &conversation, now);
+        if let Some(outcome) = outcomes.last() {
             conversation = outcome.conversation.clone();
         }
-        let differences = differences(&step.expect, outcome.as_ref(), &conversation);
-        turns.push(Turn { said, at: now, outcome, differences });
+        let differences = differences(&step.expect, turn_of(&outcomes).as_ref(), &conversation);
+        let said = match word {
+            Word::Say(texts) => texts.clone(),
+            Word::Send(kind, text) => vec![format!("[{kind}] {text}")],
+            Word::Select(option) => vec![format!("[{option}]")],
+            Word::Take | Word::Return | Word::Close => vec![format!("({word:?})")],
+        };
+        let mut outcomes = outcomes.into_iter();
+        turns.extend(said.into_iter().map(|said| Turn {
+            said,
+            at: now,
+            outcome: outcomes.next(),
+            differences: Vec::new(),
+        }));
+        if let Some(turn) = turns.last_mut() {
+            turn.differences = differences;
+        }
     }
     Played { turns }
+}
+
+/// What is expected of messages in a row is expected of the last one, and of all that was said and done meanwhile.
+fn turn_of(outcomes: &[Outcome]) -> Option<Outcome> {
+    let (last, earlier) = outcomes.split_last()?;
+    let mut whole = last.clone();
+    let all = || earlier.iter().chain([last]);
+    whole.replies = all().flat_map(|outcome| outcome.replies.clone()).collect();
+    whole.decision.notices = all().flat_map(|outcome| outcome.decision.notices.clone()).collect();
+    let created = |outcome: &&Outcome| matches!(outcome.queue, Some(QueueEvent::Created { .. }));
+    whole.queue = earlier.iter().find(created).map_or(whole.queue, |outcome| outcome.queue.clone());
+    Some(whole)
 }

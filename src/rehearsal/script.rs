@@ -47,8 +47,8 @@ pub struct Step {
 /// What happens in a turn.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Word {
-    /// The customer writes.
-    Say(String),
+    /// The customer writes; more than one message is written in a row, faster than the daemon waits.
+    Say(Vec<String>),
     /// The customer sends something that is not words, perhaps with words.
     Send(Kind, String),
     /// The customer presses an option, by number or id.
@@ -100,13 +100,18 @@ fn check_turn(turn: &Node, report: &mut Report) {
                 .and(&first.place, "first here")
                 .help("make a turn of each"),
         );
-    } else if let (true, Some(expect)) = (words.is_empty(), expects) {
+    } else if let (true, Some(expect)) = (words.is_empty() || says_nothing(turn), expects) {
         report.push(
             Finding::error("empty-turn", "nothing happens in this turn, so nothing can come of it")
                 .at(&expect.place)
                 .help("add say: …, send: {kind: …}, select: … or person: …"),
         );
     }
+}
+
+/// Whether it says an empty list, which is not even an empty message.
+fn says_nothing(turn: &Node) -> bool {
+    turn.get("say").is_some_and(|said| matches!(&said.value, Value::List(items) if items.is_empty()))
 }
 
 fn conversation(node: &Node) -> Option<Conversation> {
@@ -148,13 +153,15 @@ fn step(node: &Node) -> Step {
         })
     };
     // An empty message is written `say: ""`, which holds nothing and is still something to say.
-    let said = node.entries().iter().find(|(k, _)| k.text() == Some("say")).and_then(|(_, v)| v.text());
+    let said = node.entries().iter().find(|(k, _)| k.text() == Some("say")).map(|(_, v)| v.one_or_many());
+    let said = said.map(|said| said.iter().filter_map(Node::text).map(str::to_owned).collect::<Vec<_>>());
     let expect = node.get("expect").map(Node::entries).unwrap_or_default();
     Step {
         place: node.place.clone(),
         wait: text("wait").and_then(shape::duration).unwrap_or_default(),
         word: said
-            .map(|said| Word::Say(said.to_owned()))
+            .filter(|said| !said.is_empty())
+            .map(Word::Say)
             .or_else(send)
             .or_else(|| text("select").map(|id| Word::Select(id.to_owned())))
             .or_else(person),

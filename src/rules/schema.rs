@@ -59,6 +59,9 @@ fn of(kind: &'static Kind, definitions: &mut BTreeMap<String, Value>) -> Value {
         Kind::Bool => json!({"type": "boolean"}),
         Kind::Date => json!({"type": "string", "pattern": "^\\d{4}-\\d{2}-\\d{2}$"}),
         Kind::Duration => json!({"type": "string", "pattern": "^(\\d+(ms|s|m|h|d))+$"}),
+        Kind::Wait(_) => {
+            json!({"anyOf": [{"const": 0}, {"type": "string", "pattern": "^(\\d+(\\.\\d+)?(ms|s))+$|^0$"}]})
+        }
         Kind::Instant => json!({"type": "string"}),
         Kind::OneOrMany(item) => {
             let item = of(item, definitions);

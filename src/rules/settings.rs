@@ -173,6 +173,8 @@ pub struct Limits {
     pub connections: usize,
     /// Open connections of one address.
     pub connections_per_address: usize,
+    /// How long a message that nothing answers waits for the customer's next one; zero for not at all.
+    pub wait_for_more: Duration,
 }
 
 /// `access:`.
@@ -293,6 +295,7 @@ fn limits(node: Option<&Node>) -> Limits {
         per_customer_per_minute: u32::try_from(int("per_customer_per_minute", 30)).unwrap_or(30),
         connections: int("connections", 20_000),
         connections_per_address: int("connections_per_address", 1_000),
+        wait_for_more: node.and_then(|node| length(node, "wait_for_more")).unwrap_or_default(),
     }
 }
 

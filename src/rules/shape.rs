@@ -63,6 +63,8 @@ pub enum Kind {
     Date,
     /// A length of time, `30s`, `5m`, `2h`, `1h30m`, `7d`.
     Duration,
+    /// A length of time of at most so many seconds, or `0`.
+    Wait(u64),
     /// An instant with zone, `2026-10-09T20:15:00+08:00`.
     Instant,
     /// One or a list.
@@ -149,6 +151,7 @@ fn check_scalar(node: &Node, text: &str, kind: &Kind, what: &str, report: &mut R
         Kind::Bool => matches!(text, "true" | "false"),
         Kind::Date => text.parse::<jiff::civil::Date>().is_ok() && text.len() == 10,
         Kind::Duration => duration(text).is_some(),
+        Kind::Wait(most) => text == "0" || duration(text).is_some_and(|d| d <= std::time::Duration::from_secs(*most)),
         Kind::Instant => text.parse::<jiff::Timestamp>().is_ok(),
         Kind::Word(words) => {
             if words.contains(&text) {
@@ -328,6 +331,7 @@ fn expected(kind: &Kind) -> String {
         Kind::Bool => "true or false".into(),
         Kind::Date => "a date such as 2026-10-01".into(),
         Kind::Duration => "a length of time such as 30s, 5m, 2h or 7d".into(),
+        Kind::Wait(most) => format!("a length of time from 0 to {most}s such as 1500ms"),
         Kind::Instant => "a time with its zone such as 2026-10-09T20:15:00+08:00".into(),
         Kind::OneOrMany(item) => format!("{}, or a list of such", expected(item)),
         Kind::List(item) => format!("a list (each item {})", expected(item)),

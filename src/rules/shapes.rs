@@ -264,6 +264,11 @@ pub static LIMITS: Shape = Shape {
         Key::new("per_customer_per_minute", Kind::Int(1, 100_000), "Messages of one customer. 30."),
         Key::new("connections", Kind::Int(1, 1_000_000), "Open connections. 20000."),
         Key::new("connections_per_address", Kind::Int(1, 1_000_000), "Open connections of one address. 1000."),
+        Key::new(
+            "wait_for_more",
+            Kind::Wait(3),
+            "How long a message that nothing answers waits for the customer's next one, which may complete it. 0: not at all.",
+        ),
     ],
 };
 
@@ -310,7 +315,11 @@ pub static CUSTOMER: Shape = Shape {
 pub static TURN: Shape = Shape {
     name: "a turn",
     keys: &[
-        Key::new("say", Kind::Str, "What the customer writes."),
+        Key::new(
+            "say",
+            Kind::OneOrMany(&Kind::Str),
+            "What the customer writes; a list is written in a row, faster than limits.wait_for_more.",
+        ),
         Key::new("send", Kind::Map(&SEND), "What the customer sends that is not words."),
         Key::new("select", Kind::Any, "Number or id of the option that the customer presses."),
         Key::new("person", Kind::Word(&["take", "return", "close"]), "What a person of the shop does."),

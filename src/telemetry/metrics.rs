@@ -84,6 +84,7 @@ pub struct Metrics {
     queue_oldest: Family<QueueLabel, Seconds>,
     connections: Gauge<i64, AtomicI64>,
     sockets: Gauge<i64, AtomicI64>,
+    held: Gauge<i64, AtomicI64>,
     refused: Family<WhyLabel, Counter>,
     reloads: Family<ResultLabel, Counter>,
     reload_ok: Gauge,
@@ -120,6 +121,7 @@ impl Metrics {
             queue_oldest: Family::default(),
             connections: Gauge::default(),
             sockets: Gauge::default(),
+            held: Gauge::default(),
             refused: Family::default(),
             reloads: Family::default(),
             reload_ok: Gauge::default(),
@@ -156,6 +158,7 @@ impl Metrics {
         );
         r.register("connections", "Open connections", self.connections.clone());
         r.register("sockets", "Open chat sockets", self.sockets.clone());
+        r.register("messages_held", "Messages that wait for the customer's next one", self.held.clone());
         r.register("refused", "Connections, frames and requests refused, by why", self.refused.clone());
         r.register("reloads", "Reloads of the files by result", self.reloads.clone());
         r.register("last_reload_successful", "1 if the files as they are now are in use", self.reload_ok.clone());
@@ -220,6 +223,15 @@ impl Metrics {
             self.sockets.inc()
         } else {
             self.sockets.dec()
+        };
+    }
+
+    /// The number of messages that wait for the customer's next one.
+    pub fn held(&self, waits: bool) {
+        if waits {
+            self.held.inc()
+        } else {
+            self.held.dec()
         };
     }
 

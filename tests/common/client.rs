@@ -162,9 +162,25 @@ impl Client {
     pub async fn say(&mut self, text: &str) -> Turn {
         self.asked += 1;
         let id = format!("m-{}-{}", self.asked, uuid::Uuid::new_v4().simple());
-        let turn = self.turn(message(&id, text)).await;
+        self.send(message(&id, text)).await;
+        let mut turn = self.until_ack(&id).await;
+        turn.frames.extend(self.quiet().await.frames);
         assert_eq!(turn.only("ack")["re"], id.as_str());
         turn
+    }
+
+    /// All that comes up to the `ack` of a frame, and that.
+    pub async fn until_ack(&mut self, id: &str) -> Turn {
+        let mut frames = Vec::new();
+        loop {
+            let frame = self.next().await;
+            let last = frame["re"] == id && frame["type"] != "held";
+            assert!(!last || frame["type"] == "ack", "{frame:#}");
+            frames.push(frame);
+            if last {
+                return Turn { frames };
+            }
+        }
     }
 }
 

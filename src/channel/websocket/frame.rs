@@ -95,6 +95,11 @@ pub(super) fn ack(re: &str, seq: Option<u64>, at: Timestamp, message: &str, dupl
     frame
 }
 
+/// The frame was read and waits for the customer's next one; its `ack` comes later. A client that waited for it goes on sending.
+pub(super) fn held(re: &str) -> Value {
+    json!({"type": "held", "re": re})
+}
+
 /// A durable event as a frame.
 pub(super) fn event(event: &Event) -> Value {
     json!({"type": event.kind, "seq": event.seq, "ts": event.at, "data": event.data.as_ref()})

@@ -4,6 +4,8 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::{BoxFuture, ready};
+use futures_util::stream::{FuturesOrdered, FuturesUnordered};
 use futures_util::{SinkExt, StreamExt};
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
@@ -19,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::hub::{Event, Listener};
 use crate::message::{Conversation, Customer, Gesture, Inbound, Kind, Role};
-use crate::pipeline::{AgentError, Arrival, Pipeline, PipelineError};
+use crate::pipeline::{Accepted, AgentError, Arrival, Pipeline, PipelineError, Taken};
 use crate::store::ConversationRow;
 use crate::token::Tokens;
 
@@ -74,11 +76,21 @@ struct Known {
     seq: u64,
 }
 
+/// What the client is told of a frame of its own.
+enum Told {
+    Message(String, Result<Accepted, PipelineError>),
+    Frame(Value),
+}
+
 struct Session<S> {
     ws: WebSocketStream<S>,
     pipeline: Arc<Pipeline>,
     visitor: Visitor,
     known: Option<Known>,
+    /// Messages that wait for the customer's next one, and what was taken after them: told in the order of the frames.
+    later: FuturesOrdered<BoxFuture<'static, Told>>,
+    /// The same messages sent again meanwhile.
+    repeated: FuturesUnordered<BoxFuture<'static, Told>>,
     limiter: DefaultDirectRateLimiter,
     over: u32,
     bad: u32,
@@ -99,6 +111,8 @@ where
         pipeline,
         visitor,
         known: None,
+        later: FuturesOrdered::new(),
+        repeated: FuturesUnordered::new(),
         limiter: RateLimiter::direct(quota),
         over: 0,
         bad: 0,
@@ -134,7 +148,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             };
             let end = tokio::select! {
                 biased;
-                () = stop.cancelled() => Some(End::Close(1001, "going away")),
+                () = stop.cancelled() => {
+                    // What waits is taken now, and the client hears of it.
+                    while let Some(told) = self.later.next().await {
+                        if self.tell(told).await.is_err() {
+                            return End::Gone;
+                        }
+                    }
+                    Some(End::Close(1001, "going away"))
+                }
+                // Before the events, so that an `ack` comes ahead of what follows from it.
+                Some(told) = self.later.next(), if !self.later.is_empty() => self.tell(told).await.err(),
+                Some(told) = self.repeated.next(), if !self.repeated.is_empty() => self.tell(told).await.err(),
                 event = event => match event {
                     Some(event) => self.deliver(&event).await.err(),
                     None => Some(End::Close(close::SLOW, "too slow")),
@@ -315,26 +340,43 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 
     async fn accept(&mut self, id: &str, arrival: Arrival) -> Result<(), End> {
-        let frame = match self.pipeline.accept(arrival).await {
-            Ok(accepted) => {
+        let id = id.to_owned();
+        match self.pipeline.take(arrival).await {
+            Ok(Taken::Now(accepted)) if !accepted.duplicate => {
+                self.tell_in_order(Told::Message(id, Ok(accepted))).await
+            }
+            Ok(Taken::Now(accepted)) => self.tell(Told::Message(id, Ok(accepted))).await,
+            Ok(Taken::Later(later)) => {
+                let held = frame::held(&id);
+                self.later.push_back(Box::pin(async move { Told::Message(id, later.end().await) }));
+                self.send(&held).await
+            }
+            Ok(Taken::Again(first)) => {
+                let held = frame::held(&id);
+                self.repeated.push(Box::pin(async move { Told::Message(id, first.end().await) }));
+                self.send(&held).await
+            }
+            Err(error) => self.tell(Told::Message(id, Err(error))).await,
+        }
+    }
+
+    /// Tells it after all that was written before and is not told yet.
+    async fn tell_in_order(&mut self, told: Told) -> Result<(), End> {
+        if self.later.is_empty() {
+            return self.tell(told).await;
+        }
+        self.later.push_back(Box::pin(ready(told)));
+        Ok(())
+    }
+
+    async fn tell(&mut self, told: Told) -> Result<(), End> {
+        let frame = match told {
+            Told::Frame(frame) => frame,
+            Told::Message(id, Ok(accepted)) => {
                 self.catch_up(accepted.seq).await?;
-                frame::ack(id, Some(accepted.seq), accepted.at, &accepted.message, accepted.duplicate)
+                frame::ack(&id, Some(accepted.seq), accepted.at, &accepted.message, accepted.duplicate)
             }
-            Err(PipelineError::RateLimited(wait)) => frame::error(
-                Some(id),
-                "rate_limited",
-                "too many messages; send it again after a while",
-                Some(wait.as_millis() + 1),
-            ),
-            Err(PipelineError::Store(_)) => frame::error(
-                Some(id),
-                "unavailable",
-                "the message cannot be kept at the moment; send it again",
-                Some(2_000),
-            ),
-            Err(PipelineError::Internal) => {
-                frame::error(Some(id), "internal", "the message could not be handled", Some(5_000))
-            }
+            Told::Message(id, Err(error)) => refused(&id, &error),
         };
         self.send(&frame).await
     }
@@ -349,7 +391,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             // Nothing was said yet, or it is closed: that is what the client wants.
             Err(_) => frame::ack(id, None, self.pipeline.clock.now(), "", true),
         };
-        self.send(&frame).await
+        self.tell_in_order(Told::Frame(frame)).await
     }
 
     async fn hello(&mut self, re: Option<&str>, hello: Hello) -> Result<(), End> {
@@ -490,6 +532,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             _ => Err(End::Gone),
         }
     }
+}
+
+/// Why a message was not taken, for its sender.
+fn refused(id: &str, error: &PipelineError) -> Value {
+    let (code, message, wait) = match error {
+        PipelineError::RateLimited(wait) => {
+            ("rate_limited", "too many messages; send it again after a while", wait.as_millis() + 1)
+        }
+        PipelineError::Store(_) => ("unavailable", "the message cannot be kept at the moment; send it again", 2_000),
+        PipelineError::Internal => ("internal", "the message could not be handled", 5_000),
+    };
+    frame::error(Some(id), code, message, Some(wait))
 }
 
 fn data<T: DeserializeOwned>(data: Value) -> Result<T, String> {

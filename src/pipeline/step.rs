@@ -1,0 +1,187 @@
+//! All that follows from one decision, gathered for one commit: transcript, conversation, hand-off, deliveries, the id seen.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::decide::Outcome;
+use crate::engine::Engine;
+use crate::message::{Conversation, QueueEvent, Role, State};
+use crate::store::{Commit, DecisionRow, HandoffRow, NewDelivery, SeenKey, SeenRow, StoreError, handoff_state};
+
+use super::record::{self, Events};
+use super::{Accepted, Arrival, Considered, Pipeline, PipelineError, Step, payload};
+
+impl Pipeline {
+    /// Writes down all that follows from a decision; nothing has happened yet.
+    pub(super) async fn step(
+        &self,
+        arrival: &Arrival,
+        key: &SeenKey,
+        decided: Considered,
+    ) -> Result<Step, PipelineError> {
+        let Considered { engine, now, version, last, conversation, inbound, outcome } = decided;
+        let mut events = Events::after(&conversation.id, last, now);
+        let after = &outcome.conversation;
+        let said = record::message(&inbound, arrival.role, arrival.url.as_deref());
+        let seq = events.push("message", arrival.role, said.clone(), conversation.state, arrival.origin);
+        for data in record::bot_messages(&inbound, &outcome) {
+            events.push("message", Role::Bot, data, after.state, None);
+        }
+        let queue = |c: &Conversation| c.handoff.as_ref().map(|h| (h.queue.clone(), h.priority));
+        let moved = after.state == State::Queued && queue(after) != queue(&conversation);
+        if after.state != conversation.state || moved {
+            let waits_there = conversation.state == State::Queued
+                && queue(&conversation).map(|(name, _)| name) == queue(after).map(|(name, _)| name);
+            let position = if after.state == State::Queued { self.position(after, waits_there).await? } else { None };
+            events.push("state", Role::System, record::state(after, position), after.state, None);
+        }
+        let handoffs = self.handoff_rows(&outcome, &inbound.message, now).await?;
+        let all = record::in_a_row(said, &conversation.unanswered);
+        let outbox = self.deliveries(&engine, &outcome, &all, &handoffs, &events, now).await?;
+        let response = record::response(&outcome);
+        let accepted = Accepted { message: inbound.message.clone(), seq, at: now, duplicate: false, response };
+        // A socket's client needs only the acknowledgement again; a platform needs the very answer.
+        let kept = arrival.origin.is_none().then(|| accepted.response.to_string());
+        let commit = Commit {
+            conversation: Some(record::row(after, events.seq(), now)),
+            expected_version: version,
+            events: events.rows(),
+            seen: Some(SeenRow {
+                key: key.clone(),
+                conversation: after.id.clone(),
+                message: inbound.message,
+                seq,
+                at: now,
+                response: kept,
+            }),
+            outbox,
+            handoffs,
+            decision: Some(DecisionRow {
+                conversation: after.id.clone(),
+                seq,
+                at: now,
+                channel: arrival.channel.clone(),
+                outcome: outcome.decision.outcome.as_str().to_owned(),
+                reason: outcome.decision.reason.as_str().to_owned(),
+                rule: outcome.decision.rule.clone(),
+                queue: outcome.queue.as_ref().and_then(|_| Some(after.handoff.as_ref()?.queue.clone())),
+                score: outcome.decision.score,
+                language: outcome.decision.language.clone(),
+                rule_set: engine.knowledge().hash.clone(),
+            }),
+        };
+        Ok(Step { commit, events, accepted, outcome })
+    }
+
+    /// How many cases wait before this one, itself included.
+    async fn position(&self, conversation: &Conversation, counted: bool) -> Result<Option<u64>, StoreError> {
+        let Some(handoff) = &conversation.handoff else { return Ok(None) };
+        let stats = self.guard(self.store.queue_stats().await)?;
+        let waiting = stats.iter().find(|stats| stats.queue == handoff.queue).map_or(0, |stats| stats.queued);
+        Ok(Some(waiting + u64::from(!counted)))
+    }
+
+    /// The hand-off that is new or changed, and the one that it takes the place of.
+    async fn handoff_rows(
+        &self,
+        outcome: &Outcome,
+        message: &str,
+        now: Timestamp,
+    ) -> Result<Vec<HandoffRow>, StoreError> {
+        let after = &outcome.conversation;
+        let (Some(event), Some(handoff)) = (&outcome.queue, &after.handoff) else { return Ok(Vec::new()) };
+        let mut rows = Vec::new();
+        match event {
+            QueueEvent::Created { replaces } => {
+                if let Some(old) = replaces
+                    && let Some(row) = self.guard(self.store.handoff(old).await)?
+                {
+                    rows.push(HandoffRow { state: handoff_state::MOVED.to_owned(), ended_at: Some(now), ..row });
+                }
+                rows.push(HandoffRow {
+                    id: handoff.id.clone(),
+                    conversation: after.id.clone(),
+                    channel: after.channel.clone(),
+                    queue: handoff.queue.clone(),
+                    priority: handoff.priority.as_str().to_owned(),
+                    reason: handoff.reason.clone(),
+                    state: handoff_state::QUEUED.to_owned(),
+                    message: message.to_owned(),
+                    created_at: now,
+                    taken_at: None,
+                    taken_by: None,
+                    ended_at: None,
+                    deadline: outcome.deadline,
+                });
+            }
+            QueueEvent::Message => {
+                if let Some(row) = self.guard(self.store.handoff(&handoff.id).await)?
+                    && row.priority != handoff.priority.as_str()
+                {
+                    rows.push(HandoffRow { priority: handoff.priority.as_str().to_owned(), ..row });
+                }
+            }
+        }
+        Ok(rows)
+    }
+
+    /// What the queues' webhooks are told.
+    async fn deliveries(
+        &self,
+        engine: &Engine,
+        outcome: &Outcome,
+        said: &Value,
+        handoffs: &[HandoffRow],
+        events: &Events,
+        now: Timestamp,
+    ) -> Result<Vec<NewDelivery>, StoreError> {
+        let after = &outcome.conversation;
+        let (Some(event), Some(handoff)) = (&outcome.queue, &after.handoff) else { return Ok(Vec::new()) };
+        let webhook = |queue: &str| engine.knowledge().queues.get(queue).and_then(|queue| queue.webhook.clone());
+        let mut out = Vec::new();
+        for moved in handoffs.iter().filter(|row| row.state == handoff_state::MOVED) {
+            if let Some(endpoint) = webhook(&moved.queue) {
+                let data = json!({"handoff": {"id": moved.id, "queue": moved.queue}, "moved_to": {"id": handoff.id, "queue": handoff.queue}, "conversation": {"id": after.id, "state": after.state}});
+                let body = json!({"type": "handoff.moved", "timestamp": now, "data": data});
+                out.push(payload::delivery(&endpoint, &after.id, "handoff.moved", &body, now));
+            }
+        }
+        let Some(endpoint) = webhook(&handoff.queue) else { return Ok(out) };
+        let kind = if matches!(event, QueueEvent::Created { .. }) { "handoff.created" } else { "handoff.message" };
+        let deadline = match event {
+            QueueEvent::Created { .. } => outcome.deadline,
+            QueueEvent::Message => self.guard(self.store.handoff(&handoff.id).await)?.and_then(|row| row.deadline),
+        };
+        let case = self.case(after, handoff, deadline, Some(outcome), Some(said), events, now).await?;
+        let body = payload::body(kind, &case, json!({}));
+        out.push(payload::delivery(&endpoint, &after.id, kind, &body, now));
+        Ok(out)
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "the parts of one payload, gathered in one place")]
+    pub(super) async fn case<'a>(
+        &'a self,
+        conversation: &'a Conversation,
+        handoff: &'a crate::message::OpenHandoff,
+        deadline: Option<Timestamp>,
+        outcome: Option<&'a Outcome>,
+        message: Option<&'a Value>,
+        events: &Events,
+        now: Timestamp,
+    ) -> Result<payload::Case<'a>, StoreError> {
+        let before = events.list().first().map_or(events.seq() + 1, |event| event.seq);
+        let kept = self.guard(self.store.events_before(&conversation.id, before, payload::TRANSCRIPT).await)?;
+        let reply_url = format!("{}/v1/conversations/{}/messages", self.public_url.load(), conversation.id);
+        Ok(payload::Case {
+            conversation,
+            handoff,
+            deadline,
+            outcome,
+            message,
+            transcript: payload::transcript(&kept, events),
+            reply_url,
+            reply_token: self.tokens.reply(&conversation.id, now),
+            now,
+        })
+    }
+}
