@@ -214,11 +214,12 @@ impl Subject<'_> {
 
     fn pattern(&self, expected: &Expected) -> Option<Evidence> {
         let sets = &self.matcher.sets;
-        if !expected.parts.iter().all(|part| self.hits.any(part.literals(sets))) {
+        if !self.hits.in_order(&expected.parts, sets) {
             return None;
         }
         let text = self.view.folded.text();
-        let starts = expected.start.map(|part| self.hits.starts(part.literals(sets)));
+        let first = expected.parts.first().filter(|_| expected.starts);
+        let starts = first.map(|part| self.hits.starts(part.literals(sets)));
         let pattern = self.matcher.patterns.get(expected.pattern as usize)?;
         let span = pattern.find(text, &mut self.scratch.borrow_mut(), starts.as_deref())?;
         Some(Evidence::of(Sign::Pattern, vec![span], text))
