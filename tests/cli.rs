@@ -94,21 +94,22 @@ fn explain_tells_why_a_person_is_asked_and_when_people_are_there() {
 
 #[test]
 fn explain_tells_what_comes_of_messages_in_a_row() {
-    let row = ["explain", "--at", EVENING, "--earlier", "在吗", "--earlier", "订单", "--earlier", "想改一下", "地址"];
+    let row =
+        ["explain", "--at", EVENING, "--earlier", "在吗", "--earlier", "那个东西", "--earlier", "想改一下", "地址"];
     let why = said(&row);
     for part in [
         "“在吗”: smalltalk (matched) by smalltalk.greeting",
-        "“订单”: silent (continued)",
+        "“那个东西”: silent (continued)",
         "“想改一下”: silent (continued)",
         "handoff (policy) by logistics.address",
-        "together   订单 想改一下 地址",
+        "together   那个东西 想改一下 地址",
         // The stretches that matched lie in all of the words.
-        "1 | 订单 想改一下 地址",
+        "1 | 那个东西 想改一下 地址",
     ] {
         assert!(why.contains(part), "`{part}` is missing in\n{why}");
     }
     let value = json(&[&row[..3], &["--format", "json"], &row[3..]].concat());
-    assert_eq!(value["trace"]["joined"], "订单 想改一下 地址");
+    assert_eq!(value["trace"]["joined"], "那个东西 想改一下 地址");
 }
 
 #[test]

@@ -86,7 +86,7 @@ pub(super) fn human(text: &str, outcome: &Outcome, engine: &Engine, color: bool)
         );
     }
     if trace.candidates.is_empty() && decision.rule.is_none() {
-        line("candidates", "none: no phrase, question or regular expression fits this message");
+        line("candidates", "none: no phrase, regular expression or question surely fits this message");
     }
     for (name, value) in likeness(outcome, engine) {
         line(name, &value);
@@ -150,8 +150,9 @@ const TELLING: f32 = 0.02;
 /// What the message is like, and why, word by word.
 fn likeness(outcome: &Outcome, engine: &Engine) -> Vec<(&'static str, String)> {
     let mut lines = Vec::new();
-    for near in outcome.trace.near.iter().take(NEAREST) {
-        let word = if near.confidence >= near.sure {
+    for (index, near) in outcome.trace.near.iter().take(NEAREST).enumerate() {
+        // Only the nearest of all can be sure.
+        let word = if index == 0 && near.confidence >= near.sure {
             "sure"
         } else if near.confidence >= near.near {
             "near"

@@ -197,17 +197,6 @@ impl<'a> Turn<'a> {
             self.replies.push(reply);
         }
         for (rule, _) in answers {
-            match self.render_reply(rule) {
-                Ok(Some(reply)) => self.replies.push(reply),
-                _ => {
-                    self.trace.notes.push(format!("the answer of `{}` failed", rule.id));
-                    self.replies.clear();
-                    return self
-                        .hand_over(&Wish { reason: Reason::InternalError, rule: None, words: None }, candidates);
-                }
-            }
-        }
-        for (rule, _) in answers {
             self.settle(rule);
         }
         let first = answers.first().map(|(rule, score)| (rule.id.clone(), *score));
@@ -501,12 +490,12 @@ impl<'a> Turn<'a> {
             .collect();
         for guess in self.knowledge.matcher.guesses(&self.view) {
             let rule = &rules[guess.rule as usize];
-            let confidence = f64::from((guess.near.confidence * 1000.0).round()) / 1000.0;
+            let confidence = hundredths(guess.near.confidence);
             self.trace.near.push(TraceNear {
                 rule: rule.id.clone(),
                 confidence,
-                sure: f64::from(guess.bars.sure),
-                near: f64::from(guess.bars.near),
+                sure: hundredths(guess.bars.sure),
+                near: hundredths(guess.bars.near),
             });
             if best.iter().all(|known| known.rule != rule.id) {
                 best.push(Scored { rule: rule.id.clone(), score: confidence });
@@ -555,4 +544,9 @@ impl<'a> Turn<'a> {
             trace: self.trace,
         }
     }
+}
+
+/// A share from 0 to 1 as people write it, with two places.
+fn hundredths(share: f32) -> f64 {
+    f64::from((share * 100.0).round()) / 100.0
 }

@@ -204,6 +204,9 @@ impl Likeness {
         }
         let subject = Subject::new(reading, &self.known);
         let coefficients = self.coefficients();
+        // One character alone (发, 充) may be part of anything.
+        let single = matches!(reading.tokens[..], [only] if only.kind == tokens::Kind::Character);
+        let enough = if single { 0.5 } else { 1.0 };
         let mut near: Vec<(f32, Near)> = DENSE.with_borrow_mut(|dense| {
             if dense.len() < self.vocabulary.len() {
                 dense.resize(self.vocabulary.len(), 0.0);
@@ -217,7 +220,8 @@ impl Likeness {
                 .map(|entry| {
                     let score = scores[entry as usize];
                     let measures = subject.measure(score, &self.entries[entry as usize], &self.examples, dense);
-                    let near = Near { entry, confidence: coefficients.confidence(&measures), measures };
+                    let confidence = coefficients.confidence(&measures) * enough;
+                    let near = Near { entry, confidence, measures };
                     (coefficients.rank(&measures), near)
                 })
                 .collect();

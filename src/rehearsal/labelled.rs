@@ -114,7 +114,7 @@ pub fn judge<'a>(engine: &Engine, messages: &[&'a Labelled], now: Timestamp) -> 
         .filter_map(|message| {
             let outcome = engine.first_messages(None, &customer, &[&message.text], now)?.pop()?;
             let decision = outcome.decision;
-            let fits = |id: &str| message.right.iter().any(|right| right == id);
+            let fits = |id: &str| message.right.iter().any(|right| right == id || as_id(right) == id);
             let verdict = match (decision.outcome, &decision.rule) {
                 (OutcomeKind::Choice, _) => {
                     let offered = outcome.replies.iter().flat_map(|reply| &reply.options).any(|o| fits(&o.id));
@@ -167,7 +167,10 @@ impl Figures {
     #[must_use]
     pub fn new(judged: &[Judged<'_>]) -> Self {
         let points = judged.iter().map(|one| {
-            let right = one.best.as_ref().is_some_and(|best| one.message.right.contains(best));
+            let right = one
+                .best
+                .as_ref()
+                .is_some_and(|best| one.message.right.iter().any(|right| right == best || as_id(right) == *best));
             (!one.message.right.is_empty(), right, one.confidence)
         });
         Self {
@@ -278,21 +281,24 @@ pub fn files(examples: &[&Labelled]) -> Vec<(String, String)> {
     }
     // JSON strings are YAML strings, whatever stands in them.
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    // An id has letters, digits, dots and dashes; a label may have anything.
+    let id = |label: &str| quoted(&as_id(label));
     // Writing into a String cannot fail.
     let mut faq = String::from("faq:\n");
     for (label, questions) in entries {
         let first = questions.first().copied().unwrap_or_default();
-        let _ = writeln!(
-            faq,
-            "  - id: {}\n    title: {}\n    answer: answered\n    questions:",
-            quoted(label),
-            title(first)
-        );
+        let _ =
+            writeln!(faq, "  - id: {}\n    title: {}\n    answer: answered\n    questions:", id(label), title(first));
         for question in questions {
             let _ = writeln!(faq, "      - {}", quoted(question));
         }
     }
     vec![("nightdesk.yaml".to_owned(), SHOP.to_owned()), ("faq/data.yaml".to_owned(), faq)]
+}
+
+/// A label as an id may be written.
+fn as_id(label: &str) -> String {
+    label.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' }).collect()
 }
 
 /// A title that tells no more than the first example, and is no template.
