@@ -13,6 +13,7 @@ pub mod engine;
 pub mod handoff;
 pub mod hours;
 pub mod hub;
+pub mod likeness;
 pub mod lint;
 pub mod matching;
 pub mod message;

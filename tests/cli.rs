@@ -94,21 +94,22 @@ fn explain_tells_why_a_person_is_asked_and_when_people_are_there() {
 
 #[test]
 fn explain_tells_what_comes_of_messages_in_a_row() {
-    let row = ["explain", "--at", EVENING, "--earlier", "在吗", "--earlier", "订单", "--earlier", "想改一下", "地址"];
+    let row =
+        ["explain", "--at", EVENING, "--earlier", "在吗", "--earlier", "我的快递", "--earlier", "三天了", "还没动"];
     let why = said(&row);
     for part in [
         "“在吗”: smalltalk (matched) by smalltalk.greeting",
-        "“订单”: silent (continued)",
-        "“想改一下”: silent (continued)",
-        "handoff (policy) by logistics.address",
-        "together   订单 想改一下 地址",
+        "“我的快递”: silent (continued)",
+        "“三天了”: silent (continued)",
+        "handoff (policy) by complaint.logistics-delay",
+        "together   我的快递 三天了 还没动",
         // The stretches that matched lie in all of the words.
-        "1 | 订单 想改一下 地址",
+        "1 | 我的快递 三天了 还没动",
     ] {
         assert!(why.contains(part), "`{part}` is missing in\n{why}");
     }
     let value = json(&[&row[..3], &["--format", "json"], &row[3..]].concat());
-    assert_eq!(value["trace"]["joined"], "订单 想改一下 地址");
+    assert_eq!(value["trace"]["joined"], "我的快递 三天了 还没动");
 }
 
 #[test]

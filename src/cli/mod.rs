@@ -2,6 +2,7 @@
 
 mod chat;
 mod check;
+mod eval;
 mod explain;
 mod hours;
 mod queue;
@@ -88,6 +89,8 @@ enum Command {
     Test(test::Args),
     /// Talks to the rules in the terminal.
     Chat(chat::Args),
+    /// Measures how well labelled messages are understood.
+    Eval(eval::Args),
     /// Tells why a message gets its reply, or none.
     Explain(explain::Args),
     /// Tells when people are there.
@@ -126,6 +129,7 @@ pub fn run() -> ExitCode {
         Command::Check(args) => check::run(global, &args),
         Command::Test(args) => test::run(global, &args),
         Command::Chat(args) => chat::run(global, &args),
+        Command::Eval(args) => eval::run(global, &args),
         Command::Explain(args) => explain::run(global, &args),
         Command::Hours(args) => hours::run(global, &args),
         Command::Schema(args) => schema::run(&args),

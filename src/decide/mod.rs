@@ -10,6 +10,7 @@ pub mod knowledge;
 pub mod notices;
 pub mod outcome;
 pub mod routing;
+mod several;
 pub mod speak;
 mod together;
 mod turn;
@@ -18,7 +19,8 @@ use std::cell::RefCell;
 
 use jiff::Timestamp;
 
-use crate::message::{Conversation, Gesture, Inbound, Kind, OutcomeKind, Priority, Reason, State};
+use crate::matching::{Candidate, Sign, View};
+use crate::message::{Choice, Conversation, Gesture, Inbound, Kind, OutcomeKind, Priority, Reason, State};
 use crate::rules::model::Origin;
 use crate::template::ExpressionId;
 use crate::text::key;
@@ -30,6 +32,11 @@ pub use together::{continued, decide, waits};
 use context::Scope;
 use knowledge::BuiltRule;
 use turn::{Turn, Wish};
+
+/// Most questions of one message that are answered.
+const MOST_ANSWERS: usize = 3;
+/// Most titles that are offered.
+const MOST_CHOICES: usize = 3;
 
 /// Decides one message by its own words.
 fn alone(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, now: Timestamp) -> Outcome {
@@ -66,7 +73,16 @@ fn alone(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, 
     }
     let ranked = ranked(&mut turn);
     let candidates = turn.trace_candidates(&ranked);
-    let Some(winner) = ranked.first() else {
+    if let Some(answers) = several(&turn, &ranked) {
+        turn.trace.notes.push(format!("the message asks {} things, and each is answered", answers.len()));
+        return turn.answer_all(&answers, &candidates);
+    }
+    let winner = ranked.first();
+    let only_smalltalk = winner.is_none_or(|winner| knowledge.rules[winner.rule as usize].smalltalk);
+    if only_smalltalk && let Some(near) = near(&turn) {
+        return turn.offer(near, &candidates);
+    }
+    let Some(winner) = winner else {
         if turn.state() == State::Bot && knowledge.builtins.declines_person(&turn.view) {
             return turn.say_notice(&["empty", "greeting"], OutcomeKind::Smalltalk, Reason::NoMatch);
         }
@@ -74,7 +90,7 @@ fn alone(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, 
         return turn.hand_over(&Wish { reason: Reason::NoMatch, rule: None, words: None }, &candidates);
     };
     let rule = &knowledge.rules[winner.rule as usize];
-    let score = winner.evidence.sign.score();
+    let score = winner.evidence.score();
     act(turn, rule, score, &candidates)
 }
 
@@ -158,8 +174,69 @@ fn choose<'a>(mut turn: Turn<'a>, rule: &'a BuiltRule) -> Outcome {
     act(turn, rule, 1.0, &candidates)
 }
 
+/// The answers to several questions in one message, in order and each once. None where it asks one thing, where a part wants
+/// more than an answer, and where a part asks what nothing answers.
+fn several<'a>(turn: &Turn<'a>, ranked: &[Candidate]) -> Option<Vec<(&'a BuiltRule, f64)>> {
+    let knowledge = turn.knowledge;
+    let plain =
+        |rule: &BuiltRule| rule.handoff.is_none() && !rule.urgent && (rule.smalltalk || rule.origin == Origin::Faq);
+    let whole = ranked.first();
+    if whole.is_some_and(|whole| whole.evidence.sign == Sign::Exact || !plain(&knowledge.rules[whole.rule as usize])) {
+        return None;
+    }
+    let mut answers: Vec<(&'a BuiltRule, f64)> = Vec::new();
+    for part in several::parts(&turn.inbound.text) {
+        let (found, _) = ranked_view(turn, &knowledge.matcher.view(part));
+        match found.first().map(|best| (&knowledge.rules[best.rule as usize], best.evidence.score())) {
+            Some((rule, _)) if !plain(rule) => return None,
+            Some((rule, score)) if !rule.smalltalk => {
+                if answers.iter().all(|(known, _)| known.id != rule.id) {
+                    answers.push((rule, score));
+                }
+            }
+            Some(_) => {}
+            None if several::asks(part) => return None,
+            None => {}
+        }
+    }
+    let known = whole.map(|whole| &knowledge.rules[whole.rule as usize]).filter(|rule| !rule.smalltalk);
+    // One part alone says no more than the whole, if the whole was understood.
+    let enough = answers.len() > 1 || (answers.len() == 1 && known.is_none());
+    answers.truncate(MOST_ANSWERS);
+    enough.then_some(answers)
+}
+
+/// Titles of entries that a message is near to, at most three: what is offered when none is sure.
+fn near(turn: &Turn<'_>) -> Option<Vec<Choice>> {
+    if turn.state() != State::Bot {
+        return None;
+    }
+    let knowledge = turn.knowledge;
+    let today = turn.now.to_zoned(knowledge.zone.clone()).date();
+    let choices: Vec<Choice> = knowledge
+        .matcher
+        .guesses(&turn.view)
+        .iter()
+        .filter(|guess| guess.near.confidence >= guess.bars.near)
+        .map(|guess| &knowledge.rules[guess.rule as usize])
+        .filter(|rule| rule.valid(today, &turn.inbound.channel))
+        .filter_map(|rule| turn.choice(rule))
+        .take(MOST_CHOICES)
+        .collect();
+    // Offered a moment ago and not taken: it was none of them.
+    let again = choices.iter().all(|choice| turn.offered().iter().any(|shown| shown.id == choice.id));
+    (!choices.is_empty() && !again).then_some(choices)
+}
+
 /// Rules whose condition holds and that are valid here and today, the winner first.
-fn ranked(turn: &mut Turn<'_>) -> Vec<crate::matching::Candidate> {
+fn ranked(turn: &mut Turn<'_>) -> Vec<Candidate> {
+    let (found, failures) = ranked_view(turn, &turn.view);
+    turn.trace.notes.extend(failures);
+    found
+}
+
+/// The same for a text, with what failed.
+fn ranked_view(turn: &Turn<'_>, view: &View) -> (Vec<Candidate>, Vec<String>) {
     let knowledge = turn.knowledge;
     let today = turn.now.to_zoned(knowledge.zone.clone()).date();
     let accept = |rule: u32| knowledge.rules[rule as usize].valid(today, &turn.inbound.channel);
@@ -176,8 +253,7 @@ fn ranked(turn: &mut Turn<'_>) -> Vec<crate::matching::Candidate> {
             false
         })
     };
-    let mut found = knowledge.matcher.candidates(&turn.view, &accept, &expression);
+    let mut found = knowledge.matcher.candidates(view, &accept, &expression);
     found.sort_by(|a, b| a.rank(b, &|rule| knowledge.rules[rule as usize].priority));
-    turn.trace.notes.extend(failures.into_inner());
-    found
+    (found, failures.into_inner())
 }

@@ -36,6 +36,8 @@ pub struct Trace {
     pub language: String,
     /// Every rule whose condition held, the winner first.
     pub candidates: Vec<TraceCandidate>,
+    /// Rules whose sentences the message is like, sure or not, the nearest first.
+    pub near: Vec<TraceNear>,
     /// Routes that were tried, and which held.
     pub route: Vec<String>,
     /// The queue's hours, where a person was needed.
@@ -63,6 +65,19 @@ pub struct TraceCandidate {
     pub spans: Vec<Range<usize>>,
     /// Why it lost; none for the winner.
     pub lost: Option<&'static str>,
+}
+
+/// A rule whose sentences the message is like.
+#[derive(Clone, Debug, Serialize)]
+pub struct TraceNear {
+    /// Its id.
+    pub rule: String,
+    /// From 0 to 1.
+    pub confidence: f64,
+    /// What it has to reach to be answered with.
+    pub sure: f64,
+    /// What it has to reach to be offered as a choice.
+    pub near: f64,
 }
 
 /// A queue's hours at the time of the message.

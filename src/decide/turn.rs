@@ -11,7 +11,7 @@ use crate::message::{
 use super::context::Scope;
 use super::knowledge::{BuiltRule, BuiltText, Knowledge};
 use super::notices;
-use super::outcome::{Outcome, Trace, TraceCandidate, TraceHours, TraceNotice};
+use super::outcome::{Outcome, Trace, TraceCandidate, TraceHours, TraceNear, TraceNotice};
 use super::routing;
 use super::speak;
 
@@ -184,6 +184,42 @@ impl<'a> Turn<'a> {
         }
         self.settle(rule);
         self.finish(outcome, Reason::Matched, Some((rule.id.clone(), score)), candidates)
+    }
+
+    /// Answers several questions at once; if one of the answers fails, a person takes them all.
+    pub(super) fn answer_all(mut self, answers: &[(&'a BuiltRule, f64)], candidates: &[Scored]) -> Outcome {
+        for (rule, _) in answers {
+            match self.render_reply(rule) {
+                Ok(Some(reply)) => self.replies.push(reply),
+                _ => {
+                    self.trace.notes.push(format!("the answer of `{}` failed", rule.id));
+                    self.replies.clear();
+                    return self.hand_over(&Wish { reason: Reason::InternalError, rule: None, words: None }, candidates);
+                }
+            }
+        }
+        answers.iter().for_each(|(rule, _)| self.settle(rule));
+        let first = answers.first().map(|(rule, score)| (rule.id.clone(), *score));
+        let answered: Vec<Scored> =
+            answers.iter().map(|(rule, score)| Scored { rule: rule.id.clone(), score: *score }).collect();
+        self.finish(OutcomeKind::Faq, Reason::Matched, first, &answered)
+    }
+
+    /// An entry as an option: its title in the customer's language.
+    pub(super) fn choice(&self, rule: &BuiltRule) -> Option<Choice> {
+        let label = self.say(rule.title.as_ref()?, Some(rule)).ok().filter(|label| !label.is_empty())?;
+        Some(Choice { id: rule.id.clone(), label })
+    }
+
+    /// Asks which of some entries is meant. A shop without words for it brings the case to a person.
+    pub(super) fn offer(mut self, options: Vec<Choice>, candidates: &[Scored]) -> Outcome {
+        let said = self.knowledge.notices.get("choice").and_then(|text| self.say(text, None).ok());
+        let Some(text) = said.filter(|said| !said.is_empty()) else {
+            self.missed();
+            return self.hand_over(&Wish { reason: Reason::NoMatch, rule: None, words: None }, candidates);
+        };
+        self.replies.push(Reply { message: self.reply_id(), kind: Kind::Text, text, rule: None, options });
+        self.finish(OutcomeKind::Choice, Reason::Ambiguous, None, candidates)
     }
 
     /// Says a notice in place of an answer.
@@ -366,10 +402,7 @@ impl<'a> Turn<'a> {
             .iter()
             .map(|&index| &self.knowledge.rules[index as usize])
             .filter(|option| option.valid(today, &self.inbound.channel))
-            .filter_map(|option| {
-                let label = self.say(option.title.as_ref()?, Some(option)).ok()?;
-                Some(Choice { id: option.id.clone(), label })
-            })
+            .filter_map(|option| self.choice(option))
             .collect()
     }
 
@@ -430,7 +463,7 @@ impl<'a> Turn<'a> {
                     priority: rule.priority,
                     sign: candidate.evidence.sign.describe(),
                     length: candidate.evidence.length,
-                    score: candidate.evidence.sign.score(),
+                    score: candidate.evidence.score(),
                     spans: candidate.evidence.spans.iter().map(|span| self.view.original(span)).collect(),
                     lost: winner.filter(|w| w.rule != candidate.rule).map(|winner| {
                         let best = &rules[winner.rule as usize];
@@ -438,6 +471,8 @@ impl<'a> Turn<'a> {
                             "lower priority"
                         } else if candidate.evidence.sign != winner.evidence.sign {
                             "less specific sign"
+                        } else if candidate.evidence.sure != winner.evidence.sure {
+                            "less sure"
                         } else if candidate.evidence.length != winner.evidence.length {
                             "shorter match"
                         } else {
@@ -447,8 +482,27 @@ impl<'a> Turn<'a> {
                 }
             })
             .collect();
-        let best = self.trace.candidates.iter().take(3);
-        best.map(|candidate| Scored { rule: candidate.rule.clone(), score: candidate.score }).collect()
+        let mut best: Vec<Scored> = self
+            .trace
+            .candidates
+            .iter()
+            .map(|candidate| Scored { rule: candidate.rule.clone(), score: candidate.score })
+            .collect();
+        for guess in self.knowledge.matcher.guesses(&self.view) {
+            let rule = &rules[guess.rule as usize];
+            let confidence = f64::from((guess.near.confidence * 1000.0).round()) / 1000.0;
+            self.trace.near.push(TraceNear {
+                rule: rule.id.clone(),
+                confidence,
+                sure: f64::from(guess.bars.sure),
+                near: f64::from(guess.bars.near),
+            });
+            if best.iter().all(|known| known.rule != rule.id) {
+                best.push(Scored { rule: rule.id.clone(), score: confidence });
+            }
+        }
+        best.truncate(3);
+        best
     }
 
     fn finish(

@@ -7,9 +7,10 @@ use crate::decide::Knowledge;
 use crate::decide::builtin::Builtins;
 use crate::decide::knowledge::{BuiltHandoff, BuiltRule, BuiltText, Queue, Route};
 use crate::diag::{Finding, Place, Report, nearest};
+use crate::likeness::Synonyms;
 use crate::matching::{Builder, Fault, Matcher, PatternError};
 use crate::rules::Book;
-use crate::rules::model::{Located, Rule};
+use crate::rules::model::{Located, Origin, Rule};
 use crate::rules::{ChannelKind, Settings};
 use crate::template::Templates;
 use crate::text::{Fold, Variants};
@@ -149,7 +150,13 @@ fn matcher(
     for rule in &book.rules {
         let mut faults = Vec::new();
         let mut expression = |source| texts::expression(source, &book.settings.values, templates, report).0;
-        builder.add(&rule.when, &mut expression, &mut |fault| faults.push(fault));
+        let careful = rule.careful.unwrap_or(book.settings.matching.careful);
+        builder.add(&rule.when, careful, &mut expression, &mut |fault| faults.push(fault));
+        // An entry's title says what it is about, mostly in other words than customers use.
+        if let Some(title) = rule.title.as_ref().filter(|_| rule.origin == Origin::Faq) {
+            let plain = title.by_language.values().filter(|text| !text.value.contains("{{"));
+            plain.for_each(|text| builder.also_like(careful, &text.value));
+        }
         for fault in faults {
             report.push(match fault {
                 Fault::Phrase(source, error) => Finding::error("empty-phrase", error.to_string())
@@ -165,7 +172,10 @@ fn matcher(
             });
         }
     }
-    match builder.build() {
+    let own: Vec<Vec<String>> =
+        book.synonyms.iter().map(|group| group.iter().map(|word| word.value.clone()).collect()).collect();
+    let built = Synonyms::new(fold, &own).and_then(|synonyms| builder.build(synonyms, book.settings.matching.memory));
+    match built {
         Ok(matcher) => Some(matcher),
         Err(error) => {
             report.push(Finding::error("too-many-phrases", format!("the phrases cannot be held together: {error}")));

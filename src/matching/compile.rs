@@ -3,30 +3,39 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::rules::model::{Condition, Located, Phrase};
+use crate::likeness::Synonyms;
+use crate::rules::model::{Careful, Condition, Located, Phrase};
 use crate::text::{Fold, Variants, key};
 
 use super::Matcher;
+use super::gate::{self, Gate, Gates, Way};
 use super::like::Sentences;
-use super::phrase::{LiteralId, Literals};
-use super::regular::{Pattern, required_literals};
+use super::likely::Learner;
+use super::phrase::{LiteralId, Literals, Part, Phrases};
+use super::regular::Pattern;
+use super::require::OneOf;
 
 /// Index of an expression, as the engine numbers them.
 pub type ExpressionId = u32;
 
-/// A part of a phrase: any of these literals (the phrase itself and its regional wordings).
-pub(super) type Part = Vec<LiteralId>;
-
 /// A condition, compiled.
 #[derive(Debug)]
 pub(super) enum Test {
-    Phrase(Vec<Vec<Part>>),
-    Regex(Vec<u32>),
-    Like(Vec<Box<str>>),
+    Phrase(Phrases),
+    Regex(Box<[Expected]>),
+    /// Exact sentences by key, and the group in which they are compared by likeness.
+    Like(Vec<Box<str>>, u32),
     If(ExpressionId),
     All(Vec<Test>),
     Any(Vec<Test>),
     None(Vec<Test>),
+}
+
+/// A regular expression, and what must occur before it is worth running.
+#[derive(Debug)]
+pub(super) struct Expected {
+    pub pattern: u32,
+    pub parts: Box<[Part]>,
 }
 
 /// Happens when nothing of a phrase or sentence is left after folding, so that it would match everything.
@@ -54,17 +63,29 @@ pub enum Fault<'a> {
     Pattern(&'a Located<String>, PatternError),
 }
 
+/// What a condition belongs to.
+#[derive(Clone, Copy, Debug)]
+struct Of {
+    rule: u32,
+    careful: Careful,
+    /// Whether it speaks for the rule; below `none` it speaks against it.
+    means: bool,
+}
+
 /// Collects conditions, then builds the [`Matcher`].
 #[derive(Debug)]
 pub struct Builder {
     fold: Arc<Fold>,
     variants: Arc<Variants>,
-    literals: Vec<String>,
-    ids: HashMap<String, LiteralId>,
+    literals: Vec<Arc<str>>,
+    ids: HashMap<Arc<str>, LiteralId>,
+    sets: Vec<Box<[LiteralId]>>,
+    set_ids: HashMap<Box<[LiteralId]>, Part>,
     sentences: Sentences,
+    learner: Learner,
     patterns: Vec<Pattern>,
     tests: Vec<Test>,
-    gates: Vec<Option<Vec<LiteralId>>>,
+    gates: Vec<Gate>,
 }
 
 impl Builder {
@@ -76,195 +97,180 @@ impl Builder {
             variants,
             literals: Vec::new(),
             ids: HashMap::new(),
+            sets: Vec::new(),
+            set_ids: HashMap::new(),
             sentences: Sentences::default(),
+            learner: Learner::default(),
             patterns: Vec::new(),
             tests: Vec::new(),
             gates: Vec::new(),
         }
     }
 
-    /// Adds the condition of the next rule. `expression` numbers an `if`; `fault` hears of each leaf that cannot be used.
+    /// Adds the condition of the next rule, with how careful to be about likeness. `expression` numbers an `if`; `fault` hears
+    /// of each leaf that cannot be used.
     pub fn add<'a>(
         &mut self,
         when: &'a Condition,
+        careful: Careful,
         expression: &mut dyn FnMut(&'a Located<String>) -> ExpressionId,
         fault: &mut dyn FnMut(Fault<'a>),
     ) {
         let rule = u32::try_from(self.tests.len()).unwrap_or(u32::MAX);
-        let (test, gate) = self.compile(rule, when, expression, fault);
+        let (test, gate) = self.compile(&Of { rule, careful, means: true }, when, expression, fault);
         self.tests.push(test);
         self.gates.push(gate);
     }
 
-    /// Builds the automaton.
+    /// Adds a sentence that the last rule's own are compared with, such as its title. Of no use to a rule that has none.
+    pub fn also_like(&mut self, careful: Careful, text: &str) {
+        let rule = u32::try_from(self.tests.len().saturating_sub(1)).unwrap_or(u32::MAX);
+        let group = self.learner.group(rule, true, careful);
+        self.learner.add(&self.fold, group, text);
+    }
+
+    /// Builds the automaton, and learns from the sentences within about `memory` bytes.
     ///
     /// # Errors
     /// When the literals are more than it can hold.
-    pub fn build(self) -> Result<Matcher, aho_corasick::BuildError> {
-        let mut by_literal = vec![Vec::new(); self.literals.len()];
-        let mut always = Vec::new();
-        for (rule, gate) in (0_u32..).zip(self.gates) {
-            match gate {
-                None => always.push(rule),
-                Some(literals) => literals.into_iter().for_each(|literal| by_literal[literal as usize].push(rule)),
-            }
-        }
+    pub fn build(self, synonyms: Synonyms, memory: usize) -> Result<Matcher, aho_corasick::BuildError> {
+        let length = |literal: &Arc<str>| u32::try_from(literal.chars().count()).unwrap_or(u32::MAX);
+        let lengths: Vec<u32> = self.literals.iter().map(length).collect();
         Ok(Matcher {
             literals: Literals::new(&self.literals)?,
+            gates: Gates::new(&self.gates, &self.sets, &lengths),
             fold: self.fold,
             sentences: self.sentences,
+            likely: self.learner.learn(synonyms, memory),
             patterns: self.patterns,
             tests: self.tests,
-            by_literal,
-            always,
+            sets: self.sets,
         })
     }
 
-    fn literal(&mut self, text: String) -> LiteralId {
-        let next = u32::try_from(self.literals.len()).unwrap_or(u32::MAX);
-        *self.ids.entry(text).or_insert_with_key(|text| {
-            self.literals.push(text.clone());
-            next
-        })
+    fn literal(&mut self, text: &str) -> LiteralId {
+        if let Some(&id) = self.ids.get(text) {
+            return id;
+        }
+        let id = u32::try_from(self.literals.len()).unwrap_or(u32::MAX);
+        let text: Arc<str> = Arc::from(text);
+        self.literals.push(Arc::clone(&text));
+        self.ids.insert(text, id);
+        id
     }
 
-    /// The test, and the literals of which one occurs in every message for which it holds (none: no such set).
+    /// One number for any of some literals.
+    fn part(&mut self, literals: &[LiteralId]) -> Part {
+        if let [only] = literals {
+            return Part::literal(*only);
+        }
+        if let Some(&part) = self.set_ids.get(literals) {
+            return part;
+        }
+        let part = Part::set(u32::try_from(self.sets.len()).unwrap_or(u32::MAX));
+        self.sets.push(literals.into());
+        self.set_ids.insert(literals.into(), part);
+        part
+    }
+
+    /// The test, and its gate.
     fn compile<'a>(
         &mut self,
-        rule: u32,
+        of: &Of,
         condition: &'a Condition,
         expression: &mut dyn FnMut(&'a Located<String>) -> ExpressionId,
         fault: &mut dyn FnMut(Fault<'a>),
-    ) -> (Test, Option<Vec<LiteralId>>) {
+    ) -> (Test, Gate) {
         match condition {
             Condition::Phrase(phrases) => {
-                let mut gate = Vec::new();
-                let mut compiled = Vec::new();
-                for phrase in phrases {
-                    if let Some((parts, literals)) = self.phrase(phrase, fault) {
-                        compiled.push(parts);
-                        gate.extend(literals);
-                    }
-                }
-                (Test::Phrase(compiled), Some(gate))
+                let ways: Vec<Way> = phrases.iter().filter_map(|phrase| self.phrase(phrase, fault)).collect();
+                (Test::Phrase(ways.iter().cloned().collect()), Some(ways))
             }
             Condition::Regex(patterns) => {
-                let mut gate = Some(Vec::new());
                 let mut compiled = Vec::new();
                 for source in patterns {
                     match self.pattern(&source.value) {
-                        Ok((id, literals)) => {
-                            compiled.push(id);
-                            gate = gate.zip(literals).map(|(mut gate, literals)| {
-                                gate.extend(literals);
-                                gate
-                            });
-                        }
+                        Ok(pattern) => compiled.push(pattern),
                         Err(error) => fault(Fault::Pattern(source, error)),
                     }
                 }
-                (Test::Regex(compiled), gate)
+                let way = |pattern: &Expected| (!pattern.parts.is_empty()).then(|| pattern.parts.to_vec());
+                let gate = compiled.iter().map(way).collect();
+                (Test::Regex(compiled.into()), gate)
             }
             Condition::Like(sentences) => {
                 let mut keys = Vec::new();
+                let group = self.learner.group(of.rule, of.means, of.careful);
                 for sentence in sentences {
                     let key = key(self.fold.fold(&sentence.value).squeezed().text());
                     if key.is_empty() {
                         fault(Fault::Phrase(sentence, PhraseError(sentence.value.clone())));
                         continue;
                     }
-                    self.sentences.add(&key, rule);
+                    self.sentences.add(&key, of.rule);
+                    self.learner.add(&self.fold, group, &sentence.value);
                     keys.push(key.into_boxed_str());
                 }
-                // Not by literals: the rule is looked at when the message's key is one of these.
-                (Test::Like(keys), Some(Vec::new()))
+                // No way in by literals: the rule is looked at when the message is one of these or like them.
+                (Test::Like(keys, group), Some(Vec::new()))
             }
             Condition::If(source) => (Test::If(expression(source)), None),
             Condition::All(conditions) => {
-                let (tests, gates) = self.compile_all(rule, conditions, expression, fault);
-                let has_sentences = |test: &Test| contains_like(test);
-                // The narrowest gate will do, but sentences are looked up beside the literals and must not be shut out.
-                let gate = gates
-                    .into_iter()
-                    .zip(&tests)
-                    .filter_map(|(gate, test)| Some((has_sentences(test), gate?)))
-                    .min_by_key(|(sentences, gate)| (*sentences, gate.len()))
-                    .map(|(_, gate)| gate);
-                (Test::All(tests), gate)
+                let (tests, gates) = self.compile_all(of, conditions, expression, fault);
+                (Test::All(tests), gate::all(gates.into_iter()))
             }
             Condition::Any(conditions) => {
-                let (tests, gates) = self.compile_all(rule, conditions, expression, fault);
-                let gate = gates.into_iter().collect::<Option<Vec<_>>>().map(|gates| gates.concat());
-                (Test::Any(tests), gate)
+                let (tests, gates) = self.compile_all(of, conditions, expression, fault);
+                (Test::Any(tests), gate::any(gates.into_iter()))
             }
             Condition::None(conditions) => {
-                let (tests, _) = self.compile_all(rule, conditions, expression, fault);
+                let (tests, _) = self.compile_all(&Of { means: !of.means, ..*of }, conditions, expression, fault);
                 (Test::None(tests), None)
             }
         }
     }
 
-    #[allow(clippy::type_complexity, reason = "two lists side by side, used by the three callers above only")]
     fn compile_all<'a>(
         &mut self,
-        rule: u32,
+        of: &Of,
         conditions: &'a [Condition],
         expression: &mut dyn FnMut(&'a Located<String>) -> ExpressionId,
         fault: &mut dyn FnMut(Fault<'a>),
-    ) -> (Vec<Test>, Vec<Option<Vec<LiteralId>>>) {
-        conditions.iter().map(|condition| self.compile(rule, condition, expression, fault)).unzip()
+    ) -> (Vec<Test>, Vec<Gate>) {
+        conditions.iter().map(|condition| self.compile(of, condition, expression, fault)).unzip()
     }
 
-    /// The parts, and the literals of the part that is likely the rarest: the longest.
-    fn phrase<'a>(
-        &mut self,
-        phrase: &'a Phrase,
-        fault: &mut dyn FnMut(Fault<'a>),
-    ) -> Option<(Vec<Part>, Vec<LiteralId>)> {
-        let mut parts = Vec::new();
-        let mut rarest: Option<(usize, usize)> = None;
+    /// The parts of a phrase: each the words themselves and their regional wordings.
+    fn phrase<'a>(&mut self, phrase: &'a Phrase, fault: &mut dyn FnMut(Fault<'a>)) -> Option<Way> {
+        let mut parts = Vec::with_capacity(phrase.parts.len());
         for source in &phrase.parts {
-            let folded = self.fold.fold(&source.value).squeezed();
-            let text = folded.text();
-            if key(text).is_empty() {
+            let folded = self.fold.squeeze(&source.value);
+            if key(folded.text()).is_empty() {
                 fault(Fault::Phrase(source, PhraseError(source.value.clone())));
                 return None;
             }
-            let length = text.chars().count();
-            if rarest.is_none_or(|(_, longest)| length > longest) {
-                rarest = Some((parts.len(), length));
-            }
-            let text = text.to_owned();
-            let mut part = vec![self.literal(text)];
+            let mut wordings = vec![self.literal(folded.text())];
             for variant in self.variants.expand(&source.value) {
-                let id = self.literal(self.fold.fold(&variant).squeezed().text().to_owned());
-                if !part.contains(&id) {
-                    part.push(id);
+                let id = self.literal(self.fold.squeeze(&variant).text());
+                if !wordings.contains(&id) {
+                    wordings.push(id);
                 }
             }
-            parts.push(part);
+            parts.push(self.part(&wordings));
         }
-        let (at, _) = rarest?;
-        let gate = parts[at].clone();
-        Some((parts, gate))
+        (!parts.is_empty()).then_some(parts)
     }
 
-    fn pattern(&mut self, source: &str) -> Result<(u32, Option<Vec<LiteralId>>), PatternError> {
-        let pattern = Pattern::new(source, &self.fold).map_err(|e| PatternError::Syntax(Box::new(e)))?;
-        if pattern.matches_nothing() {
-            return Err(PatternError::Everything);
-        }
+    fn pattern(&mut self, source: &str) -> Result<Expected, PatternError> {
+        let (pattern, required) = Pattern::new(source, &self.fold)?;
         let id = u32::try_from(self.patterns.len()).unwrap_or(u32::MAX);
         self.patterns.push(pattern);
-        let literals = required_literals(source, &self.fold);
-        Ok((id, literals.map(|list| list.into_iter().map(|text| self.literal(text)).collect())))
+        let parts = required.iter().map(|set| self.one_of(set)).collect();
+        Ok(Expected { pattern: id, parts })
     }
-}
 
-fn contains_like(test: &Test) -> bool {
-    match test {
-        Test::Like(_) => true,
-        Test::All(tests) | Test::Any(tests) | Test::None(tests) => tests.iter().any(contains_like),
-        _ => false,
+    fn one_of(&mut self, set: &OneOf) -> Part {
+        let literals: Vec<LiteralId> = set.iter().map(|text| self.literal(text)).collect();
+        self.part(&literals)
     }
 }

@@ -1,25 +1,35 @@
 //! Which rules a message could mean: candidates with their evidence.
 //!
-//! One automaton holds every literal: the parts of all phrases, and for each regular expression the literals one of which it
-//! requires. Only rules of which a literal occurred are looked at, so the time for a message hardly grows with their number.
+//! One automaton holds every literal: the parts of all phrases, and for each regular expression the literals that it requires.
+//! Only rules of which all required literals occurred are looked at, so the time for a message hardly grows with their number.
 
 mod compile;
+mod gate;
 mod like;
+mod likely;
 mod phrase;
 mod rank;
 mod regular;
+mod require;
+#[cfg(test)]
+mod tests;
 
+use std::cell::OnceCell;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::likeness::{Method, Near, Why};
 use crate::text::{Fold, Folded};
 
 pub use compile::{Builder, ExpressionId, Fault, PatternError, PhraseError};
+pub use likely::{Bars, Guess};
 pub use rank::{Candidate, Evidence, Sign};
 
 use compile::Test;
+use gate::Gates;
 use like::Sentences;
-use phrase::{Hits, Literals};
+use likely::Likely;
+use phrase::{Hits, LiteralId, Literals, Part};
 use regular::Pattern;
 
 /// A message made ready for matching.
@@ -29,6 +39,8 @@ pub struct View {
     pub folded: Folded,
     /// What exact questions are compared by.
     pub key: String,
+    /// What it is like, found when first asked for.
+    near: OnceCell<Vec<Near>>,
 }
 
 impl View {
@@ -37,7 +49,7 @@ impl View {
     pub fn new(fold: &Fold, text: &str) -> Self {
         let folded = fold.squeeze(text);
         let key = crate::text::key(folded.text());
-        Self { folded, key }
+        Self { folded, key, near: OnceCell::new() }
     }
 
     /// The stretch of the original that a stretch of the folded text came from.
@@ -53,12 +65,12 @@ pub struct Matcher {
     fold: Arc<Fold>,
     literals: Literals,
     sentences: Sentences,
+    likely: Likely,
     patterns: Vec<Pattern>,
     tests: Vec<Test>,
-    /// Rules to look at when a literal occurs.
-    by_literal: Vec<Vec<u32>>,
-    /// Rules to look at in any case: nothing literal is required by them.
-    always: Vec<u32>,
+    /// Literals of which any will do, as [`Part`]s number them.
+    sets: Vec<Box<[LiteralId]>>,
+    gates: Gates,
 }
 
 impl Matcher {
@@ -79,9 +91,9 @@ impl Matcher {
         let text = view.folded.text();
         let hits = self.literals.hits(text);
         let sentence_hits = self.sentences.hits(&view.key);
-        let mut look: Vec<u32> = self.always.clone();
-        look.extend(hits.literals().flat_map(|literal| self.by_literal[literal as usize].iter().copied()));
-        look.extend(sentence_hits);
+        let mut look: Vec<u32> = sentence_hits.collect();
+        look.extend(self.likely.meant(self.near(view)));
+        self.gates.pass(&hits, &self.sets, &mut look);
         look.sort_unstable();
         look.dedup();
         let subject = Subject { matcher: self, view, hits: &hits, expression };
@@ -94,6 +106,36 @@ impl Matcher {
             .collect()
     }
 
+    /// What a view is like, the nearest first.
+    fn near<'v>(&self, view: &'v View) -> &'v [Near] {
+        view.near.get_or_init(|| self.likely.likeness.near(view.folded.text()))
+    }
+
+    /// The rules whose sentences a message is like, the nearest first, sure or not.
+    #[must_use]
+    pub fn guesses(&self, view: &View) -> Vec<Guess> {
+        self.likely.guesses(self.near(view)).collect()
+    }
+
+    /// Why a guess is near, word by word, and nearer than the next.
+    #[must_use]
+    pub fn why(&self, view: &View, guess: &Guess) -> Why {
+        let next = self.near(view).iter().map(|near| near.entry).find(|entry| *entry != guess.near.entry);
+        self.likely.likeness.why(view.folded.text(), guess.near.entry, next)
+    }
+
+    /// How many sentences were learned from.
+    #[must_use]
+    pub fn sentences(&self) -> usize {
+        self.likely.likeness.examples()
+    }
+
+    /// How likeness scores, and about how many bytes it takes.
+    #[must_use]
+    pub fn learned(&self) -> (Method, usize) {
+        (self.likely.likeness.method(), self.likely.likeness.bytes())
+    }
+
     /// The folding that conditions were compiled with.
     #[must_use]
     pub fn fold(&self) -> &Fold {
@@ -103,7 +145,7 @@ impl Matcher {
     /// How many rules nothing literal stands before, so that each message costs their full test.
     #[must_use]
     pub fn ungated(&self) -> usize {
-        self.always.len()
+        self.gates.ungated()
     }
 }
 
@@ -111,7 +153,7 @@ impl Matcher {
 struct Subject<'a> {
     matcher: &'a Matcher,
     view: &'a View,
-    hits: &'a Hits,
+    hits: &'a Hits<'a>,
     expression: &'a dyn Fn(u32, ExpressionId) -> bool,
 }
 
@@ -124,15 +166,18 @@ impl Subject<'_> {
             }
             Test::Regex(patterns) => patterns
                 .iter()
-                .filter_map(|&id| self.matcher.patterns[id as usize].find(self.view.folded.text()))
+                .filter(|expected| expected.parts.iter().all(|part| self.hits.any(part.literals(&self.matcher.sets))))
+                .filter_map(|expected| self.matcher.patterns[expected.pattern as usize].find(self.view.folded.text()))
                 .map(|span| Evidence::of(Sign::Pattern, vec![span], self.view.folded.text()))
                 .max_by(|a, b| a.strength().cmp(&b.strength())),
-            Test::Like(keys) => {
+            Test::Like(keys, group) => {
                 // Equal keys, equal sentences: the whole message is the evidence.
                 let folded = self.view.folded.text();
                 let whole = || std::iter::once(0..folded.len()).collect();
-                (!self.view.key.is_empty() && keys.iter().any(|key| **key == self.view.key))
-                    .then(|| Evidence::of(Sign::Exact, whole(), folded))
+                if !self.view.key.is_empty() && keys.iter().any(|key| **key == self.view.key) {
+                    return Some(Evidence::of(Sign::Exact, whole(), folded));
+                }
+                self.matcher.likely.sure(self.matcher.near(self.view), *group).map(Evidence::like)
             }
             Test::If(expression) => (self.expression)(rule, *expression).then(Evidence::condition),
             Test::All(tests) => {
@@ -149,10 +194,10 @@ impl Subject<'_> {
         }
     }
 
-    fn phrase(&self, parts: &[compile::Part]) -> Option<Evidence> {
+    fn phrase(&self, parts: &[Part]) -> Option<Evidence> {
         let spans = parts
             .iter()
-            .map(|part| part.iter().find_map(|&literal| self.hits.whole(literal)))
+            .map(|part| part.literals(&self.matcher.sets).iter().find_map(|&literal| self.hits.whole(literal)))
             .collect::<Option<Vec<_>>>()?;
         let sign = if parts.len() > 1 { Sign::Phrases } else { Sign::Phrase };
         Some(Evidence::of(sign, spans, self.view.folded.text()))

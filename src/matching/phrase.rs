@@ -1,6 +1,7 @@
-//! Literals in one Aho-Corasick automaton: all that occur in a message, found in one pass.
+//! Literals in one Aho-Corasick automaton: all that occur in a message, found in one pass; and phrases made of them.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use aho_corasick::{AhoCorasick, BuildError};
 
@@ -8,6 +9,31 @@ use crate::text::is_whole;
 
 /// Index of a literal.
 pub(super) type LiteralId = u32;
+
+/// Any of some literals, as one number: a literal by its own index, several as a set of the list of sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Part(u32);
+
+impl Part {
+    const SET: u32 = 1 << 31;
+
+    pub(super) const fn literal(id: LiteralId) -> Self {
+        Self(id)
+    }
+
+    pub(super) const fn set(index: u32) -> Self {
+        Self(index | Self::SET)
+    }
+
+    /// The literals, in the order in which they were written.
+    pub(super) fn literals<'a>(&'a self, sets: &'a [Box<[LiteralId]>]) -> &'a [LiteralId] {
+        if self.0 & Self::SET == 0 {
+            std::slice::from_ref(&self.0)
+        } else {
+            sets.get((self.0 & !Self::SET) as usize).map_or(&[], |set| set)
+        }
+    }
+}
 
 /// Every literal of every rule.
 #[derive(Debug)]
@@ -20,55 +46,107 @@ impl Literals {
     ///
     /// # Errors
     /// When there are more literals than the automaton can hold (billions of characters).
-    pub(super) fn new(literals: &[String]) -> Result<Self, BuildError> {
-        let automaton = if literals.is_empty() { None } else { Some(AhoCorasick::new(literals)?) };
+    pub(super) fn new(literals: &[Arc<str>]) -> Result<Self, BuildError> {
+        let automaton = if literals.is_empty() {
+            None
+        } else {
+            Some(AhoCorasick::new(literals.iter().map(|text| text.as_bytes()))?)
+        };
         Ok(Self { automaton })
     }
 
     /// Every literal that occurs in a folded text.
-    pub(super) fn hits(&self, text: &str) -> Hits {
-        let Some(automaton) = &self.automaton else { return Hits(Vec::new()) };
-        let mut hits: Vec<Hit> = Vec::new();
+    pub(super) fn hits<'a>(&self, text: &'a str) -> Hits<'a> {
+        let mut hits = Hits { text, found: Vec::with_capacity(16), mask: [0; 4] };
+        let Some(automaton) = &self.automaton else { return hits };
         for found in automaton.find_overlapping_iter(text) {
-            let span = found.start()..found.end();
-            hits.push(Hit {
-                literal: found.pattern().as_u32(),
-                whole: is_whole(text, span.clone()),
-                start: span.start,
-                end: span.end,
-            });
+            let literal = found.pattern().as_u32();
+            hits.found.push(Hit { literal, start: found.start(), end: found.end() });
+            let (word, bit) = place(literal);
+            hits.mask[word] |= bit;
         }
-        // Of each literal the first whole occurrence is wanted, else any.
-        hits.sort_unstable_by_key(|hit| (hit.literal, !hit.whole, hit.start));
-        hits.dedup_by_key(|hit| hit.literal);
-        Hits(hits)
+        hits.found.sort_unstable_by_key(|hit| (hit.literal, hit.start));
+        hits
     }
 }
 
-/// One literal that occurs.
+/// Where a literal is noted in the mask.
+const fn place(literal: LiteralId) -> (usize, u64) {
+    ((literal >> 6 & 3) as usize, 1 << (literal & 63))
+}
+
+/// One place at which a literal occurs.
 #[derive(Clone, Copy, Debug)]
 struct Hit {
     literal: LiteralId,
-    /// Whether it stands as whole words, where its script has words.
-    whole: bool,
     start: usize,
     end: usize,
 }
 
-/// The literals that occur in a message, by id.
+/// The literals that occur in a message.
 #[derive(Debug)]
-pub(super) struct Hits(Vec<Hit>);
+pub(super) struct Hits<'a> {
+    text: &'a str,
+    /// By literal, then from left to right.
+    found: Vec<Hit>,
+    /// A bit for several literals each: without it none of them occurs.
+    mask: [u64; 4],
+}
 
-impl Hits {
-    /// Each literal that occurs, as whole words or not.
+impl Hits<'_> {
+    /// Each literal that occurs, as whole words or not, once.
     pub(super) fn literals(&self) -> impl Iterator<Item = LiteralId> + '_ {
-        self.0.iter().map(|hit| hit.literal)
+        self.found.chunk_by(|a, b| a.literal == b.literal).filter_map(|same| same.first()).map(|hit| hit.literal)
     }
 
-    /// Where a literal first stands as whole words.
+    fn places(&self, literal: LiteralId) -> &[Hit] {
+        let (word, bit) = place(literal);
+        if self.mask[word] & bit == 0 {
+            return &[];
+        }
+        let first = self.found.partition_point(|hit| hit.literal < literal);
+        let found = self.found.get(first..).unwrap_or_default();
+        let count = found.iter().take_while(|hit| hit.literal == literal).count();
+        found.get(..count).unwrap_or_default()
+    }
+
+    /// Whether one of some literals occurs, as whole words or not.
+    pub(super) fn any(&self, literals: &[LiteralId]) -> bool {
+        literals.iter().any(|&literal| !self.places(literal).is_empty())
+    }
+
+    /// Where a literal first stands as whole words, where its script has words.
     pub(super) fn whole(&self, literal: LiteralId) -> Option<Range<usize>> {
-        let at = self.0.binary_search_by_key(&literal, |hit| hit.literal).ok()?;
-        let hit = self.0[at];
-        hit.whole.then_some(hit.start..hit.end)
+        self.places(literal).iter().map(|hit| hit.start..hit.end).find(|span| is_whole(self.text, span.clone()))
+    }
+}
+
+/// The phrases of a condition, each a list of parts that all occur.
+#[derive(Debug)]
+pub(super) struct Phrases {
+    parts: Box<[Part]>,
+    /// Where each phrase ends in the list of parts.
+    ends: Box<[u32]>,
+}
+
+impl FromIterator<Vec<Part>> for Phrases {
+    fn from_iter<I: IntoIterator<Item = Vec<Part>>>(phrases: I) -> Self {
+        let (mut parts, mut ends) = (Vec::new(), Vec::new());
+        for phrase in phrases {
+            parts.extend(phrase);
+            ends.push(u32::try_from(parts.len()).unwrap_or(u32::MAX));
+        }
+        Self { parts: parts.into(), ends: ends.into() }
+    }
+}
+
+impl Phrases {
+    /// The parts of each phrase.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &[Part]> {
+        let mut start = 0;
+        self.ends.iter().map(move |&end| {
+            let from = std::mem::replace(&mut start, end as usize);
+            self.parts.get(from..end as usize).unwrap_or_default()
+        })
     }
 }

@@ -1,8 +1,8 @@
 //! The total order: which candidate wins. README and `docs/rules.md` tell it in the same words.
 //!
 //! 1. the higher `priority`;
-//! 2. the more specific sign: exact sentence, phrase of several parts, phrase, regular expression, condition alone;
-//! 3. the longer match, in characters of the folded message;
+//! 2. the more specific sign: exact sentence, phrase of several parts, phrase, regular expression, likeness, condition alone;
+//! 3. the longer match, in characters of the folded message; of two likenesses the surer;
 //! 4. file order: path, then place in the file.
 
 use std::cmp::{Ordering, Reverse};
@@ -13,6 +13,8 @@ use std::ops::Range;
 pub enum Sign {
     /// Nothing of the text: only `if`, `none` and the like.
     Condition,
+    /// The message is like the rule's sentences.
+    Like,
     /// A regular expression.
     Pattern,
     /// A phrase.
@@ -28,7 +30,7 @@ impl Sign {
     #[must_use]
     pub const fn score(self) -> f64 {
         match self {
-            Self::Condition => 0.5,
+            Self::Condition | Self::Like => 0.5,
             Self::Pattern => 0.85,
             Self::Phrase => 0.9,
             Self::Phrases => 0.95,
@@ -41,6 +43,7 @@ impl Sign {
     pub const fn describe(self) -> &'static str {
         match self {
             Self::Condition => "condition",
+            Self::Like => "likeness",
             Self::Pattern => "regex",
             Self::Phrase => "phrase",
             Self::Phrases => "phrase of several parts",
@@ -58,22 +61,30 @@ pub struct Evidence {
     pub spans: Vec<Range<usize>>,
     /// Characters of the folded text within the stretches.
     pub length: usize,
+    /// Of likeness the confidence, in thousandths; 0 for every other sign.
+    pub sure: u16,
 }
 
 impl Evidence {
     pub(super) fn condition() -> Self {
-        Self { sign: Sign::Condition, spans: Vec::new(), length: 0 }
+        Self { sign: Sign::Condition, spans: Vec::new(), length: 0, sure: 0 }
+    }
+
+    /// The message is like the rule's sentences, so surely.
+    pub(super) fn like(sure: u16) -> Self {
+        Self { sign: Sign::Like, spans: Vec::new(), length: 0, sure }
     }
 
     pub(super) fn of(sign: Sign, spans: Vec<Range<usize>>, text: &str) -> Self {
         let spans = merged(spans);
         let length = spans.iter().map(|span| text.get(span.clone()).map_or(0, |s| s.chars().count())).sum();
-        Self { sign, spans, length }
+        Self { sign, spans, length, sure: 0 }
     }
 
     /// Both hold: the more specific sign, and all stretches.
     pub(super) fn and(mut self, other: Self) -> Self {
         self.sign = self.sign.max(other.sign);
+        self.sure = if self.sign == Sign::Like { self.sure.max(other.sure) } else { 0 };
         if other.spans.is_empty() {
             return self;
         }
@@ -91,8 +102,14 @@ impl Evidence {
     }
 
     /// What is compared between two ways in of the same rule.
-    pub(super) fn strength(&self) -> (Sign, usize) {
-        (self.sign, self.length)
+    pub(super) fn strength(&self) -> (Sign, u16, usize) {
+        (self.sign, self.sure, self.length)
+    }
+
+    /// How sure it is, from 0 to 1.
+    #[must_use]
+    pub fn score(&self) -> f64 {
+        if self.sign == Sign::Like { f64::from(self.sure) / 1000.0 } else { self.sign.score() }
     }
 }
 
@@ -134,13 +151,17 @@ mod tests {
     fn candidate() -> impl Strategy<Value = Candidate> {
         let sign = prop_oneof![
             Just(Sign::Condition),
+            Just(Sign::Like),
             Just(Sign::Pattern),
             Just(Sign::Phrase),
             Just(Sign::Phrases),
             Just(Sign::Exact)
         ];
-        (0..6_u32, sign, 0..4_usize)
-            .prop_map(|(rule, sign, length)| Candidate { rule, evidence: Evidence { sign, spans: Vec::new(), length } })
+        (0..6_u32, sign, 0..4_usize, 0..3_u16)
+            .prop_map(|(rule, sign, length, sure)| {
+                let sure = if sign == Sign::Like { sure } else { 0 };
+                Candidate { rule, evidence: Evidence { sign, spans: Vec::new(), length, sure } }
+            })
     }
 
     proptest! {
@@ -161,7 +182,7 @@ mod tests {
 
     #[test]
     fn priority_then_sign_then_length_then_file_order() {
-        let of = |rule, sign, length| Candidate { rule, evidence: Evidence { sign, spans: Vec::new(), length } };
+        let of = |rule, sign, length| Candidate { rule, evidence: Evidence { sign, spans: Vec::new(), length, sure: 0 } };
         let priority = |rule: u32| i64::from(rule == 9);
         let order = [
             of(9, Sign::Condition, 0),

@@ -1,6 +1,7 @@
 //! Conversation tests: what operations wrote below `tests/conversations/`, played on a virtual clock against the one engine.
 
 mod compare;
+pub mod labelled;
 mod play;
 mod script;
 

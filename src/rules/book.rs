@@ -1,6 +1,6 @@
 //! The Book: all that operations wrote, checked for shape. Nothing is compiled yet.
 
-use super::model::Rule;
+use super::model::{Located, Rule};
 use super::settings::Settings;
 
 /// All knowledge and settings of a shop.
@@ -10,6 +10,8 @@ pub struct Book {
     pub settings: Settings,
     /// FAQ entries and rules, by file path and then order in the file.
     pub rules: Vec<Rule>,
+    /// Groups of words that mean the same to this shop: `synonyms.yaml`.
+    pub synonyms: Vec<Vec<Located<String>>>,
     /// What could not be read of the files, so that a reference to it is not called unknown as well.
     pub unread: Unread,
     /// Hash of all texts that were read, so that a set can be told from another.

@@ -24,7 +24,7 @@ pub struct Files {
 }
 
 impl Files {
-    /// Reads `nightdesk.yaml` and all YAML files below `faq/`, `rules/` and `tests/conversations/`, and all files of `calendars/`.
+    /// Reads `nightdesk.yaml`, `synonyms.yaml` and all YAML files below `faq/`, `rules/` and `tests/conversations/`, and all files of `calendars/`.
     #[must_use]
     pub fn read(root: &Path) -> Self {
         let mut files = Self { root: root.to_owned(), ..Self::default() };
@@ -36,6 +36,10 @@ impl Files {
                 Finding::error("no-config", format!("there is no nightdesk.yaml in {}", root.display()))
                     .help("name the directory that holds it with --dir, or start from the example in the README"),
             );
+        }
+        let synonyms = root.join("synonyms.yaml");
+        if synonyms.exists() {
+            files.read_file(&synonyms, "synonyms.yaml");
         }
         for folder in ["faq", "rules", "tests/conversations"] {
             files.read_folder(&root.join(folder), folder, 0, &|name| {

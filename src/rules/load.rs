@@ -78,11 +78,16 @@ pub fn load(mut files: Files, secrets: &dyn Secrets) -> (Option<Book>, Report) {
             ));
         }
     }
+    let synonyms = files.texts.get("synonyms.yaml").cloned().and_then(|text| {
+        let node = parse("synonyms.yaml", &text, &mut report)?;
+        shape::check(&node, &Kind::Map(&shapes::SYNONYMS), &mut report).then(|| read::synonyms(&node))
+    });
     for (file, text) in files.texts {
         report.sources.insert(file, text);
     }
     let hash = hash(&report);
-    (settings.map(|settings| Book { settings, rules, unread, hash }), report)
+    let synonyms = synonyms.unwrap_or_default();
+    (settings.map(|settings| Book { settings, rules, synonyms, unread, hash }), report)
 }
 
 /// Parses one file; what is wrong goes into the report.

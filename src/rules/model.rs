@@ -25,6 +25,34 @@ pub enum Origin {
     Rule,
 }
 
+/// How careful to be before a message is taken to mean an entry because it is like its questions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Careful {
+    /// Answers more, and is wrong more often.
+    Low,
+    /// As the shipped figures are measured.
+    #[default]
+    Normal,
+    /// Answers only what it is quite sure of.
+    High,
+}
+
+impl Careful {
+    /// The words in files.
+    pub const WORDS: [&str; 3] = ["low", "normal", "high"];
+
+    /// Reads a word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "low" => Some(Self::Low),
+            "normal" => Some(Self::Normal),
+            "high" => Some(Self::High),
+            _ => None,
+        }
+    }
+}
+
 /// A rule or an FAQ entry: an entry is a rule whose condition is its phrases and questions.
 #[derive(Clone, Debug)]
 pub struct Rule {
@@ -60,6 +88,8 @@ pub struct Rule {
     pub channels: Vec<Located<String>>,
     /// Day by which somebody should read it again.
     pub review_by: Option<Located<Date>>,
+    /// How careful to be with likeness; the shop's own degree if left out.
+    pub careful: Option<Careful>,
 }
 
 /// Text for people.

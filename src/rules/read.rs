@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use crate::message::Priority;
 use crate::yaml::{Node, Value};
 
-use super::model::{Condition, HandoffSpec, Located, Origin, Phrase, Rule, Text};
+use super::model::{Careful, Condition, HandoffSpec, Located, Origin, Phrase, Rule, Text};
 
 /// A scalar with its place.
 #[must_use]
@@ -70,6 +70,17 @@ pub(super) fn rule(node: &Node) -> Option<Rule> {
     Some(Rule { when: condition(node.get("when")?), replies: texts(node.get("reply")), handoff, ..common(node)? })
 }
 
+/// `careful:` of a rule, an entry or the shop.
+pub(super) fn careful(node: &Node) -> Option<Careful> {
+    node.get("careful").and_then(Node::text).and_then(Careful::parse)
+}
+
+/// `synonyms.yaml`: groups of words for the same thing.
+#[must_use]
+pub(super) fn synonyms(node: &Node) -> Vec<Vec<Located<String>>> {
+    node.get("synonyms").map(Node::items).unwrap_or_default().iter().map(|group| strings(Some(group))).collect()
+}
+
 /// What entries and rules have alike.
 fn common(node: &Node) -> Option<Rule> {
     Some(Rule {
@@ -89,6 +100,7 @@ fn common(node: &Node) -> Option<Rule> {
         until: date(node.get("until")),
         channels: strings(node.get("channels")),
         review_by: date(node.get("review_by")),
+        careful: careful(node),
     })
 }
 

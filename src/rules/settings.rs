@@ -10,7 +10,7 @@ use crate::hours::CalendarDay;
 use crate::message::Priority;
 use crate::yaml::{Node, Value};
 
-use super::model::{Located, Text};
+use super::model::{Careful, Located, Text};
 use super::read::{self, located, text};
 use super::shape;
 
@@ -48,6 +48,8 @@ pub struct Settings {
     pub notices: BTreeMap<String, Text>,
     /// Bounds.
     pub limits: Limits,
+    /// How messages are compared with questions.
+    pub matching: MatchingSpec,
     /// Free values.
     pub values: serde_json::Value,
     /// Tokens.
@@ -117,6 +119,18 @@ pub struct RouteSpec {
     /// Least priority.
     pub priority: Option<Priority>,
 }
+
+/// `matching:`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MatchingSpec {
+    /// How sure likeness must be.
+    pub careful: Careful,
+    /// Bytes for what is learned from the questions.
+    pub memory: usize,
+}
+
+/// Megabytes for what is learned, unless the shop says otherwise.
+const DEFAULT_MEMORY_MB: usize = 64;
 
 /// How messages come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,6 +202,7 @@ impl Settings {
             channels: map("channels").iter().filter_map(|(k, v)| Some((named(k).0, channel(v, named(k).1)?))).collect(),
             notices: map("notices").iter().filter_map(|(k, v)| Some((named(k).0, text(v)?))).collect(),
             limits: limits(node.get("limits")),
+            matching: matching(node.get("matching")),
             values: node.get("settings").map_or_else(|| serde_json::json!({}), json),
             access: access(node.get("access")),
             public_url: node.get("public_url").and_then(Node::text).map(|url| url.trim_end_matches('/').to_owned()),
@@ -281,6 +296,14 @@ fn limits(node: Option<&Node>) -> Limits {
         connections: int("connections", 20_000),
         connections_per_address: int("connections_per_address", 1_000),
         wait_for_more: node.and_then(|node| length(node, "wait_for_more")).unwrap_or_default(),
+    }
+}
+
+fn matching(node: Option<&Node>) -> MatchingSpec {
+    let megabytes = node.and_then(|n| n.get("memory_mb")).and_then(Node::text).and_then(|text| text.parse().ok());
+    MatchingSpec {
+        careful: node.and_then(read::careful).unwrap_or_default(),
+        memory: megabytes.unwrap_or(DEFAULT_MEMORY_MB) << 20,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The tables: every key of every file, with its meaning. The contract's keys first, additions after them.
 
+use super::model::Careful;
 use super::shape::{Key, Kind, Shape};
 
 /// A file below `faq/`.
@@ -27,6 +28,7 @@ pub static FAQ: Shape = Shape {
         Key::new("priority", Kind::Int(-1_000_000, 1_000_000), "Higher wins; 0 if left out."),
         Key::new("class", Kind::Id, "Class of the enquiry, such as logistics."),
         Key::new("tags", Kind::OneOrMany(&Kind::Id), "Tags that it sets."),
+        Key::new("careful", Kind::Word(&Careful::WORDS), "How sure likeness must be before this is the answer; the shop's own degree if left out."),
     ],
 };
 
@@ -54,6 +56,7 @@ pub static RULE: Shape = Shape {
         Key::new("review_by", Kind::Date, "Day by which somebody should read it again."),
         Key::new("class", Kind::Id, "Class of the enquiry, such as complaint."),
         Key::new("smalltalk", Kind::Bool, "Greeting, thanks, goodbye: not said while the customer waits for a person."),
+        Key::new("careful", Kind::Word(&Careful::WORDS), "How sure likeness must be before this is the answer; the shop's own degree if left out."),
     ],
 };
 
@@ -110,6 +113,7 @@ pub static CONFIG: Shape = Shape {
         Key::required("channels", Kind::MapOf(&Kind::Map(&CHANNEL)), "Doors by name."),
         Key::required("notices", Kind::Map(&NOTICES), "What is said besides answers."),
         Key::new("limits", Kind::Map(&LIMITS), "Bounds."),
+        Key::new("matching", Kind::Map(&MATCHING), "How messages are compared with questions."),
         Key::new("settings", Kind::Any, "Free values for texts and conditions."),
         Key::new("access", Kind::Map(&ACCESS), "Tokens of agents and of the administrator."),
         Key::new("public_url", Kind::Str, "Address under which platforms reach this program, for links in webhooks."),
@@ -212,8 +216,36 @@ pub static NOTICES: Shape = Shape {
         Key::new("media", Kind::Text, "Said to a picture, voice or file."),
         Key::new("too_long", Kind::Text, "Said to a message over the limit."),
         Key::new("empty", Kind::Text, "Said to a message without words."),
+        Key::new("choice", Kind::Text, "Said above up to three titles when a message is near to several entries."),
         Key::new("waiting", Kind::Text, "Said in open time to a customer who waits and asks for a person again."),
     ],
+};
+
+/// `matching:`.
+pub static MATCHING: Shape = Shape {
+    name: "the matching",
+    keys: &[
+        Key::new(
+            "careful",
+            Kind::Word(&Careful::WORDS),
+            "How sure likeness must be: high answers less and errs less, low answers more. normal.",
+        ),
+        Key::new(
+            "memory_mb",
+            Kind::Int(1, 16_384),
+            "Megabytes for what is learned from the questions; above it a simpler way is taken, and the log says so. 64.",
+        ),
+    ],
+};
+
+/// `synonyms.yaml`.
+pub static SYNONYMS: Shape = Shape {
+    name: "synonyms.yaml",
+    keys: &[Key::required(
+        "synonyms",
+        Kind::List(&Kind::List(&Kind::Str)),
+        "Groups of words that mean the same to this shop, in any language.",
+    )],
 };
 
 /// `limits:`.

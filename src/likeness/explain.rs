@@ -1,0 +1,111 @@
+//! Why an entry is near: for each word of the message how much it speaks for the entry, and for it rather than the next.
+
+use std::ops::Range;
+
+use rustc_hash::FxHashMap;
+use serde::Serialize;
+
+use super::reading::Mended;
+use super::vector::features;
+use super::{Likeness, Model};
+
+/// What one word of the message does.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Share {
+    /// The word or character, as it is read.
+    pub word: String,
+    /// Where it stands in the folded message, in bytes.
+    #[serde(skip)]
+    pub span: Range<usize>,
+    /// For the entry (above 0) or against it, with all that it is part of.
+    pub weight: f32,
+    /// The same, for it rather than the next best entry.
+    pub against_next: f32,
+    /// Whether any example knows it.
+    pub known: bool,
+}
+
+/// Why an entry is near.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Why {
+    /// The words in order.
+    pub words: Vec<Share>,
+    /// The entry's example that is most like the message.
+    pub example: String,
+    /// Slips that were mended, as (written, read).
+    pub mended: Vec<(String, String)>,
+    /// Whether the message denies something.
+    pub denies: bool,
+}
+
+impl Likeness {
+    /// Tells word by word why an entry is near to a folded message, and nearer than `next`.
+    #[must_use]
+    pub fn why(&self, folded: &str, entry: u32, next: Option<u32>) -> Why {
+        let reading = self.read(folded);
+        let all = features(&reading, self.pairs);
+        let message = self.vocabulary.vector(&all);
+        let value: FxHashMap<u32, f32> = message.iter().copied().collect();
+        let example = self.nearest_example(&self.vocabulary.brief(&all), entry);
+        let mut words: Vec<Share> = reading
+            .tokens
+            .iter()
+            .map(|token| Share {
+                word: token.text.to_owned(),
+                span: token.at..token.at,
+                weight: 0.0,
+                against_next: 0.0,
+                known: self.known.tokens.find(token.text).is_some(),
+            })
+            .collect();
+        for (word, token) in words.iter_mut().zip(&reading.tokens) {
+            let written = reading.mended.iter().find(|mended| mended.span.start == token.at);
+            word.span.end = written.map_or(token.at + token.text.len(), |mended| mended.span.end);
+        }
+        let mut done: FxHashMap<u32, Vec<(u16, u16)>> = FxHashMap::default();
+        for feature in &all {
+            if let Some(index) = self.vocabulary.find(feature) {
+                done.entry(index).or_default().push(feature.from);
+            }
+        }
+        let mut done: Vec<(u32, Vec<(u16, u16)>)> = done.into_iter().collect();
+        done.sort_unstable();
+        for (index, from) in done {
+            let weight = |entry: u32| match &self.model {
+                Model::Linear(linear) => linear.weight(index, entry as usize),
+                Model::Nearest(_) => example.map_or(0.0, |at| {
+                    self.examples[at].vector.iter().find(|f| f.0 == index).map_or(0.0, |f| f.1)
+                }),
+            };
+            let of_entry = value[&index] * weight(entry);
+            let of_next = next.map_or(0.0, |next| value[&index] * weight(next));
+            // A feature that stands several times, or is made of two words, is shared out evenly.
+            #[allow(clippy::cast_precision_loss, reason = "places in a message")]
+            let part = 1.0 / (from.len() * 2) as f32;
+            for (one, other) in from {
+                for token in [one, other] {
+                    if let Some(word) = words.get_mut(usize::from(token)) {
+                        word.weight += of_entry * part;
+                        word.against_next += (of_entry - of_next) * part;
+                    }
+                }
+            }
+        }
+        Why {
+            words,
+            example: example.map(|at| self.examples[at].text.to_string()).unwrap_or_default(),
+            mended: reading.mended.iter().map(|Mended { written, read, .. }| (written.clone(), read.clone())).collect(),
+            denies: reading.denies,
+        }
+    }
+
+    /// The index of the entry's example nearest to a message.
+    fn nearest_example(&self, message: &[(u32, f32)], entry: u32) -> Option<usize> {
+        let value: FxHashMap<u32, f32> = message.iter().copied().collect();
+        let dot = |at: usize| -> f32 {
+            self.examples[at].vector.iter().map(|(f, v)| v * value.get(f).copied().unwrap_or_default()).sum()
+        };
+        let examples = &self.entries.get(entry as usize)?.examples;
+        examples.iter().map(|at| *at as usize).max_by(|a, b| dot(*a).total_cmp(&dot(*b)).then(b.cmp(a)))
+    }
+}

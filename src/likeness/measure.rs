@@ -1,0 +1,301 @@
+//! What speaks for an entry and against it: a few numbers for each of the best, from which the confidence is made.
+
+use rustc_hash::FxHashMap;
+
+use super::reading::{Reading, Unit};
+use super::spelling::Spelling;
+use super::vector::Vector;
+
+/// Shortest word, in bytes, that stands near others by its letters.
+const NAMED: usize = 3;
+/// Examples of an entry, the nearest, that are compared word by word.
+const COMPARED: usize = 16;
+/// Trust in a word that was mended.
+const MENDED: f32 = 0.8;
+
+/// What speaks for one entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Measures {
+    /// Score of the linear model; without one, the likeness to the nearest example.
+    pub score: f32,
+    /// Cosine to the nearest example.
+    pub nearest: f32,
+    /// Mean cosine to the three nearest.
+    pub three: f32,
+    /// Mean cosine to all.
+    pub all: f32,
+    /// Share of the message's meaning that some example of the entry has.
+    pub covered: f32,
+    /// Share of the message's tokens, by their rarity, that some example of the entry has.
+    pub tokens: f32,
+    /// Share of the message's meaning that the most alike example has.
+    pub message_in_example: f32,
+    /// Share of that example's meaning that the message has.
+    pub example_in_message: f32,
+    /// Meaning of the message, in words, that no example of the entry has; ln(1 + it).
+    pub foreign: f32,
+    /// 1 if the message denies and the entry's examples do not.
+    pub denied: f32,
+    /// Share of the entry's examples that deny, if the message does not.
+    pub undenied: f32,
+    /// Words of meaning in the message; ln(1 + it).
+    pub length: f32,
+}
+
+impl Measures {
+    /// Names of the values, in order.
+    pub const NAMES: [&str; 12] = [
+        "score",
+        "nearest",
+        "three",
+        "all",
+        "covered",
+        "tokens",
+        "message_in_example",
+        "example_in_message",
+        "foreign",
+        "denied",
+        "undenied",
+        "length",
+    ];
+
+    /// The values in order.
+    #[must_use]
+    pub fn values(&self) -> [f32; 12] {
+        [
+            self.score,
+            self.nearest,
+            self.three,
+            self.all,
+            self.covered,
+            self.tokens,
+            self.message_in_example,
+            self.example_in_message,
+            self.foreign,
+            self.denied,
+            self.undenied,
+            self.length,
+        ]
+    }
+}
+
+/// An example, as far as it is measured against.
+#[derive(Debug)]
+pub(super) struct Example {
+    /// The sentence as its author wrote it.
+    pub text: Box<str>,
+    pub vector: Vector,
+    /// Its units, ascending, with their weights.
+    pub units: Vec<(u32, f32)>,
+}
+
+/// What is known of an entry.
+#[derive(Debug, Default)]
+pub(super) struct Entry {
+    /// Indices of its examples.
+    pub examples: Vec<u32>,
+    /// Units of any of them, ascending.
+    pub units: Vec<u32>,
+    /// Tokens of any of them, ascending.
+    pub tokens: Vec<u32>,
+    /// Share of them that denies.
+    pub denying: f32,
+}
+
+/// Numbers for words, in the order in which they were first met.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    index: FxHashMap<Box<str>, u32>,
+}
+
+impl Names {
+    pub(super) fn take(&mut self, text: &str) -> u32 {
+        if let Some(id) = self.index.get(text) {
+            return *id;
+        }
+        let id = u32::try_from(self.index.len()).unwrap_or(u32::MAX);
+        self.index.insert(text.into(), id);
+        id
+    }
+
+    pub(super) fn find(&self, text: &str) -> Option<u32> {
+        self.index.get(text).copied()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.index.len()
+    }
+}
+
+/// What the examples together know.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    pub units: Names,
+    pub tokens: Names,
+    /// Rarity by token.
+    pub idf: Vec<f32>,
+    pub spelling: Spelling,
+    /// By unit, the others near it by their letters.
+    pub alike: Vec<Box<[(u32, f32)]>>,
+}
+
+/// The message's side, made once for all entries.
+pub(super) struct Subject {
+    /// The weight of each unit.
+    units: Vec<f32>,
+    /// Known units, with the units of the message that stand near them and how near.
+    near: FxHashMap<u32, Vec<(usize, f32)>>,
+    weight: f32,
+    /// Known tokens with their rarity, each once.
+    tokens: Vec<(u32, f32)>,
+    token_weight: f32,
+    denies: bool,
+    length: f32,
+}
+
+impl Subject {
+    #[allow(clippy::cast_precision_loss, reason = "counts of words")]
+    pub(super) fn new(reading: &Reading<'_>, known: &Known) -> Self {
+        let Known { units: names, tokens, idf, spelling, alike: near_by } = known;
+        let units: Vec<f32> = reading.units.iter().map(|unit| unit.weight).collect();
+        let mut near: FxHashMap<u32, Vec<(usize, f32)>> = FxHashMap::default();
+        for (at, unit) in reading.units.iter().enumerate() {
+            for (known, how) in alike(unit, reading, names, spelling, near_by) {
+                near.entry(known).or_default().push((at, how));
+            }
+        }
+        let rarest = idf.iter().copied().fold(1.0, f32::max);
+        let mut known: Vec<(u32, f32)> = Vec::new();
+        let mut token_weight = 0.0;
+        let mut unknown: Vec<&str> = Vec::new();
+        for token in &reading.tokens {
+            match tokens.find(token.text) {
+                Some(id) if known.iter().all(|(seen, _)| *seen != id) => {
+                    let weight = idf.get(id as usize).copied().unwrap_or(1.0);
+                    known.push((id, weight));
+                    token_weight += weight;
+                }
+                None if !unknown.contains(&token.text) => {
+                    unknown.push(token.text);
+                    token_weight += rarest;
+                }
+                _ => {}
+            }
+        }
+        let meaning = reading.units.iter().filter(|unit| !unit.weak).count() as f32;
+        Self {
+            weight: units.iter().sum::<f32>().max(1e-6),
+            units,
+            near,
+            tokens: known,
+            token_weight: token_weight.max(1e-6),
+            denies: reading.denies,
+            length: meaning.ln_1p(),
+        }
+    }
+
+    /// Measures one entry. `dense` holds the message's vector by feature.
+    #[allow(clippy::cast_precision_loss, reason = "counts of examples")]
+    pub(super) fn measure(&self, score: f32, entry: &Entry, examples: &[Example], dense: &[f32]) -> Measures {
+        let mut scratch = vec![0.0_f32; self.units.len()];
+        let mut dots: Vec<(f32, u32)> = Vec::with_capacity(entry.examples.len());
+        for at in &entry.examples {
+            if let Some(example) = examples.get(*at as usize) {
+                let dot = example.vector.iter().map(|(feature, value)| value * dense[*feature as usize]).sum();
+                dots.push((dot, *at));
+            }
+        }
+        let sum: f32 = dots.iter().map(|(dot, _)| dot).sum();
+        let nearest = |a: &(f32, u32), b: &(f32, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
+        if dots.len() > COMPARED {
+            dots.select_nth_unstable_by(COMPARED, nearest);
+            dots.truncate(COMPARED);
+        }
+        dots.sort_unstable_by(nearest);
+        let mut alike = (0.0_f32, 0.0_f32, 0.0_f32);
+        for (_, at) in &dots {
+            let (there, here) = self.shared(&examples[*at as usize], &mut scratch);
+            let both = if there + here > 0.0 { 2.0 * there * here / (there + here) } else { 0.0 };
+            if both > alike.0 {
+                alike = (both, there, here);
+            }
+        }
+        let count = entry.examples.len().max(1);
+        scratch.fill(0.0);
+        for (unit, near) in &self.near {
+            if entry.units.binary_search(unit).is_ok() {
+                near.iter().for_each(|&(at, how)| scratch[at] = scratch[at].max(how));
+            }
+        }
+        let covered: f32 = self.units.iter().zip(&scratch).map(|(weight, how)| weight * how).sum();
+        let tokens: f32 =
+            self.tokens.iter().filter(|(token, _)| entry.tokens.binary_search(token).is_ok()).map(|(_, w)| w).sum();
+        Measures {
+            score,
+            nearest: dots.first().map_or(0.0, |(dot, _)| *dot),
+            three: dots.iter().take(3).map(|(dot, _)| dot).sum::<f32>() / count.min(3) as f32,
+            all: sum / count as f32,
+            covered: covered / self.weight,
+            tokens: tokens / self.token_weight,
+            message_in_example: alike.1,
+            example_in_message: alike.2,
+            foreign: (self.weight - covered).max(0.0).ln_1p(),
+            denied: if self.denies { (1.0 - 2.0 * entry.denying).max(0.0) } else { 0.0 },
+            undenied: if self.denies { 0.0 } else { entry.denying },
+            length: self.length,
+        }
+    }
+
+    /// Share of the message's meaning that an example has, and of the example's that the message has. `best` is scratch.
+    fn shared(&self, example: &Example, best: &mut [f32]) -> (f32, f32) {
+        best.fill(0.0);
+        let (mut here, mut total) = (0.0, 0.0);
+        for (unit, weight) in &example.units {
+            total += weight;
+            let Some(near) = self.near.get(unit) else { continue };
+            let mut alike = 0.0_f32;
+            for &(at, how) in near {
+                alike = alike.max(how);
+                best[at] = best[at].max(how);
+            }
+            here += weight * alike;
+        }
+        let there: f32 = self.units.iter().zip(best).map(|(weight, how)| weight * *how).sum();
+        (there / self.weight, if total > 0.0 { here / total } else { 0.0 })
+    }
+}
+
+/// Known units that a unit of the message stands near: itself, and for Latin words those of similar letters.
+fn alike(
+    unit: &Unit<'_>,
+    reading: &Reading<'_>,
+    names: &Names,
+    spelling: &Spelling,
+    near: &[Box<[(u32, f32)]>],
+) -> Vec<(u32, f32)> {
+    let tokens = reading.tokens.get(unit.tokens.clone()).unwrap_or_default();
+    let slip = reading.mended.iter().any(|mended| tokens.iter().any(|token| token.at == mended.span.start));
+    let trust = if slip { MENDED } else { 1.0 };
+    let itself = names.find(&unit.text);
+    let mut out: Vec<(u32, f32)> = itself.map(|id| (id, trust)).into_iter().collect();
+    if unit.word && unit.text.len() >= NAMED {
+        match itself.and_then(|id| near.get(id as usize)) {
+            Some(near) => out.extend(near.iter().map(|(id, how)| (*id, how * trust))),
+            None => {
+                let words = spelling.near(&unit.text);
+                out.extend(words.into_iter().filter_map(|(word, how)| Some((names.find(word)?, how * trust))));
+            }
+        }
+    }
+    out
+}
+
+/// The units near each known unit, itself left out.
+pub(super) fn neighbours(units: &Names, words: &[(u32, Box<str>)], spelling: &Spelling) -> Vec<Box<[(u32, f32)]>> {
+    let mut out: Vec<Box<[(u32, f32)]>> = vec![Box::default(); units.len()];
+    for (unit, word) in words.iter().filter(|(_, word)| word.len() >= NAMED) {
+        let near = spelling.near(word).into_iter().filter_map(|(other, how)| Some((units.find(other)?, how)));
+        out[*unit as usize] = near.filter(|(other, _)| other != unit).collect();
+    }
+    out
+}

@@ -1,0 +1,313 @@
+//! Likeness: which entry a message asks about, learned from the examples in the files.
+//!
+//! Built at load from nothing but the examples: no model file, no network, the same result every time. A linear classifier over
+//! words, letters, pairs and synonyms finds the best few entries; measures of what the message and the entry share, and of what
+//! speaks against it, order them and make the confidence. Every number can be explained word by word. Knows texts, examples
+//! and entries by number; refuses to know rules, customers and what is answered.
+//!
+//! `docs/quality.md` tells what was measured.
+
+mod confidence;
+mod explain;
+mod measure;
+mod nearest;
+mod reading;
+mod spelling;
+mod synonyms;
+mod tokens;
+mod train;
+mod vector;
+mod words;
+
+use std::cell::RefCell;
+
+use rustc_hash::FxHashMap;
+
+pub use explain::{Share, Why};
+pub use measure::Measures;
+pub use reading::Mended;
+pub use synonyms::Synonyms;
+
+use confidence::Coefficients;
+use measure::{Entry, Example, Known, Subject, neighbours};
+use nearest::Nearest;
+use reading::Reading;
+use spelling::Spelling;
+use train::Linear;
+use vector::{Feature, Vector, Vocabulary, features};
+
+/// Entries that are measured and ordered.
+pub const MEASURED: usize = 6;
+/// Examples above which features that only one of them has are left out.
+const MANY: usize = 2000;
+/// Entries times examples above which the nearest example decides in place of the linear model, which would take too long.
+const MOST_WORK: usize = 20_000_000;
+
+/// One example of an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// The entry, numbered from 0.
+    pub entry: u32,
+    /// Its sentence as the author wrote it.
+    pub text: String,
+    /// The same, folded and squeezed.
+    pub folded: String,
+}
+
+/// How entries are scored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// The linear model over all features.
+    Full,
+    /// The linear model without pairs, to keep within the memory.
+    WithoutPairs,
+    /// The linear model over the features that more examples have, to keep within the memory.
+    Frequent,
+    /// The nearest example.
+    Nearest,
+}
+
+#[derive(Debug)]
+enum Model {
+    Linear(Linear),
+    Nearest(Nearest),
+}
+
+/// All examples, learned.
+#[derive(Debug)]
+pub struct Likeness {
+    synonyms: Synonyms,
+    vocabulary: Vocabulary,
+    model: Model,
+    method: Method,
+    pairs: bool,
+    entries: Vec<Entry>,
+    entry_of: Vec<u32>,
+    examples: Vec<Example>,
+    known: Known,
+}
+
+/// An entry near a message.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Near {
+    /// Its number.
+    pub entry: u32,
+    /// How sure it is that the message asks about it, from 0 to 1.
+    pub confidence: f32,
+    /// What that is made from.
+    pub measures: Measures,
+}
+
+thread_local! {
+    /// A message's vector by feature, cleared after each use.
+    static DENSE: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Likeness {
+    /// Learns from examples of `entries` entries, within about `memory` bytes for the model.
+    #[must_use]
+    pub fn new(synonyms: Synonyms, samples: &[Sample], entries: usize, memory: usize) -> Self {
+        let plain: Vec<Vec<tokens::Token<'_>>> = samples.iter().map(|sample| tokens::tokens(&sample.folded)).collect();
+        let spelling = Spelling::new(plain.iter().map(Vec::as_slice));
+        drop(plain);
+        let readings: Vec<Reading<'_>> =
+            samples.iter().map(|sample| Reading::new(&sample.folded, &synonyms, None)).collect();
+        let entry_of: Vec<u32> = samples.iter().map(|sample| sample.entry).collect();
+        let (method, vocabulary, all) = learnable(&readings, entries, memory);
+        let vectors: Vec<Vector> = all.iter().map(|features| vocabulary.vector(features)).collect();
+        let briefs: Vec<Vector> = all.iter().map(|features| vocabulary.brief(features)).collect();
+        drop(all);
+        let model = match method {
+            Method::Nearest => Model::Nearest(Nearest::new(&vectors, vocabulary.len())),
+            _ => Model::Linear(train::train(&vectors, &entry_of, entries, vocabulary.len())),
+        };
+        let mut out = Self {
+            vocabulary,
+            model,
+            method,
+            pairs: method == Method::Full,
+            entries: (0..entries).map(|_| Entry::default()).collect(),
+            entry_of,
+            examples: Vec::with_capacity(samples.len()),
+            known: Known { spelling, ..Known::default() },
+            synonyms: Synonyms::none(),
+        };
+        drop(vectors);
+        out.remember(samples, &readings, briefs);
+        drop(readings);
+        out.synonyms = synonyms;
+        out
+    }
+
+    /// Keeps of the examples what messages are measured against.
+    #[allow(clippy::cast_precision_loss, reason = "counts of examples")]
+    fn remember(&mut self, samples: &[Sample], readings: &[Reading<'_>], vectors: Vec<Vector>) {
+        let mut count: Vec<u32> = Vec::new();
+        let mut words: FxHashMap<u32, Box<str>> = FxHashMap::default();
+        for (at, ((sample, reading), vector)) in (0_u32..).zip(samples.iter().zip(readings).zip(vectors)) {
+            let mut units: Vec<(u32, f32)> = Vec::with_capacity(reading.units.len());
+            for unit in &reading.units {
+                let id = self.known.units.take(&unit.text);
+                if unit.word {
+                    words.entry(id).or_insert_with(|| unit.text.as_ref().into());
+                }
+                units.push((id, unit.weight));
+            }
+            units.sort_unstable_by_key(|unit| unit.0);
+            let mut tokens: Vec<u32> = reading.tokens.iter().map(|token| self.known.tokens.take(token.text)).collect();
+            tokens.sort_unstable();
+            tokens.dedup();
+            count.resize(self.known.tokens.len(), 0);
+            tokens.iter().for_each(|token| count[*token as usize] += 1);
+            if let Some(entry) = self.entries.get_mut(sample.entry as usize) {
+                entry.examples.push(at);
+                entry.units.extend(units.iter().map(|unit| unit.0));
+                entry.tokens.extend(&tokens);
+                entry.denying += f32::from(u8::from(reading.denies));
+            }
+            self.examples.push(Example { text: sample.text.clone().into(), vector, units });
+        }
+        for entry in &mut self.entries {
+            for list in [&mut entry.units, &mut entry.tokens] {
+                list.sort_unstable();
+                list.dedup();
+                list.shrink_to_fit();
+            }
+            entry.denying /= entry.examples.len().max(1) as f32;
+        }
+        let mut words: Vec<(u32, Box<str>)> = words.into_iter().collect();
+        words.sort_unstable();
+        self.known.alike = neighbours(&self.known.units, &words, &self.known.spelling);
+        let all = samples.len() as f32;
+        self.known.idf = count.iter().map(|n| ((1.0 + all) / (1.0 + *n as f32)).ln() + 1.0).collect();
+    }
+
+    /// The entries nearest to a folded message, the nearest first; at most [`MEASURED`]. Empty where nothing of it is known.
+    #[must_use]
+    pub fn near(&self, folded: &str) -> Vec<Near> {
+        let reading = self.read(folded);
+        self.near_reading(&reading)
+    }
+
+    fn near_reading(&self, reading: &Reading<'_>) -> Vec<Near> {
+        let features = features(reading, self.pairs);
+        let message = self.vocabulary.vector(&features);
+        if message.is_empty() {
+            return Vec::new();
+        }
+        let mut scores = Vec::new();
+        match &self.model {
+            Model::Linear(linear) => linear.scores(&message, &mut scores),
+            Model::Nearest(nearest) => nearest.scores(&message, &self.entry_of, self.entries.len(), &mut scores),
+        }
+        let subject = Subject::new(reading, &self.known);
+        let coefficients = self.coefficients();
+        let mut near: Vec<(f32, Near)> = DENSE.with_borrow_mut(|dense| {
+            if dense.len() < self.vocabulary.len() {
+                dense.resize(self.vocabulary.len(), 0.0);
+            }
+            let brief = self.vocabulary.brief(&features);
+            brief.iter().for_each(|(feature, value)| dense[*feature as usize] = *value);
+            let near = best(&scores)
+                .into_iter()
+                .map(|entry| {
+                    let score = scores[entry as usize];
+                    let measures = subject.measure(score, &self.entries[entry as usize], &self.examples, dense);
+                    let near = Near { entry, confidence: coefficients.confidence(&measures), measures };
+                    (coefficients.rank(&measures), near)
+                })
+                .collect();
+            brief.iter().for_each(|(feature, _)| dense[*feature as usize] = 0.0);
+            near
+        });
+        near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.entry.cmp(&b.1.entry)));
+        near.into_iter().map(|(_, near)| near).collect()
+    }
+
+    fn read<'t>(&'t self, folded: &'t str) -> Reading<'t> {
+        Reading::new(folded, &self.synonyms, Some(&self.known.spelling))
+    }
+
+    fn coefficients(&self) -> &'static Coefficients {
+        match self.method {
+            Method::Nearest => &confidence::NEAREST,
+            _ => &confidence::LINEAR,
+        }
+    }
+
+    /// How entries are scored.
+    #[must_use]
+    pub fn method(&self) -> Method {
+        self.method
+    }
+
+    /// Bytes that the model takes, about: weights or index, and the features' names.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let model = match &self.model {
+            Model::Linear(linear) => linear.bytes(),
+            Model::Nearest(nearest) => nearest.bytes(),
+        };
+        let vectors: usize = self.examples.iter().map(|example| (example.vector.len() + example.units.len()) * 8).sum();
+        model + self.vocabulary.bytes() + vectors
+    }
+
+    /// How many examples there are.
+    #[must_use]
+    pub fn examples(&self) -> usize {
+        self.examples.len()
+    }
+
+    /// How many features the examples have.
+    #[must_use]
+    pub fn features(&self) -> usize {
+        self.vocabulary.len()
+    }
+}
+
+/// The richest method that keeps within the memory, with the vocabulary that it takes and the features of each example.
+fn learnable(readings: &[Reading<'_>], entries: usize, memory: usize) -> (Method, Vocabulary, Vec<Vec<Feature>>) {
+    let least = if readings.len() > MANY { 2 } else { 1 };
+    let learn = |pairs: bool, least: u32| {
+        let all: Vec<Vec<Feature>> = readings.iter().map(|reading| features(reading, pairs)).collect();
+        let vocabulary = Vocabulary::new(&all, least);
+        (all, vocabulary)
+    };
+    if entries.saturating_mul(readings.len()) <= MOST_WORK {
+        let steps = [(Method::Full, least), (Method::WithoutPairs, least), (Method::Frequent, 4)];
+        for (method, least) in steps {
+            let (all, vocabulary) = learn(method == Method::Full, least);
+            if train::bytes(entries, vocabulary.len()) <= memory {
+                return (method, vocabulary, all);
+            }
+        }
+    }
+    let (all, vocabulary) = learn(false, least);
+    (Method::Nearest, vocabulary, all)
+}
+
+/// The entries with the highest scores, at most [`MEASURED`], the highest first; of equal ones the earlier.
+fn best(scores: &[f32]) -> Vec<u32> {
+    let order = |a: &u32, b: &u32| scores[*b as usize].total_cmp(&scores[*a as usize]).then(a.cmp(b));
+    let mut entries: Vec<u32> = (0..u32::try_from(scores.len()).unwrap_or(u32::MAX)).collect();
+    if entries.len() > MEASURED {
+        entries.select_nth_unstable_by(MEASURED, order);
+        entries.truncate(MEASURED);
+    }
+    entries.sort_unstable_by(order);
+    entries
+}
+
+/// Examples that stand in two entries: they split the margin, and both go to a person.
+#[must_use]
+pub fn doubles(samples: &[Sample]) -> FxHashMap<&str, Vec<u32>> {
+    let mut out: FxHashMap<&str, Vec<u32>> = FxHashMap::default();
+    for sample in samples {
+        let entries = out.entry(sample.folded.as_str()).or_default();
+        if !entries.contains(&sample.entry) {
+            entries.push(sample.entry);
+        }
+    }
+    out.retain(|_, entries| entries.len() > 1);
+    out
+}
