@@ -48,7 +48,11 @@ const UPWARD: &[(&str, &str, &str)] = &[(
 const IMPURE: &[&str] = &["tokio", "async", "await", "std::env", "std::fs", "std::net", "std::process", "std::thread"];
 const IMPURE_ALLOWED: &[(&str, &str, &str)] = &[
     ("rules/files.rs", "std::fs", "the one reader of a shop's files"),
-    ("likeness/train.rs", "std::thread", "scoped threads that share out arithmetic; the result hangs on neither number nor order"),
+    (
+        "likeness/train.rs",
+        "std::thread",
+        "scoped threads that share out arithmetic; the result hangs on neither number nor order",
+    ),
     ("shop.rs", "std::fs", "`${file:…}` secrets, handed to `rules` as a trait"),
     ("shop.rs", "std::env", "`${NAME}` secrets, handed to `rules` as a trait"),
 ];

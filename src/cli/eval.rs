@@ -91,7 +91,9 @@ fn leave_out(args: &Args, messages: &mut Vec<Labelled>) -> Result<(), Failure> {
     } else if args.leave_quarter {
         let all: BTreeSet<&String> = messages.iter().flat_map(|message| &message.right).collect();
         let hash = |label: &str| {
-            label.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, b| (hash ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
+            label
+                .bytes()
+                .fold(0xcbf2_9ce4_8422_2325_u64, |hash, b| (hash ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
         };
         let mut order: Vec<&String> = all.into_iter().collect();
         order.sort_by_key(|label| hash(label));
@@ -149,7 +151,8 @@ fn learned(examples: &[&Labelled]) -> Result<Engine, Failure> {
 /// A label that no entry has is a slip of whoever labelled, and would be counted against the files.
 fn known_labels(engine: &Engine, asked: &[&Labelled], name: &str) -> Result<(), Failure> {
     let by_id = &engine.knowledge().by_id;
-    let unknown: BTreeSet<&String> = asked.iter().flat_map(|m| &m.right).filter(|id| !by_id.contains_key(*id)).collect();
+    let unknown: BTreeSet<&String> =
+        asked.iter().flat_map(|m| &m.right).filter(|id| !by_id.contains_key(*id)).collect();
     let list: Vec<&str> = unknown.iter().take(8).map(|id| id.as_str()).collect();
     anyhow::ensure!(unknown.is_empty(), "{name} has labels that are no entry or rule: {}", list.join(", "));
     Ok(())
@@ -176,7 +179,16 @@ fn print_human(rows: &[Row]) {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
     table.set_header([
-        "set", "entries", "examples", "in / out", "top-1", "AUROC", "in at oos 80", "load s", "µs a message", "method",
+        "set",
+        "entries",
+        "examples",
+        "in / out",
+        "top-1",
+        "AUROC",
+        "in at oos 80",
+        "load s",
+        "µs a message",
+        "method",
     ]);
     for row in rows {
         let (inside, outside) = row.figures.counts();

@@ -189,14 +189,11 @@ fn several<'a>(turn: &Turn<'a>, ranked: &[Candidate]) -> Option<Vec<(&'a BuiltRu
         let (found, _) = ranked_view(turn, &knowledge.matcher.view(part));
         match found.first().map(|best| (&knowledge.rules[best.rule as usize], best.evidence.score())) {
             Some((rule, _)) if !plain(rule) => return None,
-            Some((rule, score)) if !rule.smalltalk => {
-                if answers.iter().all(|(known, _)| known.id != rule.id) {
-                    answers.push((rule, score));
-                }
+            Some((rule, score)) if !rule.smalltalk && answers.iter().all(|(known, _)| known.id != rule.id) => {
+                answers.push((rule, score));
             }
-            Some(_) => {}
             None if several::asks(part) => return None,
-            None => {}
+            Some(_) | None => {}
         }
     }
     let known = whole.map(|whole| &knowledge.rules[whole.rule as usize]).filter(|rule| !rule.smalltalk);

@@ -4,12 +4,49 @@
 const MOST: usize = 6;
 /// Words that open another question, in folded text; each parts the message before it.
 const OPENERS: [&str; 12] = [
-    "另外", "还有", "顺便", "对了", "以及", "再问", "还想问", " and also ", " also ", " and how ", " and what ", " and do ",
+    "另外",
+    "还有",
+    "顺便",
+    "对了",
+    "以及",
+    "再问",
+    "还想问",
+    " and also ",
+    " also ",
+    " and how ",
+    " and what ",
+    " and do ",
 ];
 /// What a part that asks has.
 const ASKING: [&str; 28] = [
-    "?", "？", "吗", "么", "呢", "怎", "如何", "什么", "哪", "多少", "几", "多久", "能不能", "可以", "可不可以", "是否",
-    "有没有", "咋", "啥", "谁", "how", "what", "when", "where", "which", "can ", "could ", "do you",
+    "?",
+    "？",
+    "吗",
+    "么",
+    "呢",
+    "怎",
+    "如何",
+    "什么",
+    "哪",
+    "多少",
+    "几",
+    "多久",
+    "能不能",
+    "可以",
+    "可不可以",
+    "是否",
+    "有没有",
+    "咋",
+    "啥",
+    "谁",
+    "how",
+    "what",
+    "when",
+    "where",
+    "which",
+    "can ",
+    "could ",
+    "do you",
 ];
 
 /// The parts of a message, in order; empty where it is all of one piece. Parts without a letter are left out.

@@ -189,16 +189,27 @@ impl<'a> Turn<'a> {
     /// Answers several questions at once; if one of the answers fails, a person takes them all.
     pub(super) fn answer_all(mut self, answers: &[(&'a BuiltRule, f64)], candidates: &[Scored]) -> Outcome {
         for (rule, _) in answers {
+            let Ok(Some(reply)) = self.render_reply(rule) else {
+                self.trace.notes.push(format!("the answer of `{}` failed", rule.id));
+                self.replies.clear();
+                return self.hand_over(&Wish { reason: Reason::InternalError, rule: None, words: None }, candidates);
+            };
+            self.replies.push(reply);
+        }
+        for (rule, _) in answers {
             match self.render_reply(rule) {
                 Ok(Some(reply)) => self.replies.push(reply),
                 _ => {
                     self.trace.notes.push(format!("the answer of `{}` failed", rule.id));
                     self.replies.clear();
-                    return self.hand_over(&Wish { reason: Reason::InternalError, rule: None, words: None }, candidates);
+                    return self
+                        .hand_over(&Wish { reason: Reason::InternalError, rule: None, words: None }, candidates);
                 }
             }
         }
-        answers.iter().for_each(|(rule, _)| self.settle(rule));
+        for (rule, _) in answers {
+            self.settle(rule);
+        }
         let first = answers.first().map(|(rule, score)| (rule.id.clone(), *score));
         let answered: Vec<Scored> =
             answers.iter().map(|(rule, score)| Scored { rule: rule.id.clone(), score: *score }).collect();

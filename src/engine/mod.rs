@@ -73,19 +73,8 @@ impl Engine {
         outcomes
     }
 
-    /// Decides a message as the first of a conversation. None if there is no such channel; the first one if none is named.
-    #[must_use]
-    pub fn first_message(
-        &self,
-        channel: Option<&str>,
-        customer: &Customer,
-        text: &str,
-        now: Timestamp,
-    ) -> Option<Outcome> {
-        self.first_messages(channel, customer, &[text], now)?.pop()
-    }
-
-    /// The same for messages written in a row, with one outcome for each.
+    /// Decides the first messages of a conversation, written in a row: what `explain` is about. None if there is no such channel;
+    /// the first one if none is named.
     #[must_use]
     pub fn first_messages(
         &self,

@@ -17,9 +17,9 @@ pub(super) struct Coefficients {
 
 /// For the linear model.
 pub(super) const LINEAR: Coefficients = Coefficients {
-    rank: [3.865, -2.105, -0.599, 7.474, 2.447, 1.982, 0.732, 1.67, 0.0, -1.0, -0.591, 0.0],
-    sure: [3.179, -0.245, 0.0, 0.0, 0.0, 0.437, 1.662, 0.723, 0.312, -0.445, -0.906, 0.148],
-    constant: -1.112,
+    rank: [3.622, -1.955, -0.744, 7.27, 2.159, 2.326, 0.578, 1.583, 0.0, -0.924, -0.595, 0.0],
+    sure: [3.087, 0.0, 0.0, 0.0, 0.0, 0.162, 1.431, 0.695, 0.0, -0.413, -0.894, 0.369],
+    constant: -0.967,
 };
 
 /// For the nearest example alone, where entries are too many for the linear model.

@@ -73,9 +73,8 @@ impl Likeness {
         for (index, from) in done {
             let weight = |entry: u32| match &self.model {
                 Model::Linear(linear) => linear.weight(index, entry as usize),
-                Model::Nearest(_) => example.map_or(0.0, |at| {
-                    self.examples[at].vector.iter().find(|f| f.0 == index).map_or(0.0, |f| f.1)
-                }),
+                Model::Nearest(_) => example
+                    .map_or(0.0, |at| self.examples[at].vector.iter().find(|f| f.0 == index).map_or(0.0, |f| f.1)),
             };
             let of_entry = value[&index] * weight(entry);
             let of_next = next.map_or(0.0, |next| value[&index] * weight(next));

@@ -9,7 +9,7 @@ use super::vector::Vector;
 /// Shortest word, in bytes, that stands near others by its letters.
 const NAMED: usize = 3;
 /// Examples of an entry, the nearest, that are compared word by word.
-const COMPARED: usize = 16;
+const COMPARED: usize = 6;
 /// Trust in a word that was mended.
 const MENDED: f32 = 0.8;
 
@@ -224,7 +224,9 @@ impl Subject {
         scratch.fill(0.0);
         for (unit, near) in &self.near {
             if entry.units.binary_search(unit).is_ok() {
-                near.iter().for_each(|&(at, how)| scratch[at] = scratch[at].max(how));
+                for &(at, how) in near {
+                    scratch[at] = scratch[at].max(how);
+                }
             }
         }
         let covered: f32 = self.units.iter().zip(&scratch).map(|(weight, how)| weight * how).sum();
@@ -279,12 +281,11 @@ fn alike(
     let itself = names.find(&unit.text);
     let mut out: Vec<(u32, f32)> = itself.map(|id| (id, trust)).into_iter().collect();
     if unit.word && unit.text.len() >= NAMED {
-        match itself.and_then(|id| near.get(id as usize)) {
-            Some(near) => out.extend(near.iter().map(|(id, how)| (*id, how * trust))),
-            None => {
-                let words = spelling.near(&unit.text);
-                out.extend(words.into_iter().filter_map(|(word, how)| Some((names.find(word)?, how * trust))));
-            }
+        if let Some(near) = itself.and_then(|id| near.get(id as usize)) {
+            out.extend(near.iter().map(|(id, how)| (*id, how * trust)));
+        } else {
+            let words = spelling.near(&unit.text);
+            out.extend(words.into_iter().filter_map(|(word, how)| Some((names.find(word)?, how * trust))));
         }
     }
     out

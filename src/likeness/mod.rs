@@ -37,7 +37,7 @@ use train::Linear;
 use vector::{Feature, Vector, Vocabulary, features};
 
 /// Entries that are measured and ordered.
-pub const MEASURED: usize = 6;
+pub const MEASURED: usize = 4;
 /// Examples above which features that only one of them has are left out.
 const MANY: usize = 2000;
 /// Entries times examples above which the nearest example decides in place of the linear model, which would take too long.
@@ -158,7 +158,9 @@ impl Likeness {
             tokens.sort_unstable();
             tokens.dedup();
             count.resize(self.known.tokens.len(), 0);
-            tokens.iter().for_each(|token| count[*token as usize] += 1);
+            for token in &tokens {
+                count[*token as usize] += 1;
+            }
             if let Some(entry) = self.entries.get_mut(sample.entry as usize) {
                 entry.examples.push(at);
                 entry.units.extend(units.iter().map(|unit| unit.0));
@@ -207,7 +209,9 @@ impl Likeness {
                 dense.resize(self.vocabulary.len(), 0.0);
             }
             let brief = self.vocabulary.brief(&features);
-            brief.iter().for_each(|(feature, value)| dense[*feature as usize] = *value);
+            for (feature, value) in &brief {
+                dense[*feature as usize] = *value;
+            }
             let near = best(&scores)
                 .into_iter()
                 .map(|entry| {
@@ -217,7 +221,9 @@ impl Likeness {
                     (coefficients.rank(&measures), near)
                 })
                 .collect();
-            brief.iter().for_each(|(feature, _)| dense[*feature as usize] = 0.0);
+            for (feature, _) in &brief {
+                dense[*feature as usize] = 0.0;
+            }
             near
         });
         near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.entry.cmp(&b.1.entry)));

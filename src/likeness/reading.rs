@@ -134,7 +134,8 @@ fn characters<'t>(tokens: &[Token<'t>], at: usize) -> Unit<'t> {
         more => more.iter().map(|token| token.text).collect::<String>().into(),
     };
     #[allow(clippy::cast_precision_loss, reason = "one or two")]
-    let weight = tokens.iter().map(|token| if weak_character(token) { WEAK } else { 1.0 }).sum::<f32>() / tokens.len() as f32;
+    let weight =
+        tokens.iter().map(|token| if weak_character(token) { WEAK } else { 1.0 }).sum::<f32>() / tokens.len() as f32;
     let weak = tokens.iter().all(weak_character);
     Unit { text, concept: None, tokens: at..at + tokens.len(), weak, weight, word: false }
 }

@@ -20,7 +20,8 @@ const NEAR: f32 = 0.5;
 /// Beginnings that turn the meaning of a word.
 const PREFIXES: [&str; 12] = ["un", "in", "im", "ir", "il", "dis", "mis", "non", "re", "over", "under", "pre"];
 /// Letters and groups that are taken for one another by ear.
-const BY_EAR: [(u8, u8); 7] = [(b'c', b'k'), (b'c', b's'), (b's', b'z'), (b'f', b'v'), (b'g', b'j'), (b'q', b'k'), (b'i', b'y')];
+const BY_EAR: [(u8, u8); 7] =
+    [(b'c', b'k'), (b'c', b's'), (b's', b'z'), (b'f', b'v'), (b'g', b'j'), (b'q', b'k'), (b'i', b'y')];
 /// Rows of a keyboard.
 const ROWS: [&[u8]; 3] = [b"qwertyuiop", b"asdfghjkl", b"zxcvbnm"];
 
@@ -185,9 +186,7 @@ impl Spelling {
         let next_to = |other: usize| tokens.get(other).and_then(character);
         let before = at.checked_sub(1).and_then(next_to);
         let after = next_to(at + 1);
-        let known = |a: Option<char>, b: Option<char>| {
-            a.zip(b).is_some_and(|pair| self.pairs.contains_key(&pair))
-        };
+        let known = |a: Option<char>, b: Option<char>| a.zip(b).is_some_and(|pair| self.pairs.contains_key(&pair));
         if known(before, Some(this)) || known(Some(this), after) {
             return None;
         }
@@ -259,12 +258,11 @@ fn vowel(letter: u8) -> bool {
 }
 
 fn near_keys(a: u8, b: u8) -> bool {
-    let place = |key: u8| {
-        ROWS.iter().enumerate().find_map(|(row, keys)| Some((row, keys.iter().position(|k| *k == key)?)))
-    };
-    place(a).zip(place(b)).is_some_and(|((row, at), (other, there))| {
-        row.abs_diff(other) <= 1 && at.abs_diff(there) <= 1
-    })
+    let place =
+        |key: u8| ROWS.iter().enumerate().find_map(|(row, keys)| Some((row, keys.iter().position(|k| *k == key)?)));
+    place(a)
+        .zip(place(b))
+        .is_some_and(|((row, at), (other, there))| row.abs_diff(other) <= 1 && at.abs_diff(there) <= 1)
 }
 
 /// Whether two words differ in a beginning that turns the meaning.
@@ -288,8 +286,14 @@ mod tests {
     use crate::likeness::tokens::tokens;
 
     fn spelling() -> Spelling {
-        let examples =
-            ["where is my refund", "退款多久到账", "怎么开发票", "install the mattress", "possible uninstall delivery", "store"];
+        let examples = [
+            "where is my refund",
+            "退款多久到账",
+            "怎么开发票",
+            "install the mattress",
+            "possible uninstall delivery",
+            "store",
+        ];
         let all: Vec<Vec<Token<'_>>> = examples.iter().map(|text| tokens(text)).collect();
         Spelling::new(all.iter().map(Vec::as_slice))
     }

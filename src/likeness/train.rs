@@ -13,7 +13,7 @@ const COST: f32 = 1.0;
 /// Times as much for an example of the entry itself: each entry has few of its own and all others against it.
 const OWN: f32 = 2.0;
 /// Passes over the examples.
-const PASSES: usize = 10;
+const PASSES: usize = 6;
 /// Changes below this are none.
 const STILL: f32 = 1e-5;
 
@@ -36,13 +36,8 @@ pub(super) fn bytes(labels: usize, features: usize) -> usize {
 /// Trains on examples and the entry of each. All values are finite, vectors of length 1 or empty.
 pub(super) fn train(examples: &[Vector], entry: &[u32], labels: usize, features: usize) -> Linear {
     let stride = labels.div_ceil(LANES) * LANES;
-    let mut linear = Linear {
-        weights: vec![0; stride * (features + 1)],
-        scale: vec![0.0; stride],
-        stride,
-        features,
-        labels,
-    };
+    let mut linear =
+        Linear { weights: vec![0; stride * (features + 1)], scale: vec![0.0; stride], stride, features, labels };
     let blocks: Vec<usize> = (0..stride / LANES).collect();
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(blocks.len()).max(1);
     let work = |share: Vec<usize>| -> Vec<(usize, Vec<[f32; LANES]>)> {
@@ -88,7 +83,7 @@ fn step(example: &Vector, entry: usize, first: usize, alpha: &mut [f32; LANES], 
     let constant = weights.len() - 1;
     let mut dot = weights[constant];
     let mut square = 1.0;
-    for &(feature, value) in example.iter() {
+    for &(feature, value) in example {
         square += value * value;
         let row = &weights[feature as usize];
         for lane in 0..LANES {
@@ -110,7 +105,7 @@ fn step(example: &Vector, entry: usize, first: usize, alpha: &mut [f32; LANES], 
         presses |= after > 0.0;
     }
     if moved {
-        for &(feature, value) in example.iter() {
+        for &(feature, value) in example {
             let row = &mut weights[feature as usize];
             for lane in 0..LANES {
                 row[lane] += value * change[lane];
@@ -141,12 +136,11 @@ impl Linear {
         for lane in 0..LANES {
             let largest = wide.iter().map(|row| row[lane].abs()).fold(0.0, f32::max);
             let scale = largest / f32::from(i16::MAX);
+            let finer = if scale > 0.0 { 1.0 / scale } else { 0.0 };
             let label = block * LANES + lane;
             self.scale[label] = scale;
-            if scale > 0.0 {
-                for (feature, row) in wide.iter().enumerate() {
-                    self.weights[feature * self.stride + label] = (row[lane] / scale).round() as i16;
-                }
+            for (row, weights) in wide.iter().zip(self.weights.chunks_exact_mut(self.stride)) {
+                weights[label] = (row[lane] * finer).round() as i16;
             }
         }
     }
@@ -156,7 +150,7 @@ impl Linear {
         let row = |feature: usize| &self.weights[feature * self.stride..(feature + 1) * self.stride];
         out.clear();
         out.extend(row(self.features).iter().map(|w| f32::from(*w)));
-        for &(feature, value) in message.iter() {
+        for &(feature, value) in message {
             for (sum, weight) in out.iter_mut().zip(row(feature as usize)) {
                 *sum += value * f32::from(*weight);
             }

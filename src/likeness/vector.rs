@@ -114,7 +114,9 @@ fn letters(token: &Token<'_>, from: (u16, u16), out: &mut Vec<Feature>) {
         for run in marked.windows(length) {
             let mut hasher = FxHasher::default();
             hasher.write_u64(8);
-            run.iter().for_each(|&c| hasher.write_u32(c as u32));
+            for &c in run {
+                hasher.write_u32(c as u32);
+            }
             out.push(Feature { key: hasher.finish(), group: Group::Letters, weak: false, from });
         }
     }
@@ -224,6 +226,8 @@ impl Vocabulary {
 fn scale(vector: &mut [(u32, f32)], length: f32) {
     let norm = vector.iter().map(|(_, value)| value * value).sum::<f32>().sqrt();
     if norm > 0.0 {
-        vector.iter_mut().for_each(|(_, value)| *value *= length / norm);
+        for (_, value) in vector {
+            *value *= length / norm;
+        }
     }
 }

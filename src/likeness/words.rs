@@ -81,11 +81,14 @@ mod tests {
 
     #[test]
     fn what_denies_and_what_only_asks() {
-        for text in ["我不想退货了", "没收到货", "别发了", "i don't want it", "it is not working", "无法登录", "unable to pay"]
+        for text in
+            ["我不想退货了", "没收到货", "别发了", "i don't want it", "it is not working", "无法登录", "unable to pay"]
         {
             assert!(denies(&tokens(text)), "{text}");
         }
-        for text in ["能不能退", "有没有货", "可不可以换", "how do i return", "好不好用", "有什么不同", "can't i return it?"] {
+        for text in
+            ["能不能退", "有没有货", "可不可以换", "how do i return", "好不好用", "有什么不同", "can't i return it?"]
+        {
             assert!(!denies(&tokens(text)), "{text}");
         }
     }

@@ -90,7 +90,7 @@ fn samples(rule: &Rule) -> Vec<Sample<'_>> {
 /// Who answers a message in a rule's place, for every customer and at any time.
 fn thief(engine: &Engine, rule: u32, text: &str) -> Option<Thief> {
     let knowledge = engine.knowledge();
-    let view: View = knowledge.matcher.view(text);
+    let view: View = knowledge.matcher.view_of_signs(text);
     if knowledge.builtins.asks_for_person(&view) {
         return Some(Thief::AskForPerson);
     }

@@ -36,6 +36,8 @@ pub(super) enum Test {
 pub(super) struct Expected {
     pub pattern: u32,
     pub parts: Box<[Part]>,
+    /// What every match begins with, if that is known.
+    pub start: Option<Part>,
 }
 
 /// Happens when nothing of a phrase or sentence is left after folding, so that it would match everything.
@@ -117,7 +119,7 @@ impl Builder {
         fault: &mut dyn FnMut(Fault<'a>),
     ) {
         let rule = u32::try_from(self.tests.len()).unwrap_or(u32::MAX);
-        let (test, gate) = self.compile(&Of { rule, careful, means: true }, when, expression, fault);
+        let (test, gate) = self.compile(Of { rule, careful, means: true }, when, expression, fault);
         self.tests.push(test);
         self.gates.push(gate);
     }
@@ -176,7 +178,7 @@ impl Builder {
     /// The test, and its gate.
     fn compile<'a>(
         &mut self,
-        of: &Of,
+        of: Of,
         condition: &'a Condition,
         expression: &mut dyn FnMut(&'a Located<String>) -> ExpressionId,
         fault: &mut dyn FnMut(Fault<'a>),
@@ -224,7 +226,7 @@ impl Builder {
                 (Test::Any(tests), gate::any(gates.into_iter()))
             }
             Condition::None(conditions) => {
-                let (tests, _) = self.compile_all(&Of { means: !of.means, ..*of }, conditions, expression, fault);
+                let (tests, _) = self.compile_all(Of { means: !of.means, ..of }, conditions, expression, fault);
                 (Test::None(tests), None)
             }
         }
@@ -232,7 +234,7 @@ impl Builder {
 
     fn compile_all<'a>(
         &mut self,
-        of: &Of,
+        of: Of,
         conditions: &'a [Condition],
         expression: &mut dyn FnMut(&'a Located<String>) -> ExpressionId,
         fault: &mut dyn FnMut(Fault<'a>),
@@ -265,8 +267,9 @@ impl Builder {
         let (pattern, required) = Pattern::new(source, &self.fold)?;
         let id = u32::try_from(self.patterns.len()).unwrap_or(u32::MAX);
         self.patterns.push(pattern);
-        let parts = required.iter().map(|set| self.one_of(set)).collect();
-        Ok(Expected { pattern: id, parts })
+        let parts: Box<[Part]> = required.sets.iter().map(|set| self.one_of(set)).collect();
+        let start = required.start.and_then(|at| parts.get(at)).copied();
+        Ok(Expected { pattern: id, parts, start })
     }
 
     fn one_of(&mut self, set: &OneOf) -> Part {

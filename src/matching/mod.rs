@@ -14,7 +14,7 @@ mod require;
 #[cfg(test)]
 mod tests;
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -25,12 +25,12 @@ pub use compile::{Builder, ExpressionId, Fault, PatternError, PhraseError};
 pub use likely::{Bars, Guess};
 pub use rank::{Candidate, Evidence, Sign};
 
-use compile::Test;
+use compile::{Expected, Test};
 use gate::Gates;
 use like::Sentences;
 use likely::Likely;
 use phrase::{Hits, LiteralId, Literals, Part};
-use regular::Pattern;
+use regular::{Pattern, Scratch};
 
 /// A message made ready for matching.
 #[derive(Clone, Debug)]
@@ -80,6 +80,12 @@ impl Matcher {
         View::new(&self.fold, text)
     }
 
+    /// Folds a message that is to be compared by signs alone, as if it were like nothing.
+    #[must_use]
+    pub fn view_of_signs(&self, text: &str) -> View {
+        View { near: OnceCell::from(Vec::new()), ..self.view(text) }
+    }
+
     /// Every rule whose condition holds, in rule order. `accept` leaves rules out (dates, channels) before they cost time;
     /// `expression` tells whether the `if` of a rule holds.
     pub fn candidates(
@@ -96,7 +102,7 @@ impl Matcher {
         self.gates.pass(&hits, &self.sets, &mut look);
         look.sort_unstable();
         look.dedup();
-        let subject = Subject { matcher: self, view, hits: &hits, expression };
+        let subject = Subject { matcher: self, view, hits: &hits, expression, scratch: RefCell::default() };
         look.into_iter()
             .filter(|&rule| accept(rule))
             .filter_map(|rule| {
@@ -155,6 +161,7 @@ struct Subject<'a> {
     view: &'a View,
     hits: &'a Hits<'a>,
     expression: &'a dyn Fn(u32, ExpressionId) -> bool,
+    scratch: RefCell<Scratch>,
 }
 
 impl Subject<'_> {
@@ -166,9 +173,7 @@ impl Subject<'_> {
             }
             Test::Regex(patterns) => patterns
                 .iter()
-                .filter(|expected| expected.parts.iter().all(|part| self.hits.any(part.literals(&self.matcher.sets))))
-                .filter_map(|expected| self.matcher.patterns[expected.pattern as usize].find(self.view.folded.text()))
-                .map(|span| Evidence::of(Sign::Pattern, vec![span], self.view.folded.text()))
+                .filter_map(|expected| self.pattern(expected))
                 .max_by(|a, b| a.strength().cmp(&b.strength())),
             Test::Like(keys, group) => {
                 // Equal keys, equal sentences: the whole message is the evidence.
@@ -192,6 +197,18 @@ impl Subject<'_> {
             }
             Test::None(tests) => tests.iter().all(|test| self.test(rule, test).is_none()).then(Evidence::condition),
         }
+    }
+
+    fn pattern(&self, expected: &Expected) -> Option<Evidence> {
+        let sets = &self.matcher.sets;
+        if !expected.parts.iter().all(|part| self.hits.any(part.literals(sets))) {
+            return None;
+        }
+        let text = self.view.folded.text();
+        let starts = expected.start.map(|part| self.hits.starts(part.literals(sets)));
+        let pattern = self.matcher.patterns.get(expected.pattern as usize)?;
+        let span = pattern.find(text, &mut self.scratch.borrow_mut(), starts.as_deref())?;
+        Some(Evidence::of(Sign::Pattern, vec![span], text))
     }
 
     fn phrase(&self, parts: &[Part]) -> Option<Evidence> {

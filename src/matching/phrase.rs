@@ -115,6 +115,14 @@ impl Hits<'_> {
         literals.iter().any(|&literal| !self.places(literal).is_empty())
     }
 
+    /// Where some literals begin, from left to right.
+    pub(super) fn starts(&self, literals: &[LiteralId]) -> Vec<usize> {
+        let mut starts: Vec<usize> = literals.iter().flat_map(|&one| self.places(one)).map(|hit| hit.start).collect();
+        starts.sort_unstable();
+        starts.dedup();
+        starts
+    }
+
     /// Where a literal first stands as whole words, where its script has words.
     pub(super) fn whole(&self, literal: LiteralId) -> Option<Range<usize>> {
         self.places(literal).iter().map(|hit| hit.start..hit.end).find(|span| is_whole(self.text, span.clone()))

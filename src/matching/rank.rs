@@ -157,11 +157,10 @@ mod tests {
             Just(Sign::Phrases),
             Just(Sign::Exact)
         ];
-        (0..6_u32, sign, 0..4_usize, 0..3_u16)
-            .prop_map(|(rule, sign, length, sure)| {
-                let sure = if sign == Sign::Like { sure } else { 0 };
-                Candidate { rule, evidence: Evidence { sign, spans: Vec::new(), length, sure } }
-            })
+        (0..6_u32, sign, 0..4_usize, 0..3_u16).prop_map(|(rule, sign, length, sure)| {
+            let sure = if sign == Sign::Like { sure } else { 0 };
+            Candidate { rule, evidence: Evidence { sign, spans: Vec::new(), length, sure } }
+        })
     }
 
     proptest! {
@@ -182,7 +181,8 @@ mod tests {
 
     #[test]
     fn priority_then_sign_then_length_then_file_order() {
-        let of = |rule, sign, length| Candidate { rule, evidence: Evidence { sign, spans: Vec::new(), length, sure: 0 } };
+        let of =
+            |rule, sign, length| Candidate { rule, evidence: Evidence { sign, spans: Vec::new(), length, sure: 0 } };
         let priority = |rule: u32| i64::from(rule == 9);
         let order = [
             of(9, Sign::Condition, 0),

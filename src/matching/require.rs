@@ -22,15 +22,27 @@ const MAX_SETS: usize = 4;
 /// Literals one of which occurs.
 pub(super) type OneOf = Vec<String>;
 
-/// The sets of a pattern, the rarest first; none when nothing is known to be required.
-pub(super) fn required(hir: &Hir, fold: &Fold) -> Vec<OneOf> {
-    let mut sets = need(hir, fold).into_sets();
+/// What a pattern requires.
+#[derive(Debug, Default)]
+pub(super) struct Required {
+    /// The sets, the rarest first; empty when nothing is known to be required.
+    pub sets: Vec<OneOf>,
+    /// Which of the sets every match begins with, if one.
+    pub start: Option<usize>,
+}
+
+/// What every text that a pattern matches contains.
+pub(super) fn required(hir: &Hir, fold: &Fold) -> Required {
+    let need = need(hir, fold);
+    let start = need.start().map(<[String]>::to_vec).and_then(set_of_starts);
+    let mut sets = need.into_sets();
     sets.sort_by_key(|set| std::cmp::Reverse(weight(set)));
     sets.dedup();
     // A set that is in most messages costs more to look for than it saves, unless there is no other.
     let strong = sets.iter().take_while(|set| weight(set).0 >= 2).count();
     sets.truncate(strong.clamp(1, MAX_SETS));
-    sets
+    let start = start.and_then(|start| sets.iter().position(|set| *set == start));
+    Required { sets, start }
 }
 
 /// How rare a set is likely to be: the letters of its shortest literal (a Chinese character tells about as much as two), then few
@@ -52,26 +64,51 @@ fn weight(set: &OneOf) -> (usize, std::cmp::Reverse<usize>) {
 enum Need {
     /// It matches one of these texts, if it matches.
     Exactly(Vec<String>),
-    /// It matches texts that contain one literal of each set.
-    Contains(Vec<OneOf>),
+    /// It matches texts that contain one literal of each set, and, where known, begin with one of `start`.
+    Contains { sets: Vec<OneOf>, start: Option<Vec<String>> },
 }
 
 impl Need {
+    /// Nothing is known.
+    const NOTHING: Self = Self::Contains { sets: Vec::new(), start: None };
+
     fn into_sets(self) -> Vec<OneOf> {
         match self {
             Self::Exactly(texts) => set(texts).into_iter().collect(),
-            Self::Contains(sets) => sets,
+            Self::Contains { sets, .. } => sets,
         }
+    }
+
+    fn start(&self) -> Option<&[String]> {
+        match self {
+            Self::Exactly(texts) => Some(texts),
+            Self::Contains { start, .. } => start.as_deref(),
+        }
+    }
+
+    /// The same, with any text behind it.
+    fn and_more(self) -> Self {
+        let start = self.start().map(<[String]>::to_vec);
+        Self::Contains { sets: self.into_sets(), start }
     }
 }
 
 /// Texts as a set, if something is required by it; a text that contains another of them adds nothing.
-fn set(mut texts: Vec<String>) -> Option<OneOf> {
+fn set(texts: Vec<String>) -> Option<OneOf> {
+    shortest(texts, |text, shorter| text.contains(shorter))
+}
+
+/// The same for texts that stand at the start.
+fn set_of_starts(texts: Vec<String>) -> Option<OneOf> {
+    shortest(texts, |text, shorter| text.starts_with(shorter))
+}
+
+fn shortest(mut texts: Vec<String>, covers: impl Fn(&str, &str) -> bool) -> Option<OneOf> {
     texts.sort_unstable_by(|a, b| (a.len(), a).cmp(&(b.len(), b)));
     texts.dedup();
     let mut kept: Vec<String> = Vec::with_capacity(texts.len());
     for text in texts {
-        if !kept.iter().any(|shorter| text.contains(shorter.as_str())) {
+        if !kept.iter().any(|shorter| covers(&text, shorter)) {
             kept.push(text);
         }
     }
@@ -84,9 +121,9 @@ fn need(hir: &Hir, fold: &Fold) -> Need {
         HirKind::Empty | HirKind::Look(_) => Need::Exactly(vec![String::new()]),
         HirKind::Literal(literal) => match std::str::from_utf8(&literal.0) {
             Ok(text) => Need::Exactly(vec![fold.fold_str(text)]),
-            Err(_) => Need::Contains(Vec::new()),
+            Err(_) => Need::NOTHING,
         },
-        HirKind::Class(class) => class_members(class, fold).map_or(Need::Contains(Vec::new()), Need::Exactly),
+        HirKind::Class(class) => class_members(class, fold).map_or(Need::NOTHING, Need::Exactly),
         HirKind::Capture(capture) => need(&capture.sub, fold),
         HirKind::Repetition(repetition) => repeated(repetition, fold),
         HirKind::Concat(parts) => concatenated(parts.iter().map(|part| need(part, fold))),
@@ -124,22 +161,24 @@ fn repeated(repetition: &Repetition, fold: &Fold) -> Need {
             texts.push(String::new());
             Need::Exactly(texts)
         }
-        (0, _, _) => Need::Contains(Vec::new()),
+        (0, _, _) => Need::NOTHING,
         (1, Some(1), once) => once,
         (min @ 2..=4, max, Need::Exactly(texts)) => {
             let all = concatenated((0..min).map(|_| Need::Exactly(texts.clone())));
-            if max == Some(min) { all } else { Need::Contains(all.into_sets()) }
+            if max == Some(min) { all } else { all.and_more() }
         }
-        (_, _, once) => Need::Contains(once.into_sets()),
+        (_, _, once) => once.and_more(),
     }
 }
 
 fn concatenated(parts: impl Iterator<Item = Need>) -> Need {
     let mut sets = Vec::new();
+    // What the texts so far end with; and what they begin with, once that is known.
     let mut run = vec![String::new()];
+    let mut start = None;
     let mut whole = true;
     for part in parts {
-        match part {
+        let (next, part) = match part {
             Need::Exactly(texts) => {
                 let bytes = |list: &[String]| list.iter().map(String::len).sum::<usize>();
                 let product = run.len() * texts.len();
@@ -147,49 +186,52 @@ fn concatenated(parts: impl Iterator<Item = Need>) -> Need {
                 // One text beside many makes them longer and not more.
                 if run.len().min(texts.len()) == 1 || product <= MAX_PRODUCT && size <= MAX_BYTES {
                     run = run.iter().flat_map(|a| texts.iter().map(move |b| format!("{a}{b}"))).collect();
-                } else {
-                    sets.extend(set(std::mem::replace(&mut run, texts)));
-                    whole = false;
+                    continue;
                 }
+                (texts, Need::NOTHING)
             }
-            Need::Contains(more) => {
-                sets.extend(set(std::mem::replace(&mut run, vec![String::new()])));
-                sets.extend(more);
-                whole = false;
-            }
+            more @ Need::Contains { .. } => (vec![String::new()], more),
+        };
+        if whole {
+            // The part's own start counts if nothing stands before it.
+            let empty = run.iter().all(String::is_empty);
+            start = if empty { part.start().map(<[String]>::to_vec) } else { Some(run.clone()) };
         }
+        sets.extend(set(std::mem::replace(&mut run, next)));
+        sets.extend(part.into_sets());
+        whole = false;
     }
     if whole {
         return Need::Exactly(run);
     }
     sets.extend(set(run));
-    Need::Contains(sets)
+    Need::Contains { sets, start }
 }
 
 fn one_of(branches: Vec<Need>) -> Need {
+    let fits =
+        |texts: &[String]| texts.len() <= MAX_BRANCHES && texts.iter().map(String::len).sum::<usize>() <= MAX_BYTES;
     if branches.iter().all(|branch| matches!(branch, Need::Exactly(_))) {
         let texts: Vec<String> = branches.into_iter().flat_map(exact).collect();
-        if texts.len() <= MAX_BRANCHES && texts.iter().map(String::len).sum::<usize>() <= MAX_BYTES {
-            return Need::Exactly(texts);
-        }
-        return Need::Contains(Vec::new());
+        return if fits(&texts) { Need::Exactly(texts) } else { Need::NOTHING };
     }
+    let starts: Option<Vec<&[String]>> = branches.iter().map(Need::start).collect();
+    let start = starts.map(|starts| starts.concat()).filter(|start| fits(start));
     // Of each branch its best set; a branch that requires nothing leaves nothing to ask for.
     let mut all = Vec::new();
     for branch in branches {
         match branch.into_sets().into_iter().max_by_key(weight) {
             Some(best) => all.extend(best),
-            None => return Need::Contains(Vec::new()),
+            None => return Need::NOTHING,
         }
     }
-    let fits = all.len() <= MAX_BRANCHES && all.iter().map(String::len).sum::<usize>() <= MAX_BYTES;
-    Need::Contains(if fits { set(all).into_iter().collect() } else { Vec::new() })
+    Need::Contains { sets: if fits(&all) { set(all).into_iter().collect() } else { Vec::new() }, start }
 }
 
 fn exact(need: Need) -> Vec<String> {
     match need {
         Need::Exactly(texts) => texts,
-        Need::Contains(_) => Vec::new(),
+        Need::Contains { .. } => Vec::new(),
     }
 }
 
@@ -199,9 +241,36 @@ mod tests {
 
     thread_local!(static FOLD: Fold = Fold::new());
 
-    fn sets(pattern: &str) -> Vec<String> {
+    fn of(pattern: &str) -> Required {
         let hir = regex_syntax::ParserBuilder::new().case_insensitive(true).build().parse(pattern).unwrap();
-        FOLD.with(|fold| required(&hir, fold)).into_iter().map(|set| set.join("|")).collect()
+        FOLD.with(|fold| required(&hir, fold))
+    }
+
+    fn sets(pattern: &str) -> Vec<String> {
+        of(pattern).sets.into_iter().map(|set| set.join("|")).collect()
+    }
+
+    #[test]
+    fn where_a_match_begins() {
+        for (pattern, start) in [
+            ("退款", Some("退款")),
+            ("退款.*多久", Some("退款")),
+            (r"\b(Skirt|shoes?) ?\d+", Some("shoe|skirt")),
+            ("(退|换)货(.*)", Some("换货|退货")),
+            ("(订单.*|快递.?)到哪", Some("快递|订单")),
+            ("(?:退款)+x", Some("退款")),
+            ("^退款a*", Some("退款")),
+            (".*退款", None),
+            (r"\d退款", None),
+            ("x?y?退款", None),
+            ("a.*退款", None),
+            // `b` alone is required, and need not be the start.
+            ("(bc|abc).*退款", None),
+        ] {
+            let found = of(pattern);
+            let set = found.start.map(|at| found.sets[at].join("|"));
+            assert_eq!(set.as_deref(), start, "{pattern}: {found:?}");
+        }
     }
 
     #[test]

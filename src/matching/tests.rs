@@ -11,7 +11,8 @@ use regex::Regex;
 
 use super::{Builder, Candidate, Evidence, Sign, View};
 use crate::diag::Place;
-use crate::rules::model::{Condition, Located, Phrase};
+use crate::likeness::Synonyms;
+use crate::rules::model::{Careful, Condition, Located, Phrase};
 use crate::text::{Fold, Variants, is_whole, key};
 
 /// Words that overlap, contain each other, have regional wordings or stand in many messages.
@@ -49,6 +50,8 @@ const PATTERNS: &[&str] = &[
     "K|[^a]退",
     r"\d{2,3}",
     "[7８退a]款",
+    "运费(退款)*多",
+    "(?:re){0,2}order|7天?",
 ];
 /// What stands between words in messages.
 const BETWEEN: &[&str] = &["", "", "", " ", "b", "1", "，", "的", "k", "K", "  "];
@@ -172,12 +175,12 @@ proptest! {
                 values.push(source.value == "yes");
                 u32::try_from(values.len() - 1).unwrap()
             };
-            builder.add(rule, &mut number, &mut |_| faults += 1);
+            builder.add(rule, Careful::Normal, &mut number, &mut |_| faults += 1);
         }
         prop_assert_eq!(faults, 0);
-        let matcher = builder.build().unwrap();
+        let matcher = builder.build(Synonyms::none(), 1 << 20).unwrap();
         for text in &texts {
-            let view = matcher.view(text);
+            let view = matcher.view_of_signs(text);
             let found = matcher.candidates(&view, &|rule| rule % 7 != 6, &|_, id| values[id as usize]);
             let plain = Plain { fold: &fold, variants: &variants, patterns: &patterns, view };
             let expected: Vec<Candidate> = (0_u32..)

@@ -4,6 +4,8 @@
 //! `val` or `test`. A label is the id of an entry or rule, several joined by `|` (any of them) or `+` (all asked at once),
 //! or `oos` for what a person must take. Lines that begin with `#` are left out.
 
+use std::fmt::Write as _;
+
 use jiff::Timestamp;
 
 use crate::engine::Engine;
@@ -110,7 +112,7 @@ pub fn judge<'a>(engine: &Engine, messages: &[&'a Labelled], now: Timestamp) -> 
     messages
         .iter()
         .filter_map(|message| {
-            let outcome = engine.first_message(None, &customer, &message.text, now)?;
+            let outcome = engine.first_messages(None, &customer, &[&message.text], now)?.pop()?;
             let decision = outcome.decision;
             let fits = |id: &str| message.right.iter().any(|right| right == id);
             let verdict = match (decision.outcome, &decision.rule) {
@@ -198,7 +200,7 @@ impl Figures {
         let mut sorted: Vec<(f64, bool)> = self.points.iter().map(|(inside, _, sure)| (*sure, *inside)).collect();
         sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
         let (mut below, mut sum) = (0.0, 0.0);
-        for same in sorted.chunk_by(|a, b| a.0 == b.0) {
+        for same in sorted.chunk_by(|a, b| a.0.total_cmp(&b.0).is_eq()) {
             let inside = same.iter().filter(|point| point.1).count() as f64;
             let outside = same.len() as f64 - inside;
             sum += inside * (below + outside / 2.0);
@@ -276,12 +278,18 @@ pub fn files(examples: &[&Labelled]) -> Vec<(String, String)> {
     }
     // JSON strings are YAML strings, whatever stands in them.
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    // Writing into a String cannot fail.
     let mut faq = String::from("faq:\n");
     for (label, questions) in entries {
         let first = questions.first().copied().unwrap_or_default();
-        faq.push_str(&format!("  - id: {}\n    title: {}\n    answer: answered\n    questions:\n", quoted(label), title(first)));
+        let _ = writeln!(
+            faq,
+            "  - id: {}\n    title: {}\n    answer: answered\n    questions:",
+            quoted(label),
+            title(first)
+        );
         for question in questions {
-            faq.push_str(&format!("      - {}\n", quoted(question)));
+            let _ = writeln!(faq, "      - {}", quoted(question));
         }
     }
     vec![("nightdesk.yaml".to_owned(), SHOP.to_owned()), ("faq/data.yaml".to_owned(), faq)]
@@ -303,7 +311,8 @@ mod tests {
 
     #[test]
     fn lines_in_three_forms() {
-        let read = labelled("# remark\nreturns.window\t怎么退\n\noos\tzh\t天气\ntrain\ta\tb\ntest\ta|c\td\n").expect("readable");
+        let read = labelled("# remark\nreturns.window\t怎么退\n\noos\tzh\t天气\ntrain\ta\tb\ntest\ta|c\td\n")
+            .expect("readable");
         let forms: Vec<_> = read.iter().map(|one| (one.split, one.right.join(","), one.text.as_str())).collect();
         assert_eq!(
             forms,
@@ -321,7 +330,12 @@ mod tests {
     fn figures_of_a_small_set() {
         let point = |inside, right, sure| (inside, right, sure);
         let figures = Figures {
-            points: vec![point(true, true, 0.9), point(true, false, 0.6), point(false, false, 0.5), point(false, false, 0.1)],
+            points: vec![
+                point(true, true, 0.9),
+                point(true, false, 0.6),
+                point(false, false, 0.5),
+                point(false, false, 0.1),
+            ],
             verdicts: Vec::new(),
         };
         assert!((figures.top1() - 0.5).abs() < 1e-9);

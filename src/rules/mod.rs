@@ -13,6 +13,6 @@ pub mod shapes;
 pub use book::{Book, Unread};
 pub use files::Files;
 pub use settings::{
-    Access, ChannelKind, ChannelSpec, DEFAULT_RETRY, Limits, MatchingSpec, QueueSpec, RouteSpec, ScheduleSpec, Settings, WebhookSpec,
-    json,
+    Access, ChannelKind, ChannelSpec, DEFAULT_RETRY, Limits, MatchingSpec, QueueSpec, RouteSpec, ScheduleSpec,
+    Settings, WebhookSpec, json,
 };

@@ -28,7 +28,11 @@ pub static FAQ: Shape = Shape {
         Key::new("priority", Kind::Int(-1_000_000, 1_000_000), "Higher wins; 0 if left out."),
         Key::new("class", Kind::Id, "Class of the enquiry, such as logistics."),
         Key::new("tags", Kind::OneOrMany(&Kind::Id), "Tags that it sets."),
-        Key::new("careful", Kind::Word(&Careful::WORDS), "How sure likeness must be before this is the answer; the shop's own degree if left out."),
+        Key::new(
+            "careful",
+            Kind::Word(&Careful::WORDS),
+            "How sure likeness must be before this is the answer; the shop's own degree if left out.",
+        ),
     ],
 };
 
@@ -56,7 +60,11 @@ pub static RULE: Shape = Shape {
         Key::new("review_by", Kind::Date, "Day by which somebody should read it again."),
         Key::new("class", Kind::Id, "Class of the enquiry, such as complaint."),
         Key::new("smalltalk", Kind::Bool, "Greeting, thanks, goodbye: not said while the customer waits for a person."),
-        Key::new("careful", Kind::Word(&Careful::WORDS), "How sure likeness must be before this is the answer; the shop's own degree if left out."),
+        Key::new(
+            "careful",
+            Kind::Word(&Careful::WORDS),
+            "How sure likeness must be before this is the answer; the shop's own degree if left out.",
+        ),
     ],
 };
 

@@ -86,8 +86,8 @@ pub(super) async fn explain(
     }
     let customer = Customer { id: "explain".into(), tier: question.tier, ..Customer::default() };
     let now = shared.pipeline.clock.now();
-    let outcome = engine.first_message(question.channel.as_deref(), &customer, &question.text, now);
-    let Some(outcome) = outcome else {
+    let outcomes = engine.first_messages(question.channel.as_deref(), &customer, &[&question.text], now);
+    let Some(outcome) = outcomes.and_then(|mut outcomes| outcomes.pop()) else {
         return Err(Problem::bad_request("There is no such channel in nightdesk.yaml."));
     };
     Ok(Json(engine.explained(&outcome)))
