@@ -2,7 +2,7 @@
 PYTHON := .cache/venv/bin/python
 export NIGHTDESK_PYTHON := $(CURDIR)/$(PYTHON)
 
-.PHONY: run test unit lint fmt docs check conversations browser licences tools
+.PHONY: run test unit lint fmt docs check conversations browser licences tools eval
 
 run: ## The daemon on the shipped files
 	cargo run --release -- serve
@@ -34,3 +34,6 @@ check: ## The shipped files, as their editors check them
 browser: tools ## The demo page and the widget in a real Chromium
 	cargo build --locked -q
 	$(PYTHON) tests/browser/run.py --binary target/debug/nightdesk --dir . --shots target/screenshots
+
+eval: ## How well messages are understood: the sets of docs/quality.md in DATA=directory, and the shop's own; without DATA these alone
+	scripts/eval "$(DATA)"

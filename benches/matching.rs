@@ -8,10 +8,9 @@ mod measure;
 
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::Instant;
 
 use generated::Rule;
-use measure::{Row, resident};
+use measure::{Row, busy, resident};
 use nightdesk::likeness::Synonyms;
 use nightdesk::matching::{Builder, Matcher, View};
 use nightdesk::rules::model::Careful;
@@ -62,13 +61,13 @@ fn matcher(rules: &[Rule], messages: &[String], whole: bool) -> Row {
     let variants = Arc::new(Variants::new(Arc::clone(&fold)));
     black_box(variants.expand("预热"));
     let before = resident();
-    let start = Instant::now();
+    let start = busy();
     let mut builder = Builder::new(fold, variants);
     for condition in &conditions {
         builder.add(condition, Careful::Normal, &mut |_| 0, &mut |fault| panic!("{fault:?}"));
     }
     let matcher = builder.build(Synonyms::none(), 1 << 20).expect("few enough literals");
-    let load = start.elapsed();
+    let load = busy() - start;
     let memory = resident() - before;
     let views: Vec<View> = messages.iter().map(|message| matcher.view(message)).collect();
     let name = if whole { "nightdesk, with folding" } else { "nightdesk" };
@@ -96,9 +95,9 @@ fn patterns(rules: &[Rule]) -> Vec<String> {
 fn each(rules: &[Rule], messages: &[String]) -> Row {
     let patterns = patterns(rules);
     let before = resident();
-    let start = Instant::now();
+    let start = busy();
     let compiled: Vec<Regex> = patterns.iter().map(|pattern| Regex::new(pattern).expect("valid")).collect();
-    let (load, memory) = (start.elapsed(), resident() - before);
+    let (load, memory) = (busy() - start, resident() - before);
     let some = &messages[..messages.len().min(20_000_000 / rules.len().max(1)).clamp(200, 5_000)];
     let all = |message: &String| -> Vec<u32> {
         (0..).zip(&compiled).filter(|(_, regex)| regex.is_match(message)).map(|(rule, _)| rule).collect()
@@ -114,9 +113,9 @@ fn each(rules: &[Rule], messages: &[String]) -> Row {
 fn set(rules: &[Rule], messages: &[String]) -> Row {
     let patterns = patterns(rules);
     let before = resident();
-    let start = Instant::now();
+    let start = busy();
     let set = regex::RegexSetBuilder::new(&patterns).size_limit(8 << 30).build().map(|set: RegexSet| set);
-    let (load, memory) = (start.elapsed(), resident() - before);
+    let (load, memory) = (busy() - start, resident() - before);
     let set = match set {
         Ok(set) => set,
         Err(error) => return Row::impossible("Rust, RegexSet", rules.len(), &error.to_string()),

@@ -114,6 +114,7 @@ impl App {
             back_tasks.clone(),
             back.clone(),
         )?);
+        crate::reload::tell_method(&engine);
         let limits = engine.knowledge().limits.clone();
         let pipeline = Arc::new(Pipeline::new(
             store,

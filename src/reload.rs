@@ -78,7 +78,9 @@ impl Reloader {
             (Some(engine), Some(endpoints)) if report.errors() == 0 => {
                 self.use_engine(engine, endpoints);
                 let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-                let hash = self.pipeline.engine.load().knowledge().hash.clone();
+                let engine = self.pipeline.engine.load();
+                let hash = engine.knowledge().hash.clone();
+                tell_method(&engine);
                 tracing::info!(
                     rule_set = hash,
                     warnings = report.warnings(),
@@ -202,4 +204,26 @@ pub fn endpoints(settings: &Settings, report: &mut Report) -> Vec<Endpoint> {
         }
     }
     endpoints
+}
+
+/// Says how messages are compared with questions, aloud where it is not the best way.
+pub(crate) fn tell_method(engine: &crate::engine::Engine) {
+    use crate::likeness::Method;
+    let matcher = &engine.knowledge().matcher;
+    let (method, bytes) = matcher.learned();
+    let (sentences, megabytes) = (matcher.sentences(), bytes >> 20);
+    match method {
+        Method::Full => tracing::info!(sentences, megabytes, "Questions learned, by all features."),
+        Method::WithoutPairs | Method::Frequent => tracing::warn!(
+            sentences,
+            megabytes,
+            method = ?method,
+            "Questions learned by fewer features, to keep within matching.memory_mb; messages are understood a little worse."
+        ),
+        Method::Nearest => tracing::warn!(
+            sentences,
+            megabytes,
+            "Too many entries to learn within matching.memory_mb: messages are compared with the nearest question alone."
+        ),
+    }
 }

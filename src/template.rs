@@ -112,15 +112,15 @@ impl Templates {
         Ok((ExpressionId(id), names))
     }
 
-    /// Writes a text with its values.
+    /// Writes a text with its values, which are made only for a text that asks for some.
     ///
     /// # Errors
     /// When a value does not exist, a filter is unknown, or it takes too many steps.
-    pub fn render(&self, id: TemplateId, context: &Value) -> Result<String, TemplateError> {
+    pub fn render(&self, id: TemplateId, context: impl FnOnce() -> Value) -> Result<String, TemplateError> {
         if let Some(text) = self.plain.get(&id.0) {
             return Ok(text.to_string());
         }
-        let run = || self.texts.get_template(&id.0.to_string())?.render(context.clone());
+        let run = || self.texts.get_template(&id.0.to_string())?.render(context());
         run().map_err(|e| TemplateError::new(&e, 0))
     }
 
@@ -199,8 +199,8 @@ mod tests {
         let (vip, names) = templates.expression("customer.tier == 'vip'").expect("compiles");
         assert_eq!(names, ["customer.tier"]);
         let context = context! { settings => context! { free => 99 }, customer => context! { tier => "vip" } };
-        assert_eq!(templates.render(text, &context).expect("renders"), "满99元包邮");
-        assert_eq!(templates.render(plain, &context).expect("renders"), "您好");
+        assert_eq!(templates.render(text, || context.clone()).expect("renders"), "满99元包邮");
+        assert_eq!(templates.render(plain, || context.clone()).expect("renders"), "您好");
         assert!(templates.holds(vip, &context).expect("runs"));
     }
 
@@ -210,7 +210,7 @@ mod tests {
         let text = templates.text("{{ settings.gone }}").expect("compiles");
         let (condition, _) = templates.expression("customer.attributes.city == 'x'").expect("compiles");
         let context = context! { settings => context! {}, customer => context! {} };
-        let error = templates.render(text, &context).expect_err("undefined");
+        let error = templates.render(text, || context.clone()).expect_err("undefined");
         assert_eq!(error.span, Some(3..16));
         assert!(!templates.holds(condition, &context).expect("runs"));
     }
@@ -221,7 +221,7 @@ mod tests {
         let text = templates
             .text("{% for i in range(9999) %}{% for j in range(9999) %}x{% endfor %}{% endfor %}")
             .expect("compiles");
-        assert!(templates.render(text, &context! {}).is_err());
+        assert!(templates.render(text, || context! {}).is_err());
     }
 
     #[test]

@@ -77,7 +77,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
         let now = zero.checked_add(system.now().duration_since(start))?.checked_add(passed)?;
         let outcome = engine.handle(&inbound, &conversation, now);
         if args.why {
-            anstream::println!("{}", explain::human(&line, &outcome, &engine.knowledge().zone, global.colored()));
+            anstream::println!("{}", explain::human(&line, &outcome, &engine, global.colored()));
         } else {
             for reply in &outcome.replies {
                 anstream::println!("{}", reply.text);

@@ -6,6 +6,7 @@ use super::{Ended, Failure, Form, Global, customer, instant};
 use crate::clock::Clock;
 use crate::decide::Outcome;
 use crate::diag::{Finding, Format, Place, Report};
+use crate::engine::Engine;
 use crate::hours::iso;
 use crate::message::QueueEvent;
 
@@ -49,7 +50,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
                 let rule = decision.rule.as_deref().map(|rule| format!(" by {rule}")).unwrap_or_default();
                 anstream::println!("earlier    “{text}”: {} ({}){rule}", decision.outcome, decision.reason);
             }
-            anstream::print!("{}", human(&args.text, outcome, &knowledge.zone, global.colored()));
+            anstream::print!("{}", human(&args.text, outcome, &engine, global.colored()));
         }
         Form::Json => anstream::println!("{:#}", engine.explained(outcome)),
     }
@@ -57,7 +58,8 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
 }
 
 /// The outcome in words; shared with `chat --why`.
-pub(super) fn human(text: &str, outcome: &Outcome, zone: &jiff::tz::TimeZone, color: bool) -> String {
+pub(super) fn human(text: &str, outcome: &Outcome, engine: &Engine, color: bool) -> String {
+    let zone = &engine.knowledge().zone;
     let mut out = String::new();
     let mut line = |name: &str, value: &str| {
         if !value.is_empty() {
@@ -85,6 +87,9 @@ pub(super) fn human(text: &str, outcome: &Outcome, zone: &jiff::tz::TimeZone, co
     }
     if trace.candidates.is_empty() && decision.rule.is_none() {
         line("candidates", "none: no phrase, question or regular expression fits this message");
+    }
+    for (name, value) in likeness(outcome, engine) {
+        line(name, &value);
     }
     for step in &trace.route {
         line("route", step);
@@ -135,6 +140,50 @@ pub(super) fn human(text: &str, outcome: &Outcome, zone: &jiff::tz::TimeZone, co
         out.push_str(&underlined(text, &winner.rule, &winner.spans, color));
     }
     out
+}
+
+/// Most rules that are told of.
+const NEAREST: usize = 3;
+/// Words that speak less than this for or against are left out.
+const TELLING: f32 = 0.02;
+
+/// What the message is like, and why, word by word.
+fn likeness(outcome: &Outcome, engine: &Engine) -> Vec<(&'static str, String)> {
+    let mut lines = Vec::new();
+    for near in outcome.trace.near.iter().take(NEAREST) {
+        let word = if near.confidence >= near.sure {
+            "sure"
+        } else if near.confidence >= near.near {
+            "near"
+        } else {
+            "not near"
+        };
+        let bars = format!("sure from {:.2}, near from {:.2}", near.sure, near.near);
+        lines.push(("like", format!("{} {:.2}: {word} ({bars})", near.rule, near.confidence)));
+    }
+    let Some(why) = engine.why(outcome).filter(|_| !lines.is_empty()) else { return lines };
+    let telling = |share: &&crate::likeness::Share| share.weight.abs() >= TELLING || !share.known;
+    let words: Vec<String> = why
+        .words
+        .iter()
+        .filter(telling)
+        .map(|share| {
+            let unknown = if share.known { "" } else { " (in no question)" };
+            format!("{} {:+.2}{unknown}", share.word, share.weight)
+        })
+        .collect();
+    lines.push(("words", format!("for the first: {}", words.join(", "))));
+    lines.push(("most like", format!("“{}”", why.example)));
+    for (written, read) in &why.mended {
+        lines.push(("read", format!("“{written}” as “{read}”")));
+    }
+    if why.denies {
+        lines.push((
+            "denies",
+            "the message denies something, which speaks against entries whose questions do not".to_owned(),
+        ));
+    }
+    lines
 }
 
 /// The original text with the matched stretches underlined.

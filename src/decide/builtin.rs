@@ -1,5 +1,7 @@
 //! What no rule can shadow: asking for a person, and answering the options just shown.
 
+use std::borrow::Cow;
+
 use regex::Regex;
 
 use crate::matching::View;
@@ -9,17 +11,53 @@ use crate::message::Choice;
 #[derive(Debug)]
 pub struct Builtins {
     compounds: Regex,
-    negated: Regex,
-    asked: Regex,
+    negated: Tongues<Regex>,
+    asked: Tongues<Regex>,
     bare: Regex,
+}
+
+/// The same in Chinese and in English. Apart, because the fast engine gives up at `\b` beside Chinese characters; and a message
+/// without a Latin letter need not be asked in English.
+#[derive(Debug)]
+struct Tongues<T = &'static str> {
+    han: T,
+    latin: T,
+}
+
+impl Tongues<Regex> {
+    fn is_match(&self, text: &str) -> bool {
+        self.han.is_match(text) || (has_letter(text) && self.latin.is_match(text))
+    }
+
+    /// The text without what matches.
+    fn cut<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let rest = self.han.replace_all(text, " ");
+        if !has_letter(&rest) {
+            return rest;
+        }
+        match self.latin.replace_all(&rest, " ") {
+            Cow::Borrowed(_) => rest,
+            Cow::Owned(rest) => Cow::Owned(rest),
+        }
+    }
+}
+
+fn has_letter(text: &str) -> bool {
+    text.bytes().any(|byte| byte.is_ascii_alphabetic())
 }
 
 /// Words that contain 人工 and mean something else.
 const COMPOUNDS: &str = "真人(秀|图|照|试|上身|模特|实拍|出镜|头发|发|假发|比例|版|cs|穿)|人工(安装|拆|缝|雕|搬|智能|智慧|费|成本|合成|降解|草|皮|革|湖|培育|养殖|繁殖|呼吸|授粉|关节|心脏|耳蜗|降雨|晶体|钻|宝石|珍珠|香|色素|甜味|做的|做出|材质|还是手工|面料|种植|降噪|手工|打磨|缝制|制作|挑选|筛选|检)";
 /// "Not that I want a person."
-const NEGATED: &str = r"(不要|不用|不想|不必|不需要|无需|别|没必要|先不|并不想)(再|给我|帮我|要|去|找|转|接|叫|换|联系|到){0,3}(人工|真人|活人)|\b(don'?t|do not|no need to|no need for|not|without) (want |need |wish )?(to )?(talk |speak |chat |be transferred |transfer |connect )?(to |with )?(a |an |the |any )?(human|real person|live agent|agent|person)\b";
+const NEGATED: Tongues = Tongues {
+    han: "(不要|不用|不想|不必|不需要|无需|别|没必要|先不|并不想)(再|给我|帮我|要|去|找|转|接|叫|换|联系|到){0,3}(人工|真人|活人)",
+    latin: r"\b(don'?t|do not|no need to|no need for|not|without) (want |need |wish )?(to )?(talk |speak |chat |be transferred |transfer |connect )?(to |with )?(a |an |the |any )?(human|real person|live agent|agent|person)\b",
+};
 /// "I want a person", within a sentence.
-const ASKED: &str = r"(转|找|要|接|叫|换|联系|呼叫|帮我|给我|需要|想|跟|和|让|请|来|有没有|有|求)(一下|一个|一位|下|个|位|到|你们的|你们)?(人工|真人|活人)|(人工|真人|活人)(客服|服务|坐席|座席|接待|接听|回答|回复|处理|在线|在吗|在不|在么|呢|吧|呀|啊|来|电话)|(转|找|叫|换)(一下|一个|一位|下|个|位|你们的|你们)?客服|^(人工|真人|活人)([^\p{Han}]|$|吗|呢|吧|啊|在|有|可以|接|快|谢|请|我|转|多久|什么|怎么|帮)|[^\p{Han}](人工|真人|活人)$|是(人工|真人|活人)(吗|么|嘛|还是)|\b(talk|speak|chat|connect|transfer|put|pass|get|give|want|need|like|see|contact|call|reach)( me)?( through| over)?( to| with)? (a |an |the |some |your )?(real |live |actual |human )?(human|person|agent|someone real|representative|operator|customer service|support agent|staff member|human being)\b|\b(human|real person|live agent|live person|real human|human agent|human being|live chat)( please| pls| now)?$|\bis (there|this) (a |an )?(real )?(human|person|live agent)\b";
+const ASKED: Tongues = Tongues {
+    han: r"(转|找|要|接|叫|换|联系|呼叫|帮我|给我|需要|想|跟|和|让|请|来|有没有|有|求)(一下|一个|一位|下|个|位|到|你们的|你们)?(人工|真人|活人)|(人工|真人|活人)(客服|服务|坐席|座席|接待|接听|回答|回复|处理|在线|在吗|在不|在么|呢|吧|呀|啊|来|电话)|(转|找|叫|换)(一下|一个|一位|下|个|位|你们的|你们)?客服|^(人工|真人|活人)([^\p{Han}]|$|吗|呢|吧|啊|在|有|可以|接|快|谢|请|我|转|多久|什么|怎么|帮)|[^\p{Han}](人工|真人|活人)$|是(人工|真人|活人)(吗|么|嘛|还是)",
+    latin: r"\b(talk|speak|chat|connect|transfer|put|pass|get|give|want|need|like|see|contact|call|reach)( me)?( through| over)?( to| with)? (a |an |the |some |your )?(real |live |actual |human )?(human|person|agent|someone real|representative|operator|customer service|support agent|staff member|human being)\b|\b(human|real person|live agent|live person|real human|human agent|human being|live chat)( please| pls| now)?$|\bis (there|this) (a |an )?(real )?(human|person|live agent)\b",
+};
 /// The whole message is the wish.
 const BARE: &str = r"^(人工|真人|活人|客服|人工客服|转人工|转客服|找客服|客服在吗|人工人工|rg|human|agent|person|operator|representative|human please|agent please|real person|live agent|live chat|customer service|talk to someone|speak to someone)$";
 
@@ -37,7 +75,8 @@ impl Builtins {
     #[must_use]
     pub fn new() -> Self {
         let compile = |pattern: &str| Regex::new(pattern).expect("constant patterns are valid");
-        Self { compounds: compile(COMPOUNDS), negated: compile(NEGATED), asked: compile(ASKED), bare: compile(BARE) }
+        let both = |tongues: Tongues| Tongues { han: compile(tongues.han), latin: compile(tongues.latin) };
+        Self { compounds: compile(COMPOUNDS), negated: both(NEGATED), asked: both(ASKED), bare: compile(BARE) }
     }
 
     /// Whether the customer asks for a person.
@@ -51,7 +90,7 @@ impl Builtins {
         let text = text.trim_end_matches(|c: char| !c.is_alphanumeric());
         let text = self.compounds.replace_all(text, " ");
         // "Not a bot, not a human that reads a script: I want a person" still asks: what is declined is left out, the rest counts.
-        self.asked.is_match(&self.negated.replace_all(&text, " "))
+        self.asked.is_match(&self.negated.cut(&text))
     }
 
     /// Whether the customer says that no person is wanted.

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use minijinja::Value;
 use minijinja::value::{Enumerator, Object};
 
+use crate::hours::Schedule;
 use crate::message::{Conversation, Inbound};
 use crate::template::Moment;
 
@@ -44,10 +46,7 @@ pub fn context(
     now: Timestamp,
     scope: Scope<'_>,
 ) -> Value {
-    let schedule = scope.queue.and_then(|name| knowledge.queues.get(name)).map(|queue| &queue.schedule);
-    let moment = |at: Option<Timestamp>| {
-        Value::from_object(Moment { at, now, zone: knowledge.zone.clone(), language: scope.language.to_owned() })
-    };
+    let schedule = scope.queue.and_then(|name| knowledge.queues.get(name)).map(|queue| Arc::clone(&queue.schedule));
     let text = |text: &Option<String>| text.as_deref().map_or_else(|| Value::from(""), Value::from);
     let customer = &conversation.customer;
     let repeats = scope.rule.and_then(|rule| conversation.given.get(rule)).map_or(0, |times| recent(times, now));
@@ -82,12 +81,43 @@ pub fn context(
             ]),
         ),
         ("repeats", Value::from(repeats)),
-        ("open", Value::from(schedule.is_some_and(|s| s.is_open(now)))),
-        ("next_open", moment(schedule.and_then(|s| s.next_open(now)))),
-        ("now", moment(Some(now))),
         ("settings", knowledge.values.clone()),
     ];
-    object(values)
+    let (zone, language) = (knowledge.zone.clone(), scope.language.to_owned());
+    Value::from_object(Top { values: Named(values.into()), schedule, now, zone, language })
+}
+
+/// The names at the top. What the hours say is worked out when it is asked for: most texts and conditions never ask.
+#[derive(Debug)]
+struct Top {
+    values: Named,
+    schedule: Option<Arc<Schedule>>,
+    now: Timestamp,
+    zone: TimeZone,
+    language: String,
+}
+
+impl Top {
+    fn moment(&self, at: Option<Timestamp>) -> Value {
+        let Self { now, zone, language, .. } = self;
+        Value::from_object(Moment { at, now: *now, zone: zone.clone(), language: language.clone() })
+    }
+}
+
+impl Object for Top {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let schedule = self.schedule.as_ref();
+        match key.as_str()? {
+            "open" => Some(Value::from(schedule.is_some_and(|s| s.is_open(self.now)))),
+            "next_open" => Some(self.moment(schedule.and_then(|s| s.next_open(self.now)))),
+            "now" => Some(self.moment(Some(self.now))),
+            name => self.values.0.get(name).cloned(),
+        }
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(NAMES.iter().map(|(name, _)| Value::from(*name)).collect())
+    }
 }
 
 /// How many of the times lie within the last 24 hours.

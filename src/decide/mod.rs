@@ -10,33 +10,25 @@ pub mod knowledge;
 pub mod notices;
 pub mod outcome;
 pub mod routing;
+mod search;
 mod several;
 pub mod speak;
 mod together;
 mod turn;
 
-use std::cell::RefCell;
-
 use jiff::Timestamp;
 
-use crate::matching::{Candidate, Sign, View};
-use crate::message::{Choice, Conversation, Gesture, Inbound, Kind, OutcomeKind, Priority, Reason, State};
+use crate::message::{Conversation, Gesture, Inbound, Kind, OutcomeKind, Priority, Reason, State};
 use crate::rules::model::Origin;
-use crate::template::ExpressionId;
 use crate::text::key;
 
 pub use knowledge::Knowledge;
-pub use outcome::{Outcome, Trace, TraceCandidate, TraceHours, TraceNotice};
+pub use outcome::{Outcome, Trace, TraceCandidate, TraceHours, TraceNear, TraceNotice};
 pub use together::{continued, decide, waits};
 
-use context::Scope;
 use knowledge::BuiltRule;
+use search::{near, ranked, several};
 use turn::{Turn, Wish};
-
-/// Most questions of one message that are answered.
-const MOST_ANSWERS: usize = 3;
-/// Most titles that are offered.
-const MOST_CHOICES: usize = 3;
 
 /// Decides one message by its own words.
 fn alone(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, now: Timestamp) -> Outcome {
@@ -78,8 +70,9 @@ fn alone(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, 
         return turn.answer_all(&answers, &candidates);
     }
     let winner = ranked.first();
-    let only_smalltalk = winner.is_none_or(|winner| knowledge.rules[winner.rule as usize].smalltalk);
-    if only_smalltalk && let Some(near) = near(&turn) {
+    if winner.is_none_or(|winner| search::is_aside(&turn, winner))
+        && let Some(near) = near(&turn)
+    {
         return turn.offer(near, &candidates);
     }
     let Some(winner) = winner else {
@@ -172,85 +165,4 @@ fn choose<'a>(mut turn: Turn<'a>, rule: &'a BuiltRule) -> Outcome {
     turn.trace.notes.push(format!("the message names the option `{}`", rule.id));
     let candidates = [crate::message::Scored { rule: rule.id.clone(), score: 1.0 }];
     act(turn, rule, 1.0, &candidates)
-}
-
-/// The answers to several questions in one message, in order and each once. None where it asks one thing, where a part wants
-/// more than an answer, and where a part asks what nothing answers.
-fn several<'a>(turn: &Turn<'a>, ranked: &[Candidate]) -> Option<Vec<(&'a BuiltRule, f64)>> {
-    let knowledge = turn.knowledge;
-    let plain =
-        |rule: &BuiltRule| rule.handoff.is_none() && !rule.urgent && (rule.smalltalk || rule.origin == Origin::Faq);
-    let whole = ranked.first();
-    if whole.is_some_and(|whole| whole.evidence.sign == Sign::Exact || !plain(&knowledge.rules[whole.rule as usize])) {
-        return None;
-    }
-    let mut answers: Vec<(&'a BuiltRule, f64)> = Vec::new();
-    for part in several::parts(&turn.inbound.text) {
-        let (found, _) = ranked_view(turn, &knowledge.matcher.view(part));
-        match found.first().map(|best| (&knowledge.rules[best.rule as usize], best.evidence.score())) {
-            Some((rule, _)) if !plain(rule) => return None,
-            Some((rule, score)) if !rule.smalltalk && answers.iter().all(|(known, _)| known.id != rule.id) => {
-                answers.push((rule, score));
-            }
-            None if several::asks(part) => return None,
-            Some(_) | None => {}
-        }
-    }
-    let known = whole.map(|whole| &knowledge.rules[whole.rule as usize]).filter(|rule| !rule.smalltalk);
-    // One part alone says no more than the whole, if the whole was understood.
-    let enough = answers.len() > 1 || (answers.len() == 1 && known.is_none());
-    answers.truncate(MOST_ANSWERS);
-    enough.then_some(answers)
-}
-
-/// Titles of entries that a message is near to, at most three: what is offered when none is sure.
-fn near(turn: &Turn<'_>) -> Option<Vec<Choice>> {
-    if turn.state() != State::Bot {
-        return None;
-    }
-    let knowledge = turn.knowledge;
-    let today = turn.now.to_zoned(knowledge.zone.clone()).date();
-    let choices: Vec<Choice> = knowledge
-        .matcher
-        .guesses(&turn.view)
-        .iter()
-        .filter(|guess| guess.near.confidence >= guess.bars.near)
-        .map(|guess| &knowledge.rules[guess.rule as usize])
-        .filter(|rule| rule.valid(today, &turn.inbound.channel))
-        .filter_map(|rule| turn.choice(rule))
-        .take(MOST_CHOICES)
-        .collect();
-    // Offered a moment ago and not taken: it was none of them.
-    let again = choices.iter().all(|choice| turn.offered().iter().any(|shown| shown.id == choice.id));
-    (!choices.is_empty() && !again).then_some(choices)
-}
-
-/// Rules whose condition holds and that are valid here and today, the winner first.
-fn ranked(turn: &mut Turn<'_>) -> Vec<Candidate> {
-    let (found, failures) = ranked_view(turn, &turn.view);
-    turn.trace.notes.extend(failures);
-    found
-}
-
-/// The same for a text, with what failed.
-fn ranked_view(turn: &Turn<'_>, view: &View) -> (Vec<Candidate>, Vec<String>) {
-    let knowledge = turn.knowledge;
-    let today = turn.now.to_zoned(knowledge.zone.clone()).date();
-    let accept = |rule: u32| knowledge.rules[rule as usize].valid(today, &turn.inbound.channel);
-    let failures = RefCell::new(Vec::new());
-    let expression = |rule: u32, id: crate::matching::ExpressionId| {
-        let rule = &knowledge.rules[rule as usize];
-        let queue = rule.handoff.as_ref().and_then(|handoff| handoff.queue.clone()).unwrap_or_else(|| {
-            routing::way(knowledge, None, turn.inbound, turn.after(), turn.now, &turn.language).queue
-        });
-        let scope = Scope { queue: Some(&queue), rule: Some(&rule.id), language: &turn.language };
-        let context = context::context(knowledge, turn.inbound, turn.after(), turn.now, scope);
-        knowledge.templates.holds(ExpressionId(id), &context).unwrap_or_else(|error| {
-            failures.borrow_mut().push(format!("the `if` of `{}` failed, so it does not hold: {error}", rule.id));
-            false
-        })
-    };
-    let mut found = knowledge.matcher.candidates(view, &accept, &expression);
-    found.sort_by(|a, b| a.rank(b, &|rule| knowledge.rules[rule as usize].priority));
-    (found, failures.into_inner())
 }

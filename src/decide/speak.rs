@@ -120,8 +120,8 @@ pub fn say(
     };
     // Times are said in Simplified and converted with the rest.
     let spoken = if traditional { "zh" } else { &language };
-    let context = context::context(knowledge, inbound, conversation, now, Scope { language: spoken, ..scope });
-    let mut said = knowledge.templates.render(id, &context)?;
+    let context = || context::context(knowledge, inbound, conversation, now, Scope { language: spoken, ..scope });
+    let mut said = knowledge.templates.render(id, context)?;
     if traditional {
         said = knowledge.variants.to_traditional(&said);
     }

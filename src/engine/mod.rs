@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::decide::{self, Knowledge, Outcome};
 use crate::diag::Report;
+use crate::likeness::Why;
 use crate::message::{Conversation, Customer, Inbound};
 use crate::rules::Book;
 use crate::rules::Files;
@@ -95,8 +96,18 @@ impl Engine {
     #[must_use]
     pub fn explained(&self, outcome: &Outcome) -> serde_json::Value {
         serde_json::json!({
-            "decision": outcome.decision, "replies": outcome.replies, "trace": outcome.trace, "rule_set": self.knowledge.hash,
+            "decision": outcome.decision, "replies": outcome.replies, "trace": outcome.trace, "why": self.why(outcome),
+            "rule_set": self.knowledge.hash,
         })
+    }
+
+    /// Why the nearest rule is near to the message of an outcome, word by word; none where it is like nothing.
+    #[must_use]
+    pub fn why(&self, outcome: &Outcome) -> Option<Why> {
+        // Folding what is folded changes nothing, so this is the text that was decided on.
+        let view = self.knowledge.matcher.view(&outcome.trace.folded);
+        let guess = self.knowledge.matcher.guesses(&view).into_iter().next()?;
+        Some(self.knowledge.matcher.why(&view, &guess))
     }
 
     /// What is decided with.

@@ -28,7 +28,7 @@ pub(super) fn try_texts(knowledge: &Knowledge, book: &Book, report: &mut Report)
             let said = if language.is_empty() { &knowledge.languages[0] } else { language };
             let values = context(knowledge, &inbound, &conversation, now, Scope { queue, rule, language: said });
             if let (Err(error), Some(source)) =
-                (knowledge.templates.render(*id, &values), written.by_language.get(language))
+                (knowledge.templates.render(*id, || values.clone()), written.by_language.get(language))
             {
                 report.push(template_finding(&error, source, report));
             }

@@ -31,13 +31,13 @@ pub(super) enum Test {
     None(Vec<Test>),
 }
 
-/// A regular expression, and what must occur before it is worth running.
+/// A regular expression, and what must occur, one after the other, before it is worth running.
 #[derive(Debug)]
 pub(super) struct Expected {
     pub pattern: u32,
     pub parts: Box<[Part]>,
-    /// What every match begins with, if that is known.
-    pub start: Option<Part>,
+    /// Whether every match begins with the first of them.
+    pub starts: bool,
 }
 
 /// Happens when nothing of a phrase or sentence is left after folding, so that it would match everything.
@@ -268,8 +268,7 @@ impl Builder {
         let id = u32::try_from(self.patterns.len()).unwrap_or(u32::MAX);
         self.patterns.push(pattern);
         let parts: Box<[Part]> = required.sets.iter().map(|set| self.one_of(set)).collect();
-        let start = required.start.and_then(|at| parts.get(at)).copied();
-        Ok(Expected { pattern: id, parts, start })
+        Ok(Expected { pattern: id, parts, starts: required.starts })
     }
 
     fn one_of(&mut self, set: &OneOf) -> Part {

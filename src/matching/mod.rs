@@ -102,7 +102,8 @@ impl Matcher {
         self.gates.pass(&hits, &self.sets, &mut look);
         look.sort_unstable();
         look.dedup();
-        let subject = Subject { matcher: self, view, hits: &hits, expression, scratch: RefCell::default() };
+        let scratch = RefCell::default();
+        let subject = Subject { matcher: self, view, hits: &hits, expression, assumed: None, scratch };
         look.into_iter()
             .filter(|&rule| accept(rule))
             .filter_map(|rule| {
@@ -121,6 +122,15 @@ impl Matcher {
     #[must_use]
     pub fn guesses(&self, view: &View) -> Vec<Guess> {
         self.likely.guesses(self.near(view)).collect()
+    }
+
+    /// Whether all else that a guess's rule asks for holds, its `none` and `if` among it.
+    #[must_use]
+    pub fn fits(&self, view: &View, guess: &Guess, expression: &dyn Fn(u32, ExpressionId) -> bool) -> bool {
+        let hits = self.literals.hits(view.folded.text());
+        let (assumed, scratch) = (Some(guess.near.entry), RefCell::default());
+        let subject = Subject { matcher: self, view, hits: &hits, expression, assumed, scratch };
+        self.tests.get(guess.rule as usize).is_some_and(|test| subject.test(guess.rule, test).is_some())
     }
 
     /// Why a guess is near, word by word, and nearer than the next.
@@ -161,6 +171,8 @@ struct Subject<'a> {
     view: &'a View,
     hits: &'a Hits<'a>,
     expression: &'a dyn Fn(u32, ExpressionId) -> bool,
+    /// Sentences that the message is taken to be surely like.
+    assumed: Option<u32>,
     scratch: RefCell<Scratch>,
 }
 
@@ -182,7 +194,8 @@ impl Subject<'_> {
                 if !self.view.key.is_empty() && keys.iter().any(|key| **key == self.view.key) {
                     return Some(Evidence::of(Sign::Exact, whole(), folded));
                 }
-                self.matcher.likely.sure(self.matcher.near(self.view), *group).map(Evidence::like)
+                let sure = self.matcher.likely.sure(self.matcher.near(self.view), *group);
+                sure.or((self.assumed == Some(*group)).then_some(0)).map(Evidence::like)
             }
             Test::If(expression) => (self.expression)(rule, *expression).then(Evidence::condition),
             Test::All(tests) => {
@@ -201,11 +214,12 @@ impl Subject<'_> {
 
     fn pattern(&self, expected: &Expected) -> Option<Evidence> {
         let sets = &self.matcher.sets;
-        if !expected.parts.iter().all(|part| self.hits.any(part.literals(sets))) {
+        if !self.hits.in_order(&expected.parts, sets) {
             return None;
         }
         let text = self.view.folded.text();
-        let starts = expected.start.map(|part| self.hits.starts(part.literals(sets)));
+        let first = expected.parts.first().filter(|_| expected.starts);
+        let starts = first.map(|part| self.hits.starts(part.literals(sets)));
         let pattern = self.matcher.patterns.get(expected.pattern as usize)?;
         let span = pattern.find(text, &mut self.scratch.borrow_mut(), starts.as_deref())?;
         Some(Evidence::of(Sign::Pattern, vec![span], text))

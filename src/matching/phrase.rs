@@ -115,6 +115,17 @@ impl Hits<'_> {
         literals.iter().any(|&literal| !self.places(literal).is_empty())
     }
 
+    /// Whether of each part a literal occurs, one after the other without overlapping, as whole words or not.
+    pub(super) fn in_order(&self, parts: &[Part], sets: &[Box<[LiteralId]>]) -> bool {
+        let mut from = 0;
+        parts.iter().all(|part| {
+            let hits = part.literals(sets).iter().flat_map(|&literal| self.places(literal));
+            let next = hits.filter(|hit| hit.start >= from).map(|hit| hit.end).min();
+            from = next.unwrap_or(from);
+            next.is_some()
+        })
+    }
+
     /// Where some literals begin, from left to right.
     pub(super) fn starts(&self, literals: &[LiteralId]) -> Vec<usize> {
         let mut starts: Vec<usize> = literals.iter().flat_map(|&one| self.places(one)).map(|hit| hit.start).collect();

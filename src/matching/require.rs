@@ -25,24 +25,24 @@ pub(super) type OneOf = Vec<String>;
 /// What a pattern requires.
 #[derive(Debug, Default)]
 pub(super) struct Required {
-    /// The sets, the rarest first; empty when nothing is known to be required.
+    /// The sets in the order in which they stand in the text, without overlapping; empty when nothing is known to be required.
     pub sets: Vec<OneOf>,
-    /// Which of the sets every match begins with, if one.
-    pub start: Option<usize>,
+    /// Whether every match begins with the first set.
+    pub starts: bool,
 }
 
 /// What every text that a pattern matches contains.
 pub(super) fn required(hir: &Hir, fold: &Fold) -> Required {
     let need = need(hir, fold);
     let start = need.start().map(<[String]>::to_vec).and_then(set_of_starts);
-    let mut sets = need.into_sets();
-    sets.sort_by_key(|set| std::cmp::Reverse(weight(set)));
-    sets.dedup();
+    let mut sets: Vec<(usize, OneOf)> = need.into_sets().into_iter().enumerate().collect();
+    sets.sort_by_key(|(_, set)| std::cmp::Reverse(weight(set)));
     // A set that is in most messages costs more to look for than it saves, unless there is no other.
-    let strong = sets.iter().take_while(|set| weight(set).0 >= 2).count();
+    let strong = sets.iter().take_while(|(_, set)| weight(set).0 >= 2).count();
     sets.truncate(strong.clamp(1, MAX_SETS));
-    let start = start.and_then(|start| sets.iter().position(|set| *set == start));
-    Required { sets, start }
+    sets.sort_by_key(|(at, _)| *at);
+    let starts = sets.first().is_some_and(|(at, set)| *at == 0 && start.as_ref() == Some(set));
+    Required { sets: sets.into_iter().map(|(_, set)| set).collect(), starts }
 }
 
 /// How rare a set is likely to be: the letters of its shortest literal (a Chinese character tells about as much as two), then few
@@ -64,7 +64,7 @@ fn weight(set: &OneOf) -> (usize, std::cmp::Reverse<usize>) {
 enum Need {
     /// It matches one of these texts, if it matches.
     Exactly(Vec<String>),
-    /// It matches texts that contain one literal of each set, and, where known, begin with one of `start`.
+    /// It matches texts that contain one literal of each set, one after the other, and, where known, begin with one of `start`.
     Contains { sets: Vec<OneOf>, start: Option<Vec<String>> },
 }
 
@@ -268,7 +268,7 @@ mod tests {
             ("(bc|abc).*退款", None),
         ] {
             let found = of(pattern);
-            let set = found.start.map(|at| found.sets[at].join("|"));
+            let set = found.starts.then(|| found.sets[0].join("|"));
             assert_eq!(set.as_deref(), start, "{pattern}: {found:?}");
         }
     }
@@ -280,15 +280,16 @@ mod tests {
             ("Refund", &["refund"]),
             (r"order\s+\d+", &["order"]),
             (r"\d+元", &["元"]),
-            ("退.{0,4}运费.*多久", &["运费", "多久", "退"]),
+            ("退.{0,4}运费.*多久", &["退", "运费", "多久"]),
+            ("退.*退", &["退", "退"]),
             (r"\bskirt\b", &["skirt"]),
             ("[退换]货", &["换货|退货"]),
-            ("(退|换)(货|款)(.*)运费", &["运费", "换款|换货|退款|退货"]),
+            ("(退|换)(货|款)(.*)运费", &["换款|换货|退款|退货", "运费"]),
             ("don'?t", &["dont|don't"]),
             ("退货?.*", &["退"]),
             ("(?:ab){2}x+", &["abab"]),
             ("(?:ab){2,}x", &["abab"]),
-            ("(a.*上海|b.*北京)到哪", &["到哪", "上海|北京"]),
+            ("(a.*上海|b.*北京)到哪", &["上海|北京", "到哪"]),
             ("a.b", &["a"]),
             ("^$|退款", &[]),
             (r"\d+|退款", &[]),
