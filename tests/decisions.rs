@@ -143,7 +143,9 @@ fn lesson_25_what_a_machine_writes_changes_nothing() {
 /// A shop that waits for more, and messages in a row to it.
 fn in_a_row(texts: &[&str]) -> Vec<Outcome> {
     let settings = format!("{CONFIG}limits: {{wait_for_more: 1500ms, message_chars: 40}}\n");
-    let rules = "rules: [{id: thanks, when: {phrase: [谢谢]}, smalltalk: true, reply: 不客气。}]";
+    let rules = "rules:
+  - {id: thanks, when: {phrase: [谢谢]}, smalltalk: true, reply: 不客气。}
+  - {id: shoes.return, when: {phrase: [[鞋, 怎么退]]}, reply: 试穿过也可以退。}";
     let files = [("nightdesk.yaml", settings.as_str()), ("faq/a.yaml", FAQ), ("rules/a.yaml", rules)];
     let (engine, report) = Engine::load(Files::from_texts(files), &NoSecrets);
     let engine = engine.unwrap_or_else(|| panic!("{:?}", report.findings));
@@ -166,13 +168,14 @@ fn at_most_five_messages_wait_for_one_more() {
 
 #[test]
 fn no_more_words_are_put_together_than_one_message_may_hold() {
-    let long = "象".repeat(30);
-    let said = in_a_row(&[&long, "紫色", "蓝", "鲸"]);
-    assert_eq!(said[3].trace.joined.as_deref(), Some("紫色 蓝 鲸"), "the last ones that fit");
-    assert_eq!(said[3].decision.rule, None);
-    assert_eq!(said[3].decision.reason, Reason::NoMatch);
-    let said = in_a_row(&["蓝", "鲸"]);
-    assert_eq!(said[1].decision.rule.as_deref(), Some("whale.blue"));
+    let long = "象".repeat(36);
+    // The last ones that fit.
+    let said = in_a_row(&[&long, "我的鞋", "怎么退"]);
+    assert_eq!(said[2].trace.joined.as_deref(), Some("我的鞋 怎么退"));
+    assert_eq!(said[2].decision.rule.as_deref(), Some("shoes.return"));
+    let said = in_a_row(&["我的鞋", &long, "怎么退"]);
+    assert_eq!(said[2].trace.joined, Some(format!("{long} 怎么退")));
+    assert_eq!(said[2].decision.reason, Reason::NoMatch);
 }
 
 #[test]
@@ -190,7 +193,11 @@ fn thanks_are_no_answer_to_what_was_asked_before_them_and_a_wish_always_is() {
 
 #[test]
 fn a_shop_that_does_not_wait_decides_each_message_by_itself() {
-    let said = [Inbound::words("msg_1", "web", stranger(), "蓝"), Inbound::words("msg_2", "web", stranger(), "鲸")];
+    let said = [
+        Inbound::words("msg_1", "web", stranger(), "紫色大象"),
+        Inbound::words("msg_2", "web", stranger(), "飞过了桥"),
+    ];
     let outcomes = engine().in_a_row(&said, &begun(&stranger()), at("2026-10-09T10:00:00+08:00"));
     assert_eq!(reasons(&outcomes), [Reason::NoMatch; 2]);
+    assert!(outcomes[1].trace.joined.is_none());
 }

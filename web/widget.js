@@ -590,6 +590,7 @@
     last = upTo;
     keep('localStorage', KEY, session);
     welcomeText = data.greeting;
+    if (data.language) log.lang = data.language; // for those who have it read aloud
     if (data.limits && data.limits.text > 0) input.maxLength = data.limits.text;
     owner = data;
     showState();

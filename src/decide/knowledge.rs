@@ -15,7 +15,7 @@ use crate::message::Priority;
 use crate::rules::Limits;
 use crate::rules::model::Origin;
 use crate::template::{ExpressionId, TemplateId, Templates};
-use crate::text::Variants;
+use crate::text::{Variants, Vocabulary};
 
 use super::builtin::Builtins;
 
@@ -28,6 +28,8 @@ pub struct Knowledge {
     pub zone: TimeZone,
     /// Languages that are answered; the first is the default.
     pub languages: Vec<String>,
+    /// Words by which languages in Latin letters are told apart.
+    pub vocabulary: Vocabulary,
     /// Rules and entries in file order.
     pub rules: Vec<BuiltRule>,
     /// Index by id.

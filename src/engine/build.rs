@@ -13,7 +13,7 @@ use crate::rules::Book;
 use crate::rules::model::{Located, Origin, Rule};
 use crate::rules::{ChannelKind, Settings};
 use crate::template::Templates;
-use crate::text::{Fold, Variants};
+use crate::text::{Fold, Variants, Vocabulary};
 
 use super::{hours, samples, texts};
 
@@ -49,10 +49,12 @@ pub(super) fn build(book: &Book, report: &mut Report) -> Option<Knowledge> {
             queues.insert(name.clone(), queue);
         }
     }
+    let languages: Vec<String> = settings.languages.iter().map(|language| language.value.clone()).collect();
     let knowledge = Knowledge {
         hash: book.hash.clone(),
         zone: zone?,
-        languages: settings.languages.iter().map(|language| language.value.clone()).collect(),
+        vocabulary: Vocabulary::new(&fold, &languages, written(book)),
+        languages,
         rules,
         by_id,
         matcher: matcher?,
@@ -70,6 +72,13 @@ pub(super) fn build(book: &Book, report: &mut Report) -> Option<Knowledge> {
         samples::try_texts(&knowledge, book, report);
     }
     Some(knowledge)
+}
+
+/// Every text that names its language, with that.
+fn written(book: &Book) -> impl Iterator<Item = (&str, &str)> {
+    let rules = book.rules.iter().flat_map(|rule| rule.replies.iter().chain(&rule.title));
+    let texts = rules.chain(book.settings.notices.values());
+    texts.flat_map(|text| text.by_language.iter().map(|(code, source)| (code.as_str(), source.value.as_str())))
 }
 
 fn check_settings(settings: &Settings, report: &mut Report) {

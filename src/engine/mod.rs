@@ -132,6 +132,12 @@ impl Engine {
         decide::speak::say(&self.knowledge, text, inbound, conversation, now, scope).ok().map(|(said, _)| said)
     }
 
+    /// The language in which a conversation goes on: as remembered, else as the client says, else the shop's first.
+    #[must_use]
+    pub fn language(&self, inbound: &Inbound, conversation: &Conversation) -> String {
+        decide::speak::language(&self.knowledge, inbound, conversation)
+    }
+
     /// The queue of a conversation: of its hand-off, else the one that the routes give.
     #[must_use]
     pub fn queue(&self, inbound: &Inbound, conversation: &Conversation, now: Timestamp) -> String {

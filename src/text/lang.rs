@@ -1,8 +1,8 @@
 //! Languages: the codes that texts are authored under, and which one a message is written in.
 //!
 //! Detection goes by script alone. It knows the languages of a shop's customers that a script
-//! settles, and does not try to tell one Latin-script language from another: those are English until
-//! the customer's locale says better.
+//! settles; Latin letters stand for English here, and `vocabulary` tells the languages apart that
+//! are written in them.
 
 use std::borrow::{Borrow, Cow};
 use std::fmt;

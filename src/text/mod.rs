@@ -15,6 +15,7 @@ mod numbers;
 mod redact;
 mod squeeze;
 mod variants;
+mod vocabulary;
 mod words;
 
 pub use fold::Fold;
@@ -22,4 +23,5 @@ pub use lang::{Lang, detect, fallback_chain, is_surely_simplified};
 pub use map::Folded;
 pub use redact::{Redacted, redact};
 pub use variants::Variants;
+pub use vocabulary::{Guess, Vocabulary, WORD, is_latin};
 pub use words::{Content, classify, is_cjk, is_han, is_whole, key, needs_edge};

@@ -46,6 +46,21 @@ def daemon_question_option_person_reload(stage):
     stage.shoot("reloaded-zh")
 
 
+def daemon_question_in_pieces(stage):
+    """One question in three messages, faster than the daemon waits, is answered once."""
+    page = stage.enter()
+    page.get_by_role("button", name=re.compile("客服")).first.click()
+    stage.until(lambda: stage.state()[0] == ["bot"], "the state line says: bot")
+    before = len(stage.texts("bot"))
+    for piece in ("我的快递", "三天了", "还没动"):
+        stage.say(piece)
+    stage.until(lambda: stage.state()[0] == ["queued"], "the complaint about a slow parcel goes to people")
+    stage.until(lambda: page.locator(".log .status").count() == 0, "all messages acknowledged")
+    assert stage.texts("visitor") == ["我的快递", "三天了", "还没动"], stage.texts("visitor")
+    roles = [role for role, _ in stage.transcript()][before:]
+    assert roles[:4] == ["visitor"] * 3 + ["bot"], f"answered after the last: {stage.transcript()}"
+
+
 def daemon_english(stage):
     """The page, the panel and the answers in English by ?lang=en, whatever the browser speaks."""
     page = stage.enter("?lang=en", dark=True)

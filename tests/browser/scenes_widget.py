@@ -97,6 +97,30 @@ def widget_earlier_messages(stage):
     assert page.locator(".earlier").count() == 0
 
 
+def widget_held(stage):
+    """A message that the server holds lets the next one go; lost with the line, both are sent again, in order, with their ids."""
+    def answer(socket, frame):
+        text = frame["data"]["text"]
+        if text == "one" or len(server.sockets) == 1:
+            server.send("held", re=frame["id"])
+        else:
+            for message in server.all("message")[-2:]:
+                server.acknowledge(socket, message)
+
+    server = Script(answer)
+    page = open_panel(stage, server)
+    stage.say("one")
+    stage.until(lambda: len(server.all("message")) == 1 and page.locator(".log .status").count() == 0, "held is no longer sending")
+    stage.say("two")
+    stage.until(lambda: len(server.all("message")) == 2, "the next one goes without an acknowledgement of the first")
+    server.sockets[0].close(code=1001)
+    stage.until(lambda: len(server.all("message")) == 4 and page.locator(".log .status").count() == 0, "both acknowledged")
+    sent = server.all("message")
+    assert [f["data"]["text"] for f in sent] == ["one", "two", "one", "two"], sent
+    assert [f["id"] for f in sent[:2]] == [f["id"] for f in sent[2:]], sent
+    assert stage.texts("visitor") == ["one", "two"], stage.texts("visitor")
+
+
 def widget_rate_limited(stage):
     """Refused for haste: it waits as long as it was told, and sends again by itself, in order, with the same ids."""
     def answer(socket, frame):

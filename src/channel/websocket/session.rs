@@ -480,6 +480,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let greeting = if begun { None } else { engine.notice("greeting", &inbound, &conversation, now) };
         json!({"type": "welcome", "ts": now, "data": {
             "state": conversation.state,
+            "language": engine.language(&inbound, &conversation),
             "open": open,
             "next_open": next_open,
             "greeting": greeting,
