@@ -2,7 +2,7 @@
 PYTHON := .cache/venv/bin/python
 export NIGHTDESK_PYTHON := $(CURDIR)/$(PYTHON)
 
-.PHONY: run test unit lint fmt docs check conversations browser licences tools
+.PHONY: run test unit lint fmt docs check conversations browser licences tools bench
 
 run: ## The daemon on the shipped files
 	cargo run --release -- serve
@@ -34,3 +34,6 @@ check: ## The shipped files, as their editors check them
 browser: tools ## The demo page and the widget in a real Chromium
 	cargo build --locked -q
 	$(PYTHON) tests/browser/run.py --binary target/debug/nightdesk --dir . --shots target/screenshots
+
+bench: ## Speed of the matching against other engines, into benches/RESULTS.md; a quarter of an hour, and not part of `test`
+	scripts/bench
