@@ -10,7 +10,7 @@ use std::hint::black_box;
 use std::path::Path;
 use std::sync::Arc;
 
-use measure::{Row, busy, resident};
+use measure::{Busy, Row, resident};
 use nightdesk::diag::Report;
 use nightdesk::engine::Engine;
 use nightdesk::message::{Conversation, Customer, Inbound};
@@ -31,16 +31,18 @@ fn main() {
 fn handle(count: usize) -> Row {
     let mut files = Files::read(Path::new(env!("CARGO_MANIFEST_DIR")));
     let mut made = "rules:\n".to_owned();
-    generated::rules(count).iter().enumerate().for_each(|(index, rule)| rule.yaml(index, &mut made));
+    for (index, rule) in generated::rules(count).iter().enumerate() {
+        rule.yaml(index, &mut made);
+    }
     if count > 0 {
         files.texts.insert(Arc::from("rules/made.yaml"), Arc::from(made));
     }
     let said = said(&files);
     let before = resident();
-    let start = busy();
+    let start = Busy::start();
     let (engine, report) = Engine::load(files, &Given);
     let engine = engine.unwrap_or_else(|| panic!("{}", report.render(nightdesk::diag::Format::Human, false)));
-    let load = busy() - start;
+    let load = start.elapsed();
     let memory = resident() - before;
 
     let now = "2026-10-09T20:15:00+08:00".parse().expect("a time");
@@ -66,7 +68,7 @@ fn said(files: &Files) -> Vec<String> {
         Some(Word::Say(text)) => Some(text),
         _ => None,
     });
-    words.collect()
+    words.flatten().collect()
 }
 
 /// The settings of the starter pack name no secrets that matter here.

@@ -10,7 +10,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use generated::Rule;
-use measure::{Row, busy, resident};
+use measure::{Busy, Row, resident};
 use nightdesk::likeness::Synonyms;
 use nightdesk::matching::{Builder, Matcher, View};
 use nightdesk::rules::model::Careful;
@@ -30,7 +30,9 @@ fn main() {
         None => vec![100, 1_000, 10_000],
     };
     if let Some(dir) = named("--dump") {
-        sizes.iter().for_each(|&count| dump(&dir, count));
+        for count in sizes {
+            dump(&dir, count);
+        }
         return;
     }
     let engines = match named("--engine") {
@@ -56,18 +58,12 @@ fn main() {
 
 /// nightdesk: without folding, as the foreign engines get folded text as well, or (`whole`) with it.
 fn matcher(rules: &[Rule], messages: &[String], whole: bool) -> Row {
-    let conditions: Vec<_> = rules.iter().map(Rule::condition).collect();
-    let fold = Arc::new(Fold::new());
-    let variants = Arc::new(Variants::new(Arc::clone(&fold)));
-    black_box(variants.expand("预热"));
+    // The tables of folding and regional wordings are there once, however many the rules.
+    let text = text();
     let before = resident();
-    let start = busy();
-    let mut builder = Builder::new(fold, variants);
-    for condition in &conditions {
-        builder.add(condition, Careful::Normal, &mut |_| 0, &mut |fault| panic!("{fault:?}"));
-    }
-    let matcher = builder.build(Synonyms::none(), 1 << 20).expect("few enough literals");
-    let load = busy() - start;
+    let start = Busy::start();
+    let matcher = build(rules, &text);
+    let load = start.elapsed();
     let memory = resident() - before;
     let views: Vec<View> = messages.iter().map(|message| matcher.view(message)).collect();
     let name = if whole { "nightdesk, with folding" } else { "nightdesk" };
@@ -83,6 +79,23 @@ fn matcher(rules: &[Rule], messages: &[String], whole: bool) -> Row {
     row.named(name, rules.len()).loaded(load, memory).grown(resident() - before).matched(&matched)
 }
 
+type Text = (Arc<Fold>, Arc<Variants>);
+
+fn text() -> Text {
+    let fold = Arc::new(Fold::new());
+    let variants = Arc::new(Variants::new(Arc::clone(&fold)));
+    black_box(variants.expand("预热"));
+    (fold, variants)
+}
+
+fn build(rules: &[Rule], (fold, variants): &Text) -> Matcher {
+    let mut builder = Builder::new(Arc::clone(fold), Arc::clone(variants));
+    for condition in rules.iter().map(Rule::condition) {
+        builder.add(&condition, Careful::Normal, &mut |_| 0, &mut |fault| panic!("{fault:?}"));
+    }
+    builder.build(Synonyms::none(), 1 << 20).expect("few enough literals")
+}
+
 fn candidates(matcher: &Matcher, view: &View) -> Vec<nightdesk::matching::Candidate> {
     matcher.candidates(view, &|_| true, &|_, _| false)
 }
@@ -95,9 +108,9 @@ fn patterns(rules: &[Rule]) -> Vec<String> {
 fn each(rules: &[Rule], messages: &[String]) -> Row {
     let patterns = patterns(rules);
     let before = resident();
-    let start = busy();
+    let start = Busy::start();
     let compiled: Vec<Regex> = patterns.iter().map(|pattern| Regex::new(pattern).expect("valid")).collect();
-    let (load, memory) = (busy() - start, resident() - before);
+    let (load, memory) = (start.elapsed(), resident() - before);
     let some = &messages[..messages.len().min(20_000_000 / rules.len().max(1)).clamp(200, 5_000)];
     let all = |message: &String| -> Vec<u32> {
         (0..).zip(&compiled).filter(|(_, regex)| regex.is_match(message)).map(|(rule, _)| rule).collect()
@@ -113,9 +126,9 @@ fn each(rules: &[Rule], messages: &[String]) -> Row {
 fn set(rules: &[Rule], messages: &[String]) -> Row {
     let patterns = patterns(rules);
     let before = resident();
-    let start = busy();
+    let start = Busy::start();
     let set = regex::RegexSetBuilder::new(&patterns).size_limit(8 << 30).build().map(|set: RegexSet| set);
-    let (load, memory) = (busy() - start, resident() - before);
+    let (load, memory) = (start.elapsed(), resident() - before);
     let set = match set {
         Ok(set) => set,
         Err(error) => return Row::impossible("Rust, RegexSet", rules.len(), &error.to_string()),
@@ -137,10 +150,19 @@ fn dump(dir: &str, count: usize) {
         std::fs::write(format!("{dir}/{name}-{count}"), text).expect("the directory can be written to");
     };
     let lines = |lines: &mut dyn Iterator<Item = String>| lines.map(|line| line + "\n").collect::<String>();
-    write("messages", lines(&mut generated::messages(&rules).into_iter()));
+    let messages = generated::messages(&rules);
+    let matcher = build(&rules, &text());
+    let matched = |message: &String| {
+        let found = candidates(&matcher, &matcher.view(message));
+        found.iter().map(|candidate| candidate.rule.to_string()).collect::<Vec<_>>().join(" ")
+    };
+    write("matched", lines(&mut messages.iter().map(matched)));
+    write("messages", lines(&mut messages.into_iter()));
     write("patterns", lines(&mut rules.iter().map(|rule| rule.pattern(r"\b"))));
     let mut script = "! version = 2.0\n\n".to_owned();
-    rules.iter().enumerate().for_each(|(index, rule)| rule.rivescript(index, &mut script));
+    for (index, rule) in rules.iter().enumerate() {
+        rule.rivescript(index, &mut script);
+    }
     script.push_str("+ *\n- none\n");
     write("rivescript", script);
 }

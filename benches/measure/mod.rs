@@ -79,18 +79,30 @@ impl fmt::Display for Row {
     }
 }
 
-/// Time that this thread had the processor, so that what other processes do meanwhile does not count.
-pub fn busy() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+/// Time that this thread had the processor since a start, so that what other processes do meanwhile does not count.
+#[derive(Clone, Copy)]
+pub struct Busy(Duration);
+
+impl Busy {
+    /// The start.
+    pub fn start() -> Self {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        let (seconds, nanos) = (u64::try_from(time.tv_sec), u32::try_from(time.tv_nsec));
+        Self(Duration::new(seconds.expect("a time"), nanos.expect("a time")))
+    }
+
+    /// The time since then.
+    pub fn elapsed(self) -> Duration {
+        Self::start().0.saturating_sub(self.0)
+    }
 }
 
 /// Runs all messages: once for what is done only once, then `passes` times without a clock in between, and as often with one.
 pub fn run(messages: usize, passes: usize, mut one: impl FnMut(usize)) -> Row {
     let mut pass = || {
-        let start = busy();
+        let start = Busy::start();
         (0..messages).for_each(&mut one);
-        (busy() - start) / u32::try_from(messages).expect("few messages")
+        start.elapsed() / u32::try_from(messages).expect("few messages")
     };
     let first = pass();
     let mean = median((0..passes).map(|_| pass()).collect());

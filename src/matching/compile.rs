@@ -11,9 +11,9 @@ use super::Matcher;
 use super::gate::{self, Gate, Gates, Way};
 use super::like::Sentences;
 use super::likely::Learner;
-use super::phrase::{LiteralId, Literals, Part, Phrases};
+use super::phrase::{Chained, LiteralId, Literals, Part, Phrases};
 use super::regular::Pattern;
-use super::require::OneOf;
+use super::require::{Link, OneOf, What};
 
 /// Index of an expression, as the engine numbers them.
 pub type ExpressionId = u32;
@@ -31,13 +31,21 @@ pub(super) enum Test {
     None(Vec<Test>),
 }
 
-/// A regular expression, and what must occur, one after the other, before it is worth running.
+/// A regular expression, and what must occur before it is worth running.
 #[derive(Debug)]
 pub(super) struct Expected {
     pub pattern: u32,
-    pub parts: Box<[Part]>,
-    /// Whether every match begins with the first of them.
+    pub chain: Box<[Chained]>,
+    /// Whether every match begins with the first of the chain.
     pub starts: bool,
+}
+
+impl Expected {
+    /// The literals of the chain; none if nothing literal is required.
+    fn way(&self) -> Option<Way> {
+        let way: Way = self.chain.iter().filter_map(|next| next.part).collect();
+        (!way.is_empty()).then_some(way)
+    }
 }
 
 /// Happens when nothing of a phrase or sentence is left after folding, so that it would match everything.
@@ -196,8 +204,7 @@ impl Builder {
                         Err(error) => fault(Fault::Pattern(source, error)),
                     }
                 }
-                let way = |pattern: &Expected| (!pattern.parts.is_empty()).then(|| pattern.parts.to_vec());
-                let gate = compiled.iter().map(way).collect();
+                let gate = compiled.iter().map(Expected::way).collect();
                 (Test::Regex(compiled.into()), gate)
             }
             Condition::Like(sentences) => {
@@ -267,8 +274,14 @@ impl Builder {
         let (pattern, required) = Pattern::new(source, &self.fold)?;
         let id = u32::try_from(self.patterns.len()).unwrap_or(u32::MAX);
         self.patterns.push(pattern);
-        let parts: Box<[Part]> = required.sets.iter().map(|set| self.one_of(set)).collect();
-        Ok(Expected { pattern: id, parts, starts: required.starts })
+        let chained = |link: &Link| Chained {
+            part: match &link.what {
+                What::OneOf(set) => Some(self.one_of(set)),
+                What::Digit => None,
+            },
+            gap: link.gap.and_then(|gap| u32::try_from(gap).ok()).unwrap_or(u32::MAX),
+        };
+        Ok(Expected { pattern: id, chain: required.links.iter().map(chained).collect(), starts: required.starts })
     }
 
     fn one_of(&mut self, set: &OneOf) -> Part {

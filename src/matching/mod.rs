@@ -214,11 +214,11 @@ impl Subject<'_> {
 
     fn pattern(&self, expected: &Expected) -> Option<Evidence> {
         let sets = &self.matcher.sets;
-        if !self.hits.in_order(&expected.parts, sets) {
+        if !self.hits.follow(&expected.chain, sets) {
             return None;
         }
         let text = self.view.folded.text();
-        let first = expected.parts.first().filter(|_| expected.starts);
+        let first = expected.chain.first().filter(|_| expected.starts).and_then(|first| first.part);
         let starts = first.map(|part| self.hits.starts(part.literals(sets)));
         let pattern = self.matcher.patterns.get(expected.pattern as usize)?;
         let span = pattern.find(text, &mut self.scratch.borrow_mut(), starts.as_deref())?;

@@ -1,5 +1,6 @@
 //! Literals in one Aho-Corasick automaton: all that occur in a message, found in one pass; and phrases made of them.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -35,6 +36,14 @@ impl Part {
     }
 }
 
+/// What has to occur next for a regular expression, and at most how many bytes after the one before it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Chained {
+    /// None stands for a digit.
+    pub part: Option<Part>,
+    pub gap: u32,
+}
+
 /// Every literal of every rule.
 #[derive(Debug)]
 pub(super) struct Literals {
@@ -57,7 +66,7 @@ impl Literals {
 
     /// Every literal that occurs in a folded text.
     pub(super) fn hits<'a>(&self, text: &'a str) -> Hits<'a> {
-        let mut hits = Hits { text, found: Vec::with_capacity(16), mask: [0; 4] };
+        let mut hits = Hits { text, found: Vec::with_capacity(16), mask: [0; 4], digits: OnceCell::new() };
         let Some(automaton) = &self.automaton else { return hits };
         for found in automaton.find_overlapping_iter(text) {
             let literal = found.pattern().as_u32();
@@ -73,6 +82,32 @@ impl Literals {
 /// Where a literal is noted in the mask.
 const fn place(literal: LiteralId) -> (usize, u64) {
     ((literal >> 6 & 3) as usize, 1 << (literal & 63))
+}
+
+/// Most places that a chain is followed from.
+const MAX_ENDS: usize = 12;
+
+/// Places at which a chain may end.
+#[derive(Default)]
+struct Ends {
+    places: [usize; MAX_ENDS],
+    /// More than fit, if there were more.
+    count: usize,
+}
+
+impl Ends {
+    fn push(&mut self, end: usize) {
+        if let Some(place) = self.places.get_mut(self.count) {
+            *place = end;
+        }
+        self.count += 1;
+    }
+
+    /// Whether one of them lies at most so many bytes before a place.
+    fn any_within(&self, start: usize, gap: u32) -> bool {
+        let near = |&end: &usize| start.checked_sub(end).is_some_and(|between| between <= gap as usize);
+        self.places.iter().take(self.count).any(near)
+    }
 }
 
 /// One place at which a literal occurs.
@@ -91,6 +126,8 @@ pub(super) struct Hits<'a> {
     found: Vec<Hit>,
     /// A bit for several literals each: without it none of them occurs.
     mask: [u64; 4],
+    /// Digits of any script, found when they are first asked for.
+    digits: OnceCell<Vec<Hit>>,
 }
 
 impl Hits<'_> {
@@ -115,14 +152,38 @@ impl Hits<'_> {
         literals.iter().any(|&literal| !self.places(literal).is_empty())
     }
 
-    /// Whether of each part a literal occurs, one after the other without overlapping, as whole words or not.
-    pub(super) fn in_order(&self, parts: &[Part], sets: &[Box<[LiteralId]>]) -> bool {
-        let mut from = 0;
-        parts.iter().all(|part| {
-            let hits = part.literals(sets).iter().flat_map(|&literal| self.places(literal));
-            let next = hits.filter(|hit| hit.start >= from).map(|hit| hit.end).min();
-            from = next.unwrap_or(from);
-            next.is_some()
+    /// Whether all of a chain occurs, one after the other; or perhaps, when there are too many places to follow.
+    pub(super) fn follow(&self, chain: &[Chained], sets: &[Box<[LiteralId]>]) -> bool {
+        // Where the chain so far may end.
+        let mut before = Ends::default();
+        for (at, next) in chain.iter().enumerate() {
+            let mut ends = Ends::default();
+            let mut note = |hit: &Hit| {
+                if at == 0 || before.any_within(hit.start, next.gap) {
+                    ends.push(hit.end);
+                }
+            };
+            match next.part {
+                Some(part) => {
+                    part.literals(sets).iter().flat_map(|&literal| self.places(literal)).for_each(&mut note);
+                }
+                None => self.digits().iter().for_each(&mut note),
+            }
+            if ends.count == 0 {
+                return false;
+            }
+            if ends.count > MAX_ENDS {
+                return true;
+            }
+            before = ends;
+        }
+        true
+    }
+
+    fn digits(&self) -> &[Hit] {
+        self.digits.get_or_init(|| {
+            let digits = self.text.char_indices().filter(|(_, c)| c.is_numeric());
+            digits.map(|(start, c)| Hit { literal: 0, start, end: start + c.len_utf8() }).collect()
         })
     }
 

@@ -50,6 +50,12 @@ const PATTERNS: &[&str] = &[
     "K|[^a]退",
     r"\d{2,3}",
     "[7８退a]款",
+    "退.{0,2}7",
+    r"\d{1,2}天.{1,3}退",
+    r"(退|a.{0,2}\d).{0,3}多久",
+    r"(re|order)\d*.?退款?.多久",
+    "(退|退款|运费a?).{0,2}(快递|多久)",
+    r"(fund.?退|7)\d+",
     "运费(退款)*多",
     "(?:re){0,2}order|7天?",
 ];
@@ -158,7 +164,7 @@ thread_local! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(600))]
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
     fn gates_let_through_exactly_what_holds(
