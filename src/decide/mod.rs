@@ -18,6 +18,7 @@ mod turn;
 
 use jiff::Timestamp;
 
+use crate::matching::Sign;
 use crate::message::{Conversation, Gesture, Inbound, Kind, OutcomeKind, Priority, Reason, State};
 use crate::rules::model::Origin;
 use crate::text::key;
@@ -27,7 +28,7 @@ pub use outcome::{Outcome, Trace, TraceCandidate, TraceHours, TraceNear, TraceNo
 pub use together::{continued, decide, waits};
 
 use knowledge::BuiltRule;
-use search::{near, ranked, several};
+use search::{Several, near, ranked, several};
 use turn::{Turn, Wish};
 
 /// Decides one message by its own words.
@@ -65,11 +66,20 @@ fn alone(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, 
     }
     let ranked = ranked(&mut turn);
     let candidates = turn.trace_candidates(&ranked);
-    if let Some(answers) = several(&turn, &ranked) {
-        turn.trace.notes.push(format!("the message asks {} things, and each is answered", answers.len()));
-        return turn.answer_all(&answers, &candidates);
+    let mut winner = ranked.first();
+    match several(&turn, &ranked) {
+        Several::One => {}
+        Several::Answers(answers) => {
+            turn.trace.notes.push(format!("the message asks {} things, and each is answered", answers.len()));
+            return turn.answer_all(&answers, &candidates);
+        }
+        Several::Partly if winner.is_some_and(|winner| winner.evidence.sign == Sign::Like) => {
+            turn.trace.notes.push("a part of the message asks what nothing answers".to_owned());
+            turn.missed();
+            return turn.hand_over(&Wish { reason: Reason::NoMatch, rule: None, words: None }, &candidates);
+        }
+        Several::Partly => winner = winner.filter(|winner| !search::is_aside(&turn, winner)),
     }
-    let winner = ranked.first();
     if winner.is_none_or(|winner| search::is_aside(&turn, winner))
         && let Some(near) = near(&turn)
     {

@@ -18,25 +18,36 @@ const MOST_ANSWERS: usize = 3;
 /// Most titles that are offered.
 const MOST_CHOICES: usize = 3;
 
-/// The answers to several questions in one message, in order and each once. None where it asks one thing, where a part wants
-/// more than an answer, and where a part asks what nothing answers.
-pub(super) fn several<'a>(turn: &Turn<'a>, ranked: &[Candidate]) -> Option<Vec<(&'a BuiltRule, f64)>> {
+/// What comes of a message that may ask several things.
+pub(super) enum Several<'a> {
+    /// It asks one thing, or wants more than answers.
+    One,
+    /// Each of its questions has an answer; in order and each once.
+    Answers(Vec<(&'a BuiltRule, f64)>),
+    /// It asks something that nothing answers.
+    Partly,
+}
+
+/// The answers to several questions in one message.
+pub(super) fn several<'a>(turn: &Turn<'a>, ranked: &[Candidate]) -> Several<'a> {
     let knowledge = turn.knowledge;
     let plain =
         |rule: &BuiltRule| rule.handoff.is_none() && !rule.urgent && (rule.smalltalk || rule.origin == Origin::Faq);
     let whole = ranked.first();
     if whole.is_some_and(|whole| whole.evidence.sign == Sign::Exact || !plain(&knowledge.rules[whole.rule as usize])) {
-        return None;
+        return Several::One;
     }
     let mut answers: Vec<(&'a BuiltRule, f64)> = Vec::new();
     for part in parts(&turn.inbound.text) {
-        let (found, _) = ranked_view(turn, &knowledge.matcher.view(part));
+        let view = knowledge.matcher.view(part);
+        let (found, _) = ranked_view(turn, &view);
+        let near = |guess: &matching::Guess| guess.near.confidence >= guess.bars.near;
         match found.first().map(|best| (&knowledge.rules[best.rule as usize], best.evidence.score())) {
-            Some((rule, _)) if !plain(rule) => return None,
+            Some((rule, _)) if !plain(rule) => return Several::One,
             Some((rule, score)) if !rule.smalltalk && answers.iter().all(|(known, _)| known.id != rule.id) => {
                 answers.push((rule, score));
             }
-            None if asks(part) => return None,
+            None if asks(part) && !knowledge.matcher.guesses(&view).iter().any(near) => return Several::Partly,
             Some(_) | None => {}
         }
     }
@@ -44,7 +55,7 @@ pub(super) fn several<'a>(turn: &Turn<'a>, ranked: &[Candidate]) -> Option<Vec<(
     // One part alone says no more than the whole, if the whole was understood.
     let enough = answers.len() > 1 || (answers.len() == 1 && known.is_none());
     answers.truncate(MOST_ANSWERS);
-    enough.then_some(answers)
+    if enough { Several::Answers(answers) } else { Several::One }
 }
 
 /// Titles of entries that a message is near to, at most three: what is offered when none is sure.

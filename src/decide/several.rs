@@ -2,6 +2,8 @@
 
 /// Most parts that are looked at by themselves.
 const MOST: usize = 6;
+/// Fewest letters or characters of a part that asks something.
+const SHORTEST: usize = 4;
 /// Words that open another question, in folded text; each parts the message before it.
 const OPENERS: [&str; 12] = [
     "另外",
@@ -81,8 +83,9 @@ fn split_at_openers<'t>(sentence: &'t str, out: &mut Vec<&'t str>) {
 
 /// Whether a part asks something, rather than telling or greeting.
 pub(super) fn asks(part: &str) -> bool {
+    // A fragment such as 急？ presses and asks nothing.
     let lower = part.to_lowercase();
-    ASKING.iter().any(|word| lower.contains(word))
+    part.chars().filter(|c| c.is_alphanumeric()).count() >= SHORTEST && ASKING.iter().any(|word| lower.contains(word))
 }
 
 #[cfg(test)]

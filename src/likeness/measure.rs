@@ -100,6 +100,8 @@ pub(super) struct Entry {
     pub tokens: Vec<u32>,
     /// Share of them that denies.
     pub denying: f32,
+    /// Share of them that says that something is not wanted.
+    pub declining: f32,
 }
 
 /// Numbers for words, in the order in which they were first met.

@@ -43,6 +43,11 @@ const MANY: usize = 2000;
 /// Entries times examples above which the nearest example decides in place of the linear model, which would take too long.
 const MOST_WORK: usize = 20_000_000;
 
+/// Share of an entry's examples that has to say what is not wanted, for such a message to be about it.
+const SOME: f32 = 0.1;
+/// What is left of the confidence otherwise: too little to answer, enough to offer the title.
+const DECLINED: f32 = 0.5;
+
 /// One example of an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sample {
@@ -166,6 +171,7 @@ impl Likeness {
                 entry.units.extend(units.iter().map(|unit| unit.0));
                 entry.tokens.extend(&tokens);
                 entry.denying += f32::from(u8::from(reading.denies));
+                entry.declining += f32::from(u8::from(reading.declines));
             }
             self.examples.push(Example { text: sample.text.clone().into(), vector, units });
         }
@@ -175,7 +181,9 @@ impl Likeness {
                 list.dedup();
                 list.shrink_to_fit();
             }
-            entry.denying /= entry.examples.len().max(1) as f32;
+            let count = entry.examples.len().max(1) as f32;
+            entry.denying /= count;
+            entry.declining /= count;
         }
         let mut words: Vec<(u32, Box<str>)> = words.into_iter().collect();
         words.sort_unstable();
@@ -220,7 +228,7 @@ impl Likeness {
                 .map(|entry| {
                     let score = scores[entry as usize];
                     let measures = subject.measure(score, &self.entries[entry as usize], &self.examples, dense);
-                    let confidence = coefficients.confidence(&measures) * enough;
+                    let confidence = coefficients.confidence(&measures) * enough * self.wanted(reading, entry);
                     let near = Near { entry, confidence, measures };
                     (coefficients.rank(&measures), near)
                 })
@@ -232,6 +240,12 @@ impl Likeness {
         });
         near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.entry.cmp(&b.1.entry)));
         near.into_iter().map(|(_, near)| near).collect()
+    }
+
+    /// Who says what they do not want asks nothing of an entry about how to get it: 我不想退货了 is not 怎么退货.
+    fn wanted(&self, reading: &Reading<'_>, entry: u32) -> f32 {
+        let declining = self.entries.get(entry as usize).map_or(0.0, |entry| entry.declining);
+        if reading.declines && declining < SOME { DECLINED } else { 1.0 }
     }
 
     fn read<'t>(&'t self, folded: &'t str) -> Reading<'t> {

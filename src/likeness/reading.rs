@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::spelling::Spelling;
 use super::synonyms::Synonyms;
 use super::tokens::{Kind, Token, tokens};
-use super::words::{WEAK, denies, is_weak_character, is_weak_word};
+use super::words::{WEAK, declines, denies, is_weak_character, is_weak_word};
 
 /// A word of a group of synonyms.
 #[derive(Clone, Debug)]
@@ -50,6 +50,8 @@ pub(super) struct Reading<'t> {
     pub units: Vec<Unit<'t>>,
     /// Whether it denies something.
     pub denies: bool,
+    /// Whether it says that something is not wanted.
+    pub declines: bool,
     pub mended: Vec<Mended>,
 }
 
@@ -57,7 +59,7 @@ impl<'t> Reading<'t> {
     /// Reads a folded text; `spelling` mends slips, and knows only the words of the examples.
     pub(super) fn new(text: &'t str, synonyms: &Synonyms, spelling: Option<&'t Spelling>) -> Self {
         let mut tokens = tokens(text);
-        let denies = denies(&tokens);
+        let (denies, declines) = (denies(&tokens), declines(&tokens));
         let mut concepts: Vec<Concept> = synonyms
             .find(text)
             .map(|(group, span)| Concept { group, tokens: within(&tokens, &span) })
@@ -74,7 +76,7 @@ impl<'t> Reading<'t> {
         }
         concepts.sort_by_key(|concept| concept.tokens.start);
         let units = units(&tokens, &concepts);
-        Self { tokens, concepts, units, denies, mended }
+        Self { tokens, concepts, units, denies, declines, mended }
     }
 }
 

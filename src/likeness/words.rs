@@ -74,6 +74,20 @@ pub(super) fn denies(tokens: &[Token<'_>]) -> bool {
     })
 }
 
+/// Whether a text says that something is not wanted: 不想退了, `don't want it`. Not 要不要, which asks.
+pub(super) fn declines(tokens: &[Token<'_>]) -> bool {
+    (0..tokens.len()).any(|at| {
+        let text = |at: Option<usize>| at.and_then(|at| tokens.get(at)).map_or("", |token| token.text);
+        let (before, word, after) = (text(at.checked_sub(1)), tokens[at].text, text(Some(at + 1)));
+        match word {
+            "不" | "唔" => matches!(after, "想" | "要" | "用" | "需") && before != after,
+            "not" | "t" | "dont" => matches!(after, "want" | "need" | "wanna"),
+            "no" => after == "longer",
+            _ => false,
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
