@@ -227,7 +227,11 @@ impl Likeness {
                 .into_iter()
                 .map(|entry| {
                     let score = scores[entry as usize];
-                    let measures = subject.measure(score, &self.entries[entry as usize], &self.examples, dense);
+                    let mut measures = subject.measure(score, &self.entries[entry as usize], &self.examples, dense);
+                    // With nothing to tell it from, a model says yes to all: the nearest example says more.
+                    if self.entries.len() == 1 {
+                        measures.score = 2.0 * measures.nearest - 1.0;
+                    }
                     let confidence = coefficients.confidence(&measures) * enough * self.wanted(reading, entry);
                     let near = Near { entry, confidence, measures };
                     (coefficients.rank(&measures), near)
