@@ -18,10 +18,10 @@ const LIVE: Duration = Duration::from_secs(3);
 
 const OPEN_TIME: &str = "2026-10-14T10:00:00+08:00";
 
-/// An FAQ file that answers 保修多久 with these words.
+/// An FAQ file that answers 质保年限 with these words.
 fn warranty(answer: &str) -> String {
     format!(
-        "faq:\n  - id: warranty.term\n    title: {{zh: 保修多久, en: Warranty}}\n    questions: [保修多久]\n    answer: {{zh: {answer}, en: {answer}}}\n"
+        "faq:\n  - id: warranty.term\n    title: {{zh: 质保年限, en: Warranty}}\n    questions: [质保年限]\n    answer: {{zh: {answer}, en: {answer}}}\n"
     )
 }
 
@@ -33,7 +33,7 @@ struct Story {
 }
 
 impl Story {
-    /// A daemon that answers 保修多久 with 一年, and a customer at its socket.
+    /// A daemon that answers 质保年限 with 一年, and a customer at its socket.
     async fn begin() -> Self {
         let receiver = Receiver::start().await;
         let shop = Shop::small(&receiver);
@@ -52,7 +52,7 @@ impl Story {
     async fn answer(&mut self) -> String {
         // A new customer each time, so that neither limits nor repeats matter.
         self.customer = Client::new(self.daemon.address(), "zh-CN").await;
-        self.customer.say("保修多久").await.texts().join("\n")
+        self.customer.say("质保年限").await.texts().join("\n")
     }
 
     /// Asks until the answer is there; nothing else is done to make it come.

@@ -48,6 +48,9 @@ const SOME: f32 = 0.1;
 /// What is left of the confidence otherwise: too little to answer, enough to offer the title.
 const DECLINED: f32 = 0.5;
 
+/// Entries below which the linear model has too little to tell them apart by.
+const FEW: usize = 4;
+
 /// One example of an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sample {
@@ -228,8 +231,8 @@ impl Likeness {
                 .map(|entry| {
                     let score = scores[entry as usize];
                     let mut measures = subject.measure(score, &self.entries[entry as usize], &self.examples, dense);
-                    // With nothing to tell it from, a model says yes to all: the nearest example says more.
-                    if self.entries.len() == 1 {
+                    // With hardly anything to tell it from, a model says yes to all: the nearest example says more.
+                    if self.entries.len() < FEW {
                         measures.score = 2.0 * measures.nearest - 1.0;
                     }
                     let confidence = coefficients.confidence(&measures) * enough * self.wanted(reading, entry);
