@@ -31,7 +31,7 @@ pub(super) enum Test {
 /// A regular expression, and what must occur before it is worth running.
 #[derive(Debug)]
 pub(super) struct Expected {
-    pub pattern: u32,
+    pub pattern: Pattern,
     pub chain: Box<[Chained]>,
     /// Whether every match begins with the first of the chain.
     pub starts: bool,
@@ -80,7 +80,6 @@ pub struct Builder {
     sets: Vec<Box<[LiteralId]>>,
     set_ids: HashMap<Box<[LiteralId]>, Part>,
     sentences: Sentences,
-    patterns: Vec<Pattern>,
     tests: Vec<Test>,
     gates: Vec<Gate>,
 }
@@ -97,7 +96,6 @@ impl Builder {
             sets: Vec::new(),
             set_ids: HashMap::new(),
             sentences: Sentences::default(),
-            patterns: Vec::new(),
             tests: Vec::new(),
             gates: Vec::new(),
         }
@@ -128,7 +126,6 @@ impl Builder {
             gates: Gates::new(&self.gates, &self.sets, &lengths),
             fold: self.fold,
             sentences: self.sentences,
-            patterns: self.patterns,
             tests: self.tests,
             sets: self.sets,
         })
@@ -246,8 +243,6 @@ impl Builder {
 
     fn pattern(&mut self, source: &str) -> Result<Expected, PatternError> {
         let (pattern, required) = Pattern::new(source, &self.fold)?;
-        let id = u32::try_from(self.patterns.len()).unwrap_or(u32::MAX);
-        self.patterns.push(pattern);
         let chained = |link: &Link| Chained {
             part: match &link.what {
                 What::OneOf(set) => Some(self.one_of(set)),
@@ -255,7 +250,7 @@ impl Builder {
             },
             gap: link.gap.and_then(|gap| u32::try_from(gap).ok()).unwrap_or(u32::MAX),
         };
-        Ok(Expected { pattern: id, chain: required.links.iter().map(chained).collect(), starts: required.starts })
+        Ok(Expected { pattern, chain: required.links.iter().map(chained).collect(), starts: required.starts })
     }
 
     fn one_of(&mut self, set: &OneOf) -> Part {

@@ -26,7 +26,7 @@ use compile::{Expected, Test};
 use gate::Gates;
 use like::Sentences;
 use phrase::{Hits, LiteralId, Literals, Part};
-use regular::{Pattern, Scratch};
+use regular::Scratch;
 
 /// A message made ready for matching.
 #[derive(Clone, Debug)]
@@ -59,7 +59,6 @@ pub struct Matcher {
     fold: Arc<Fold>,
     literals: Literals,
     sentences: Sentences,
-    patterns: Vec<Pattern>,
     tests: Vec<Test>,
     /// Literals of which any will do, as [`Part`]s number them.
     sets: Vec<Box<[LiteralId]>>,
@@ -161,8 +160,7 @@ impl Subject<'_> {
         let text = self.view.folded.text();
         let first = expected.chain.first().filter(|_| expected.starts).and_then(|first| first.part);
         let starts = first.map(|part| self.hits.starts(part.literals(sets)));
-        let pattern = self.matcher.patterns.get(expected.pattern as usize)?;
-        let span = pattern.find(text, &mut self.scratch.borrow_mut(), starts.as_deref())?;
+        let span = expected.pattern.find(text, &mut self.scratch.borrow_mut(), starts.as_deref())?;
         Some(Evidence::of(Sign::Pattern, vec![span], text))
     }
 
