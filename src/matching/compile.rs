@@ -34,7 +34,7 @@ pub(super) enum Test {
 /// A regular expression, and what must occur before it is worth running.
 #[derive(Debug)]
 pub(super) struct Expected {
-    pub pattern: u32,
+    pub pattern: Pattern,
     pub chain: Box<[Chained]>,
     /// Whether every match begins with the first of the chain.
     pub starts: bool,
@@ -93,7 +93,6 @@ pub struct Builder {
     set_ids: HashMap<Box<[LiteralId]>, Part>,
     sentences: Sentences,
     learner: Learner,
-    patterns: Vec<Pattern>,
     tests: Vec<Test>,
     gates: Vec<Gate>,
 }
@@ -111,7 +110,6 @@ impl Builder {
             set_ids: HashMap::new(),
             sentences: Sentences::default(),
             learner: Learner::default(),
-            patterns: Vec::new(),
             tests: Vec::new(),
             gates: Vec::new(),
         }
@@ -152,7 +150,6 @@ impl Builder {
             fold: self.fold,
             sentences: self.sentences,
             likely: self.learner.learn(synonyms, memory),
-            patterns: self.patterns,
             tests: self.tests,
             sets: self.sets,
         })
@@ -272,8 +269,6 @@ impl Builder {
 
     fn pattern(&mut self, source: &str) -> Result<Expected, PatternError> {
         let (pattern, required) = Pattern::new(source, &self.fold)?;
-        let id = u32::try_from(self.patterns.len()).unwrap_or(u32::MAX);
-        self.patterns.push(pattern);
         let chained = |link: &Link| Chained {
             part: match &link.what {
                 What::OneOf(set) => Some(self.one_of(set)),
@@ -281,7 +276,7 @@ impl Builder {
             },
             gap: link.gap.and_then(|gap| u32::try_from(gap).ok()).unwrap_or(u32::MAX),
         };
-        Ok(Expected { pattern: id, chain: required.links.iter().map(chained).collect(), starts: required.starts })
+        Ok(Expected { pattern, chain: required.links.iter().map(chained).collect(), starts: required.starts })
     }
 
     fn one_of(&mut self, set: &OneOf) -> Part {

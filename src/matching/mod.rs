@@ -30,7 +30,7 @@ use gate::Gates;
 use like::Sentences;
 use likely::Likely;
 use phrase::{Hits, LiteralId, Literals, Part};
-use regular::{Pattern, Scratch};
+use regular::Scratch;
 
 /// A message made ready for matching.
 #[derive(Clone, Debug)]
@@ -66,7 +66,6 @@ pub struct Matcher {
     literals: Literals,
     sentences: Sentences,
     likely: Likely,
-    patterns: Vec<Pattern>,
     tests: Vec<Test>,
     /// Literals of which any will do, as [`Part`]s number them.
     sets: Vec<Box<[LiteralId]>>,
@@ -220,8 +219,7 @@ impl Subject<'_> {
         let text = self.view.folded.text();
         let first = expected.chain.first().filter(|_| expected.starts).and_then(|first| first.part);
         let starts = first.map(|part| self.hits.starts(part.literals(sets)));
-        let pattern = self.matcher.patterns.get(expected.pattern as usize)?;
-        let span = pattern.find(text, &mut self.scratch.borrow_mut(), starts.as_deref())?;
+        let span = expected.pattern.find(text, &mut self.scratch.borrow_mut(), starts.as_deref())?;
         Some(Evidence::of(Sign::Pattern, vec![span], text))
     }
 

@@ -36,7 +36,7 @@ const MAX_TRIES: usize = 4;
 pub(super) struct Pattern {
     source: Box<str>,
     /// Compiled once it was needed; none if that failed, which the check at load rules out.
-    compiled: OnceLock<Option<Box<BoundedBacktracker>>>,
+    compiled: OnceLock<Option<BoundedBacktracker>>,
 }
 
 impl Pattern {
@@ -62,7 +62,7 @@ impl Pattern {
     }
 
     fn compiled(&self) -> Option<&BoundedBacktracker> {
-        self.compiled.get_or_init(|| compile(&parse(&self.source).ok()?).map(Box::new)).as_deref()
+        self.compiled.get_or_init(|| compile(&parse(&self.source).ok()?)).as_ref()
     }
 
     /// The first match. `starts` are the only places at which one can begin, in order, where they are known.
