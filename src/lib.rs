@@ -1,7 +1,7 @@
 //! nightdesk: a rule-based chatbot and auto-responder daemon for online customer service.
 //!
 //! Data flows one way: channel in → fold → match → decide → commit → deliver. Everything up to the decision is pure;
-//! `docs/architecture.md` has the picture, and `tests/layers.rs` holds who may know whom.
+//! `docs/architecture.md` has the picture, and `tests/files/layers.rs` holds who may know whom.
 #![warn(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::print_stdout)]
 pub mod app;
 pub mod channel;

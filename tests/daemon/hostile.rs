@@ -1,15 +1,13 @@
 //! What nobody should send: the daemon answers with a clear error or a close code, never falls, and goes on serving others.
 
-mod common;
-
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use common::api;
-use common::client::{Client, message};
-use common::daemon::{Daemon, Process};
-use common::receiver::Receiver;
-use common::shop::Shop;
+use crate::common::api;
+use crate::common::client::{Client, message};
+use crate::common::daemon::{Daemon, Process};
+use crate::common::receiver::Receiver;
+use crate::common::shop::Shop;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -298,7 +296,7 @@ async fn one_address_has_so_many_connections_and_no_more() {
         other => panic!("a sixth connection: {other:?}"),
     }
     held.clear();
-    common::wait_for("a free place", || async { Client::open(door.address, &[]).await.ok() }).await;
+    crate::common::wait_for("a free place", || async { Client::open(door.address, &[]).await.ok() }).await;
     door.still_serves().await;
 }
 

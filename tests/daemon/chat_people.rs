@@ -1,15 +1,13 @@
 //! People in the chat: the customer asks for one, one takes over, answers, hands back, closes.
 
-mod common;
-
 use serde_json::{Value, json};
 
-use common::api::{agent, get, post, transcript};
-use common::client::{Client, message};
-use common::daemon::Daemon;
-use common::receiver::{Hit, Receiver};
-use common::shop::Shop;
-use common::str_at;
+use crate::common::api::{agent, get, post, transcript};
+use crate::common::client::{Client, message};
+use crate::common::daemon::Daemon;
+use crate::common::receiver::{Hit, Receiver};
+use crate::common::shop::Shop;
+use crate::common::str_at;
 
 const WEDNESDAY: &str = "2026-10-14T10:00:00+08:00";
 const RETURNS: &str = "七天内可以退货。";

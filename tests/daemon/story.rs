@@ -2,15 +2,13 @@
 //!
 //! The shop is open Monday to Friday from 9 to 18. Saturday 10 October 2026 is a make-up day (调休); 1 to 7 October are holidays.
 
-mod common;
-
 use serde_json::{Value, json};
 
-use common::client::Client;
-use common::daemon::Daemon;
-use common::receiver::Receiver;
-use common::shop::{CRM_SECRET, Shop};
-use common::{api, str_at};
+use crate::common::client::Client;
+use crate::common::daemon::Daemon;
+use crate::common::receiver::Receiver;
+use crate::common::shop::{CRM_SECRET, Shop};
+use crate::common::{api, str_at};
 
 /// Words that nothing in the starter pack answers.
 const UNHEARD_OF: &str = "紫色大象飞过了第三座桥";
@@ -18,14 +16,14 @@ const UNHEARD_OF_HANT: &str = "紫色大象飛過了第三座橋";
 const UNHEARD_OF_EN: &str = "purple elephants flew over the third bridge";
 
 /// Texts of the notices among a turn's messages.
-fn notices(turn: &common::client::Turn) -> Vec<&str> {
+fn notices(turn: &crate::common::client::Turn) -> Vec<&str> {
     let said = turn.messages().into_iter().filter(|frame| frame["data"]["kind"] == "notice");
     said.map(|frame| str_at(frame, "/data/text")).collect()
 }
 
 /// The one notice of a turn, which is all that was said in it.
 #[track_caller]
-fn only_notice(turn: &common::client::Turn) -> String {
+fn only_notice(turn: &crate::common::client::Turn) -> String {
     let notices = notices(turn);
     assert_eq!(notices.len(), 1, "one notice: {:#?}", turn.frames);
     assert_eq!(turn.texts(), notices, "and nothing else is said: {:#?}", turn.frames);
@@ -188,7 +186,7 @@ async fn a_waiting_case_that_turns_urgent_moves_to_the_colleague_on_call() {
     only_notice(&customer.say(UNHEARD_OF).await);
     let turn = customer.say("我的账号被盗了").await;
     assert!(turn.texts()[0].contains("紧急"), "{:#?}", turn.frames);
-    let kinds: Vec<String> = receiver.wait("/desk", 2).await.iter().map(common::receiver::Hit::kind).collect();
+    let kinds: Vec<String> = receiver.wait("/desk", 2).await.iter().map(crate::common::receiver::Hit::kind).collect();
     assert_eq!(kinds, ["handoff.created", "handoff.moved"]);
     let case = receiver.wait("/oncall", 1).await[0].json();
     assert_eq!(case["data"]["handoff"]["priority"], "urgent");

@@ -1,14 +1,12 @@
 //! `POST /v1/inbound/{channel}`: platforms forward their customers' messages and get the answer at once.
 
-mod common;
-
 use serde_json::{Value, json};
 
-use common::api::{Answered, agent, forward, forwarded, get, post, transcript};
-use common::daemon::Daemon;
-use common::receiver::{Hit, Receiver};
-use common::shop::{CRM_SECRET, Shop};
-use common::str_at;
+use crate::common::api::{Answered, agent, forward, forwarded, get, post, transcript};
+use crate::common::daemon::Daemon;
+use crate::common::receiver::{Hit, Receiver};
+use crate::common::shop::{CRM_SECRET, Shop};
+use crate::common::str_at;
 
 const WEDNESDAY: &str = "2026-10-14T10:00:00+08:00";
 const RETURNS: &str = "七天内可以退货。";

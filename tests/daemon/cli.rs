@@ -1,16 +1,14 @@
 //! The commands as a person types them: the real program on the shipped files, at fixed times.
 
-mod common;
-
 use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use common::client::Client;
-use common::daemon::Daemon;
-use common::receiver::Receiver;
-use common::shop::Shop;
+use crate::common::client::Client;
+use crate::common::daemon::Daemon;
+use crate::common::receiver::Receiver;
+use crate::common::shop::Shop;
 use serde_json::Value;
 
 /// A Friday evening after the national holiday; the Saturday that follows is a working day.

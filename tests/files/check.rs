@@ -11,10 +11,6 @@ use std::process::{Command, Output};
 use nightdesk::diag::Format;
 use serde_json::Value;
 
-#[path = "common/source.rs"]
-#[allow(dead_code, reason = "only the list of files is used here")]
-mod source;
-
 /// Findings that no file of a shop can show, each with its reason.
 const WITHOUT_CASE: &[(&str, &str)] = &[
     ("internal", "a fault of nightdesk itself"),
@@ -115,7 +111,7 @@ fn every_mistake_is_said_with_its_place_and_how_to_mend_it() {
 /// Each finding in the source, by its code.
 fn codes_in_the_source() -> BTreeSet<String> {
     let mut codes = BTreeSet::new();
-    for source in source::sources() {
+    for source in crate::source::sources() {
         // The reader of source blanks the words, so the places are taken from it and the words from the file.
         let file = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(&source.path)).unwrap();
         let flat: String = file.lines().map(str::trim_start).collect();

@@ -2,12 +2,9 @@
 //!
 //! Reads the source as text (comments, strings and tests taken out), so that a wrong edge fails here and not in a review.
 
-#[path = "common/source.rs"]
-mod source;
-
 use std::collections::BTreeSet;
 
-use source::{Source, sources};
+use crate::source::{Source, sources};
 
 /// The rooms from the bottom up. A room may name those in the lines above its own, never its neighbours or those below.
 const LAYERS: &[&[&str]] = &[

@@ -1,8 +1,5 @@
 //! What the tests share: a shop's files, the daemon (in this process or as a real one), a chat client, a receiver of
 //! webhooks. Everything is real: files, sockets, processes; only the clock may be turned.
-//!
-//! Each test program uses a part of it, hence the permission at the top.
-#![allow(dead_code, unreachable_pub, reason = "every test program compiles all of this and uses some of it")]
 
 pub mod api;
 pub mod client;

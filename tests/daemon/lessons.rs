@@ -3,17 +3,15 @@
 //! A test is counted when its name has `lesson_NN`, a conversation when its name begins with `lesson NN:`. Numbers 12, 13,
 //! 15 and 21 belong to work that is still to come.
 
-mod common;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use common::client::Client;
-use common::daemon::Daemon;
-use common::receiver::Receiver;
-use common::shop::Shop;
+use crate::common::client::Client;
+use crate::common::daemon::Daemon;
+use crate::common::receiver::Receiver;
+use crate::common::shop::Shop;
 use serde_json::json;
 
 /// What each number is about.
@@ -106,7 +104,7 @@ async fn lesson_20_the_receiver_hears_the_customers_own_words_in_their_order() {
     }
     let hits = receiver.wait("/desk", words.len()).await;
     let heard: Vec<String> =
-        hits.iter().map(|hit| common::str_at(&hit.json(), "/data/message/text").to_owned()).collect();
+        hits.iter().map(|hit| crate::common::str_at(&hit.json(), "/data/message/text").to_owned()).collect();
     assert_eq!(heard, words, "the closed notice stands in no event, and the order is the customer's");
     daemon.stop().await;
 }

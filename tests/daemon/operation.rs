@@ -1,14 +1,12 @@
 //! What those who run the daemon see: figures of what happened, and a log that holds no customer's words.
 
-mod common;
-
 use serde_json::json;
 
-use common::api::{agent, forward, forwarded, get};
-use common::client::Client;
-use common::daemon::{Daemon, Process};
-use common::receiver::Receiver;
-use common::shop::{CRM_SECRET, DESK_SECRET, Shop};
+use crate::common::api::{agent, forward, forwarded, get};
+use crate::common::client::Client;
+use crate::common::daemon::{Daemon, Process};
+use crate::common::receiver::Receiver;
+use crate::common::shop::{CRM_SECRET, DESK_SECRET, Shop};
 
 const WEDNESDAY: &str = "2026-10-14T10:00:00+08:00";
 

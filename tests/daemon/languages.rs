@@ -1,7 +1,5 @@
 //! Which language a conversation is in: by the message's script and words, remembered, and what the client says before the first.
 
-mod common;
-
 use jiff::Timestamp;
 use nightdesk::engine::Engine;
 use nightdesk::message::{Conversation, Customer, Inbound};
@@ -9,11 +7,11 @@ use nightdesk::rules::Files;
 use nightdesk::rules::load::NoSecrets;
 use serde_json::json;
 
-use common::client::Client;
-use common::daemon::Daemon;
-use common::receiver::Receiver;
-use common::shop::Shop;
-use common::str_at;
+use crate::common::client::Client;
+use crate::common::daemon::Daemon;
+use crate::common::receiver::Receiver;
+use crate::common::shop::Shop;
+use crate::common::str_at;
 
 const FAQ: &str = "
 faq:

@@ -1,16 +1,14 @@
 //! Several messages in a row that are one question. The wait is as long as it may be, and the next message ends it; so what is
 //! shown here hangs on order and content, not on how fast the machine is.
 
-mod common;
-
 use serde_json::{Value, json};
 
-use common::api::{self, agent, forward, forwarded, get, transcript};
-use common::client::{Client, Turn, message};
-use common::daemon::Daemon;
-use common::receiver::{Hit, Receiver};
-use common::shop::{CRM_SECRET, Shop};
-use common::{str_at, wait_for};
+use crate::common::api::{self, agent, forward, forwarded, get, transcript};
+use crate::common::client::{Client, Turn, message};
+use crate::common::daemon::Daemon;
+use crate::common::receiver::{Hit, Receiver};
+use crate::common::shop::{CRM_SECRET, Shop};
+use crate::common::{str_at, wait_for};
 
 const WEDNESDAY: &str = "2026-10-14T10:00:00+08:00";
 const RETURNS: &str = "七天内可以退货。";

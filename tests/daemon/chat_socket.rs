@@ -1,7 +1,5 @@
 //! The chat socket, subprotocol `chat.v1.json`: what a client may rely on.
 
-mod common;
-
 use futures_util::SinkExt;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -10,11 +8,11 @@ use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use common::client::{Client, message};
-use common::daemon::Daemon;
-use common::receiver::Receiver;
-use common::shop::Shop;
-use common::{api, str_at};
+use crate::common::client::{Client, message};
+use crate::common::daemon::Daemon;
+use crate::common::receiver::Receiver;
+use crate::common::shop::Shop;
+use crate::common::{api, str_at};
 
 /// A Wednesday on which the small shop is open.
 const WEDNESDAY: &str = "2026-10-14T10:00:00+08:00";
@@ -124,7 +122,7 @@ async fn a_message_sent_again_is_acknowledged_again_and_answered_once() {
     assert_eq!(first.texts(), [RETURNS]);
     let ack = first.only("ack").clone();
     assert_eq!((&ack["re"], &ack["seq"], &ack["data"]["dup"]), (&json!("m-1"), &json!(1), &json!(false)));
-    let same = |again: &common::client::Turn| {
+    let same = |again: &crate::common::client::Turn| {
         assert_eq!(again.frames.len(), 1, "an ack and nothing else: {:#?}", again.frames);
         let again = again.only("ack");
         assert_eq!(
@@ -394,7 +392,7 @@ async fn whoever_writes_too_much_is_told_how_long_to_wait() {
     assert_eq!(Client::new(daemon.address(), "zh-CN").await.say("怎么退货").await.texts(), [RETURNS]);
     // A flood of frames ends the socket.
     let flood = async { while client.try_send(json!({"type": "typing"})).await.is_ok() {} };
-    tokio::time::timeout(common::PATIENCE, flood).await.expect("an end of the flood");
+    tokio::time::timeout(crate::common::PATIENCE, flood).await.expect("an end of the flood");
 }
 
 #[tokio::test]

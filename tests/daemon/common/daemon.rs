@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 
@@ -64,7 +64,6 @@ pub struct Process {
     child: Child,
     /// Where it listens.
     pub address: SocketAddr,
-    log: PathBuf,
 }
 
 impl Process {
@@ -96,7 +95,7 @@ impl Process {
         };
         let address = line.strip_prefix("listening on http://").and_then(|address| address.parse().ok());
         let address = address.unwrap_or_else(|| panic!("`{line}` is not the line that says where it listens"));
-        Self { child, address, log }
+        Self { child, address }
     }
 
     /// Its process id, for signals.
@@ -115,11 +114,6 @@ impl Process {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
         self.child.wait().unwrap().code()
-    }
-
-    /// The end of what it logged.
-    pub fn log(&self) -> String {
-        tail(&self.log)
     }
 }
 

@@ -3,8 +3,6 @@
 //! Afterwards everything that was acknowledged must be true: it is in the transcript, once; whoever had to hear of it heard of
 //! it, in order; nobody was answered twice.
 
-mod common;
-
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::Mutex;
@@ -17,11 +15,11 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use common::client::{Client, message};
-use common::daemon::Process;
-use common::receiver::{Hit, Receiver};
-use common::shop::{CRM_SECRET, Shop};
-use common::{api, str_at, wait_for};
+use crate::common::client::{Client, message};
+use crate::common::daemon::Process;
+use crate::common::receiver::{Hit, Receiver};
+use crate::common::shop::{CRM_SECRET, Shop};
+use crate::common::{api, str_at, wait_for};
 
 const KILLS: usize = 12;
 const CUSTOMERS: u64 = 4;
@@ -208,11 +206,11 @@ async fn kill_nine_in_a_loop_loses_and_repeats_nothing() {
     end.send_replace(true);
     let mut at_socket = Vec::new();
     for task in customers {
-        at_socket.push(timeout(common::PATIENCE * 2, task).await.expect("an end of the talk").unwrap());
+        at_socket.push(timeout(crate::common::PATIENCE * 2, task).await.expect("an end of the talk").unwrap());
     }
     let mut at_platform = Vec::new();
     for task in platforms {
-        at_platform.push(timeout(common::PATIENCE * 2, task).await.expect("an end of the talk").unwrap());
+        at_platform.push(timeout(crate::common::PATIENCE * 2, task).await.expect("an end of the talk").unwrap());
     }
 
     // Everybody who needs a person is heard of; then the daemon stops in peace.

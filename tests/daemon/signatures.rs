@@ -1,7 +1,5 @@
 //! Signatures by the Standard Webhooks specification, in both directions, and against an independent library.
 
-mod common;
-
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -10,11 +8,11 @@ use jiff::Timestamp;
 use nightdesk::handoff::signing::SigningKey;
 use serde_json::{Value, json};
 
-use common::api::{Answered, agent, forwarded, get, post, transcript};
-use common::daemon::Daemon;
-use common::receiver::Receiver;
-use common::shop::{CRM_OLD_SECRET, CRM_SECRET, DESK_SECRET, Shop};
-use common::str_at;
+use crate::common::api::{Answered, agent, forwarded, get, post, transcript};
+use crate::common::daemon::Daemon;
+use crate::common::receiver::Receiver;
+use crate::common::shop::{CRM_OLD_SECRET, CRM_SECRET, DESK_SECRET, Shop};
+use crate::common::str_at;
 
 /// A daemon whose clock stands at the present time: the foreign library knows no other.
 async fn start() -> (Shop, Receiver, Daemon) {
@@ -131,18 +129,18 @@ async fn the_daemon_takes_what_a_foreign_library_signed() {
 async fn a_foreign_library_verifies_what_the_daemon_sends() {
     let (_shop, receiver, daemon) = start().await;
     let body = forwarded("p-1", "anna", "转人工，“引号”和 emoji 🙂");
-    let taken = common::api::forward(daemon.address(), CRM_SECRET, daemon.now().as_second(), &body).await;
+    let taken = crate::common::api::forward(daemon.address(), CRM_SECRET, daemon.now().as_second(), &body).await;
     let id = str_at(&taken.json, "/conversation").to_owned();
     assert_eq!(agent(daemon.address(), &id, "messages", json!({"text": "您好 🙂"})).await.status, 200);
     let (case, reply) = (receiver.wait("/desk", 1).await.remove(0), receiver.wait("/replies", 2).await.remove(1));
     assert_eq!(reply.json()["data"]["message"]["text"], "您好 🙂");
-    let task = |hit: &common::receiver::Hit, secret: &str, body: &str| {
+    let task = |hit: &crate::common::receiver::Hit, secret: &str, body: &str| {
         let header = |name: &str| hit.header(name).to_owned();
         json!({"do": "verify", "secret": secret, "body": body, "headers": {
             "webhook-id": header("webhook-id"), "webhook-timestamp": header("webhook-timestamp"), "webhook-signature": header("webhook-signature"),
         }})
     };
-    let text = |hit: &common::receiver::Hit| String::from_utf8(hit.body.to_vec()).unwrap();
+    let text = |hit: &crate::common::receiver::Hit| String::from_utf8(hit.body.to_vec()).unwrap();
     let altered = text(&case).replacen("queued", "queuer", 1);
     assert_ne!(altered, text(&case));
     let results = foreign(&json!([

@@ -1,17 +1,15 @@
 //! New files without a restart: seen by themselves, all or nothing, and conversations stay as they were.
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use common::api;
-use common::client::Client;
-use common::daemon::{Daemon, Process};
-use common::receiver::Receiver;
-use common::shop::Shop;
+use crate::common::api;
+use crate::common::client::Client;
+use crate::common::daemon::{Daemon, Process};
+use crate::common::receiver::Receiver;
+use crate::common::shop::Shop;
 
 /// Longest time from a saved file to the new answer. (On a quiet machine it is well below one second.)
 const LIVE: Duration = Duration::from_secs(3);
@@ -81,8 +79,10 @@ impl Story {
     }
 
     async fn wait_for_metric(&self, name: &str, value: &str) {
-        common::wait_for(&format!("{name} {value}"), || async { (self.metric(name).await == value).then_some(()) })
-            .await;
+        crate::common::wait_for(&format!("{name} {value}"), || async {
+            (self.metric(name).await == value).then_some(())
+        })
+        .await;
     }
 }
 
@@ -251,5 +251,5 @@ async fn a_process_reads_its_files_again_on_sighup() {
     assert_eq!(successes().await, before);
     let id = process.id().to_string();
     assert!(Command::new("kill").args(["-HUP", &id]).status().unwrap().success());
-    common::wait_for("a reload", || async { (successes().await != before).then_some(()) }).await;
+    crate::common::wait_for("a reload", || async { (successes().await != before).then_some(()) }).await;
 }

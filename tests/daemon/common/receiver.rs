@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -20,8 +20,6 @@ pub struct Hit {
     pub headers: HeaderMap,
     /// The body, byte by byte.
     pub body: Bytes,
-    /// When.
-    pub at: Instant,
     /// Status that it was answered with.
     pub answered: u16,
 }
@@ -73,7 +71,7 @@ impl Receiver {
         let receive = move |uri: Uri, headers: HeaderMap, body: Bytes| {
             let (kept, answer) = (Arc::clone(&kept), Arc::clone(&answer));
             async move {
-                let mut hit = Hit { path: uri.path().to_owned(), headers, body, at: Instant::now(), answered: 0 };
+                let mut hit = Hit { path: uri.path().to_owned(), headers, body, answered: 0 };
                 let delay = {
                     let mut hits = kept.lock().unwrap();
                     let before = hits.iter().filter(|other| other.id() == hit.id()).count();

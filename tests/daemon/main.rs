@@ -1,0 +1,20 @@
+//! The running daemon, as customers, platforms, agents and operators meet it: real sockets, real files, real processes.
+//!
+//! One program for all: each file here is one subject, and `cargo test --test daemon kill` runs one of them.
+
+mod chat_people;
+mod chat_socket;
+mod cli;
+mod common;
+mod delivery;
+mod hostile;
+mod inbound;
+mod kill;
+mod languages;
+mod lessons;
+mod operation;
+mod reload;
+mod signatures;
+mod store;
+mod story;
+mod together;

@@ -1,0 +1,13 @@
+//! What is decided from files, without a daemon: `check`, opening hours, decisions, likeness; and the project's own files:
+//! who may know whom, licences.
+//!
+//! One program for all: each file here is one subject, and `cargo test --test files check` runs one of them.
+
+mod check;
+mod decisions;
+mod hostile_files;
+mod hours;
+mod layers;
+mod licences;
+mod likeness;
+mod source;
