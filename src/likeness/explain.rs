@@ -46,7 +46,9 @@ impl Likeness {
         let all = features(&reading, self.pairs);
         let message = self.vocabulary.vector(&all);
         let value: FxHashMap<u32, f32> = message.iter().copied().collect();
-        let example = self.nearest_example(&self.vocabulary.brief(&all), entry);
+        let brief = self.vocabulary.brief(&all);
+        let example = self.nearest_example(&brief, entry);
+        let next = next.map(|next| (next, self.nearest_example(&brief, next)));
         let mut words: Vec<Share> = reading
             .tokens
             .iter()
@@ -71,13 +73,15 @@ impl Likeness {
         let mut done: Vec<(u32, Vec<(u16, u16)>)> = done.into_iter().collect();
         done.sort_unstable();
         for (index, from) in done {
-            let weight = |entry: u32| match &self.model {
+            let weight = |entry: u32, example: Option<usize>| match &self.model {
                 Model::Linear(linear) => linear.weight(index, entry as usize),
-                Model::Nearest(_) => example
-                    .map_or(0.0, |at| self.examples[at].vector.iter().find(|f| f.0 == index).map_or(0.0, |f| f.1)),
+                Model::Nearest(_) => {
+                    let cosines = self.entries.get(entry as usize).map(|entry| &entry.cosines);
+                    cosines.zip(example).map_or(0.0, |(cosines, at)| cosines.value(at, index))
+                }
             };
-            let of_entry = value[&index] * weight(entry);
-            let of_next = next.map_or(0.0, |next| value[&index] * weight(next));
+            let of_entry = value[&index] * weight(entry, example);
+            let of_next = next.map_or(0.0, |(next, example)| value[&index] * weight(next, example));
             // A feature that stands several times, or is made of two words, is shared out evenly.
             #[allow(clippy::cast_precision_loss, reason = "places in a message")]
             let part = 1.0 / (from.len() * 2) as f32;
@@ -92,19 +96,21 @@ impl Likeness {
         }
         Why {
             words,
-            example: example.map(|at| self.examples[at].text.to_string()).unwrap_or_default(),
+            example: example.map(|at| self.text(entry, at)).unwrap_or_default(),
             mended: reading.mended.iter().map(|Mended { written, read, .. }| (written.clone(), read.clone())).collect(),
             denies: reading.denies,
         }
     }
 
-    /// The index of the entry's example nearest to a message.
+    /// The entry's example nearest to a message, by its number within the entry; of equal ones the earlier.
     fn nearest_example(&self, message: &[(u32, f32)], entry: u32) -> Option<usize> {
-        let value: FxHashMap<u32, f32> = message.iter().copied().collect();
-        let dot = |at: usize| -> f32 {
-            self.examples[at].vector.iter().map(|(f, v)| v * value.get(f).copied().unwrap_or_default()).sum()
-        };
-        let examples = &self.entries.get(entry as usize)?.examples;
-        examples.iter().map(|at| *at as usize).max_by(|a, b| dot(*a).total_cmp(&dot(*b)).then(b.cmp(a)))
+        let cosines = self.entries.get(entry as usize)?.cosines.of(message);
+        (0..cosines.len()).max_by(|a, b| cosines[*a].total_cmp(&cosines[*b]).then(b.cmp(a)))
+    }
+
+    /// An entry's example as its author wrote it.
+    fn text(&self, entry: u32, example: usize) -> String {
+        let at = self.entries.get(entry as usize).and_then(|entry| entry.examples.get(example));
+        at.and_then(|at| self.examples.get(*at as usize)).map(|example| example.text.to_string()).unwrap_or_default()
     }
 }

@@ -2,9 +2,9 @@
 
 use rustc_hash::FxHashMap;
 
+use super::cosine::Cosines;
 use super::reading::{Reading, Unit};
 use super::spelling::Spelling;
-use super::vector::Vector;
 
 /// Shortest word, in bytes, that stands near others by its letters.
 const NAMED: usize = 3;
@@ -84,7 +84,6 @@ impl Measures {
 pub(super) struct Example {
     /// The sentence as its author wrote it.
     pub text: Box<str>,
-    pub vector: Vector,
     /// Its units, ascending, with their weights.
     pub units: Vec<(u32, f32)>,
 }
@@ -94,6 +93,8 @@ pub(super) struct Example {
 pub(super) struct Entry {
     /// Indices of its examples.
     pub examples: Vec<u32>,
+    /// How near each of them is to a message.
+    pub cosines: Cosines,
     /// Units of any of them, ascending.
     pub units: Vec<u32>,
     /// Tokens of any of them, ascending.
@@ -136,6 +137,8 @@ pub(super) struct Known {
     pub tokens: Names,
     /// Rarity by token.
     pub idf: Vec<f32>,
+    /// The greatest of them.
+    pub rarest: f32,
     pub spelling: Spelling,
     /// By unit, the others near it by their letters.
     pub alike: Vec<Box<[(u32, f32)]>>,
@@ -158,7 +161,7 @@ pub(super) struct Subject {
 impl Subject {
     #[allow(clippy::cast_precision_loss, reason = "counts of words")]
     pub(super) fn new(reading: &Reading<'_>, known: &Known) -> Self {
-        let Known { units: names, tokens, idf, spelling, alike: near_by } = known;
+        let Known { units: names, tokens, idf, rarest, spelling, alike: near_by } = known;
         let units: Vec<f32> = reading.units.iter().map(|unit| unit.weight).collect();
         let mut near: FxHashMap<u32, Vec<(usize, f32)>> = FxHashMap::default();
         for (at, unit) in reading.units.iter().enumerate() {
@@ -166,7 +169,6 @@ impl Subject {
                 near.entry(known).or_default().push((at, how));
             }
         }
-        let rarest = idf.iter().copied().fold(1.0, f32::max);
         let mut known: Vec<(u32, f32)> = Vec::new();
         let mut token_weight = 0.0;
         let mut unknown: Vec<&str> = Vec::new();
@@ -179,7 +181,7 @@ impl Subject {
                 }
                 None if !unknown.contains(&token.text) => {
                     unknown.push(token.text);
-                    token_weight += rarest;
+                    token_weight += rarest.max(1.0);
                 }
                 _ => {}
             }
@@ -196,24 +198,13 @@ impl Subject {
         }
     }
 
-    /// Measures one entry. `dense` holds the message's vector by feature.
+    /// Measures one entry. `message` is the message's vector of words and concepts.
     #[allow(clippy::cast_precision_loss, reason = "counts of examples")]
-    pub(super) fn measure(&self, score: f32, entry: &Entry, examples: &[Example], dense: &[f32]) -> Measures {
+    pub(super) fn measure(&self, score: f32, entry: &Entry, examples: &[Example], message: &[(u32, f32)]) -> Measures {
         let mut scratch = vec![0.0_f32; self.units.len()];
-        let mut dots: Vec<(f32, u32)> = Vec::with_capacity(entry.examples.len());
-        for at in &entry.examples {
-            if let Some(example) = examples.get(*at as usize) {
-                let dot = example.vector.iter().map(|(feature, value)| value * dense[*feature as usize]).sum();
-                dots.push((dot, *at));
-            }
-        }
-        let sum: f32 = dots.iter().map(|(dot, _)| dot).sum();
-        let nearest = |a: &(f32, u32), b: &(f32, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
-        if dots.len() > COMPARED {
-            dots.select_nth_unstable_by(COMPARED, nearest);
-            dots.truncate(COMPARED);
-        }
-        dots.sort_unstable_by(nearest);
+        let cosines = entry.cosines.of(message);
+        let sum: f32 = cosines.iter().sum();
+        let dots = nearest(&cosines, &entry.examples);
         let mut alike = (0.0_f32, 0.0_f32, 0.0_f32);
         for (_, at) in &dots {
             let (there, here) = self.shared(&examples[*at as usize], &mut scratch);
@@ -267,6 +258,19 @@ impl Subject {
         let there: f32 = self.units.iter().zip(best).map(|(weight, how)| weight * *how).sum();
         (there / self.weight, if total > 0.0 { here / total } else { 0.0 })
     }
+}
+
+/// The nearest examples, the nearest first, at most [`COMPARED`]; of equal ones the earlier.
+fn nearest(cosines: &[f32], examples: &[u32]) -> Vec<(f32, u32)> {
+    let mut out: Vec<(f32, u32)> = Vec::with_capacity(COMPARED + 1);
+    for (&cosine, &at) in cosines.iter().zip(examples) {
+        if out.len() == COMPARED && out.last().is_some_and(|last| cosine <= last.0) {
+            continue;
+        }
+        out.insert(out.partition_point(|better| better.0 >= cosine), (cosine, at));
+        out.truncate(COMPARED);
+    }
+    out
 }
 
 /// Known units that a unit of the message stands near: itself, and for Latin words those of similar letters.

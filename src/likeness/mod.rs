@@ -8,6 +8,7 @@
 //! `docs/quality.md` tells what was measured.
 
 mod confidence;
+mod cosine;
 mod explain;
 mod measure;
 mod nearest;
@@ -19,8 +20,6 @@ mod train;
 mod vector;
 mod words;
 
-use std::cell::RefCell;
-
 use rustc_hash::FxHashMap;
 
 pub use explain::{Share, Why};
@@ -29,6 +28,7 @@ pub use reading::Mended;
 pub use synonyms::Synonyms;
 
 use confidence::Coefficients;
+use cosine::Cosines;
 use measure::{Entry, Example, Known, Subject, neighbours};
 use nearest::Nearest;
 use reading::Reading;
@@ -106,11 +106,6 @@ pub struct Near {
     pub measures: Measures,
 }
 
-thread_local! {
-    /// A message's vector by feature, cleared after each use.
-    static DENSE: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
-}
-
 impl Likeness {
     /// Learns from examples of `entries` entries, within about `memory` bytes for the model.
     #[must_use]
@@ -141,7 +136,7 @@ impl Likeness {
             synonyms: Synonyms::none(),
         };
         drop(vectors);
-        out.remember(samples, &readings, briefs);
+        out.remember(samples, &readings, &briefs);
         drop(readings);
         out.synonyms = synonyms;
         out
@@ -149,10 +144,10 @@ impl Likeness {
 
     /// Keeps of the examples what messages are measured against.
     #[allow(clippy::cast_precision_loss, reason = "counts of examples")]
-    fn remember(&mut self, samples: &[Sample], readings: &[Reading<'_>], vectors: Vec<Vector>) {
+    fn remember(&mut self, samples: &[Sample], readings: &[Reading<'_>], vectors: &[Vector]) {
         let mut count: Vec<u32> = Vec::new();
         let mut words: FxHashMap<u32, Box<str>> = FxHashMap::default();
-        for (at, ((sample, reading), vector)) in (0_u32..).zip(samples.iter().zip(readings).zip(vectors)) {
+        for (at, (sample, reading)) in (0_u32..).zip(samples.iter().zip(readings)) {
             let mut units: Vec<(u32, f32)> = Vec::with_capacity(reading.units.len());
             for unit in &reading.units {
                 let id = self.known.units.take(&unit.text);
@@ -176,7 +171,7 @@ impl Likeness {
                 entry.denying += f32::from(u8::from(reading.denies));
                 entry.declining += f32::from(u8::from(reading.declines));
             }
-            self.examples.push(Example { text: sample.text.clone().into(), vector, units });
+            self.examples.push(Example { text: sample.text.clone().into(), units });
         }
         for entry in &mut self.entries {
             for list in [&mut entry.units, &mut entry.tokens] {
@@ -184,6 +179,8 @@ impl Likeness {
                 list.dedup();
                 list.shrink_to_fit();
             }
+            let own: Vec<&Vector> = entry.examples.iter().filter_map(|at| vectors.get(*at as usize)).collect();
+            entry.cosines = Cosines::new(&own);
             let count = entry.examples.len().max(1) as f32;
             entry.denying /= count;
             entry.declining /= count;
@@ -192,7 +189,8 @@ impl Likeness {
         words.sort_unstable();
         self.known.alike = neighbours(&self.known.units, &words, &self.known.spelling);
         let all = samples.len() as f32;
-        self.known.idf = count.iter().map(|n| ((1.0 + all) / (1.0 + *n as f32)).ln() + 1.0).collect();
+        self.known.rarest = count.iter().min().map_or(1.0, |least| rarity(all, *least));
+        self.known.idf = count.iter().map(|n| rarity(all, *n)).collect();
     }
 
     /// The entries nearest to a folded message, the nearest first; at most [`MEASURED`]. Empty where nothing of it is known.
@@ -218,33 +216,20 @@ impl Likeness {
         // One character alone (发, 充) may be part of anything.
         let single = matches!(reading.tokens[..], [only] if only.kind == tokens::Kind::Character);
         let enough = if single { 0.5 } else { 1.0 };
-        let mut near: Vec<(f32, Near)> = DENSE.with_borrow_mut(|dense| {
-            if dense.len() < self.vocabulary.len() {
-                dense.resize(self.vocabulary.len(), 0.0);
-            }
-            let brief = self.vocabulary.brief(&features);
-            for (feature, value) in &brief {
-                dense[*feature as usize] = *value;
-            }
-            let near = best(&scores)
-                .into_iter()
-                .map(|entry| {
-                    let score = scores[entry as usize];
-                    let mut measures = subject.measure(score, &self.entries[entry as usize], &self.examples, dense);
-                    // With hardly anything to tell it from, a model says yes to all: the nearest example says more.
-                    if self.entries.len() < FEW {
-                        measures.score = 2.0 * measures.nearest - 1.0;
-                    }
-                    let confidence = coefficients.confidence(&measures) * enough * self.wanted(reading, entry);
-                    let near = Near { entry, confidence, measures };
-                    (coefficients.rank(&measures), near)
-                })
-                .collect();
-            for (feature, _) in &brief {
-                dense[*feature as usize] = 0.0;
-            }
-            near
-        });
+        let brief = self.vocabulary.brief(&features);
+        let mut near: Vec<(f32, Near)> = best(&scores)
+            .into_iter()
+            .map(|entry| {
+                let score = scores[entry as usize];
+                let mut measures = subject.measure(score, &self.entries[entry as usize], &self.examples, &brief);
+                // With hardly anything to tell it from, a model says yes to all: the nearest example says more.
+                if self.entries.len() < FEW {
+                    measures.score = 2.0 * measures.nearest - 1.0;
+                }
+                let confidence = coefficients.confidence(&measures) * enough * self.wanted(reading, entry);
+                (coefficients.rank(&measures), Near { entry, confidence, measures })
+            })
+            .collect();
         near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.entry.cmp(&b.1.entry)));
         near.into_iter().map(|(_, near)| near).collect()
     }
@@ -279,8 +264,9 @@ impl Likeness {
             Model::Linear(linear) => linear.bytes(),
             Model::Nearest(nearest) => nearest.bytes(),
         };
-        let vectors: usize = self.examples.iter().map(|example| (example.vector.len() + example.units.len()) * 8).sum();
-        model + self.vocabulary.bytes() + vectors
+        let examples: usize = self.examples.iter().map(|example| example.units.len() * 8).sum();
+        let cosines: usize = self.entries.iter().map(|entry| entry.cosines.bytes()).sum();
+        model + self.vocabulary.bytes() + examples + cosines
     }
 
     /// How many examples there are.
@@ -294,6 +280,12 @@ impl Likeness {
     pub fn features(&self) -> usize {
         self.vocabulary.len()
     }
+}
+
+/// How telling a token is that so many of all examples have (the usual smoothed idf).
+#[allow(clippy::cast_precision_loss, reason = "counts of examples")]
+fn rarity(all: f32, having: u32) -> f32 {
+    ((1.0 + all) / (1.0 + having as f32)).ln() + 1.0
 }
 
 /// The richest method that keeps within the memory, with the vocabulary that it takes and the features of each example.

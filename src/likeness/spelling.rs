@@ -169,10 +169,12 @@ impl Spelling {
     fn near_enough<'a>(&'a self, word: &str, slips: usize) -> impl Iterator<Item = (&'a str, u32)> + 'a {
         let length = word.len();
         let first = word.bytes().next();
-        let mut ids: Vec<u32> =
-            pairs_of(word).iter().filter_map(|pair| self.by_letters.get(pair)).flatten().copied().collect();
+        let pairs = pairs_of(word);
+        // Letters that change places touch three pairs, every other slip at most two.
+        let least = pairs.len().saturating_sub(3 * slips).max(1);
+        let mut ids: Vec<u32> = pairs.iter().filter_map(|pair| self.by_letters.get(pair)).flatten().copied().collect();
         ids.sort_unstable();
-        ids.dedup();
+        let ids: Vec<u32> = ids.chunk_by(u32::eq).filter(|same| same.len() >= least).map(|same| same[0]).collect();
         ids.into_iter().filter_map(move |id| {
             let (other, count, _) = self.words.get(id as usize)?;
             let fits = other.len().abs_diff(length) <= slips && (length >= LONG || other.bytes().next() == first);
