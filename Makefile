@@ -2,7 +2,7 @@
 PYTHON := .cache/venv/bin/python
 export NIGHTDESK_PYTHON := $(CURDIR)/$(PYTHON)
 
-.PHONY: run test unit lint fmt docs check conversations browser licences tools eval bench
+.PHONY: run test unit lint fmt docs check conversations browser licences tools eval fit bench
 
 run: ## The daemon on the shipped files
 	cargo run --release -- serve
@@ -37,6 +37,9 @@ browser: tools ## The demo page and the widget in a real Chromium
 
 eval: ## How well messages are understood: the sets of docs/quality.md in DATA=directory, and the shop's own; without DATA these alone
 	scripts/eval "$(DATA)"
+
+fit: ## The coefficients of the confidence, from the sets of docs/quality.md in DATA=directory
+	scripts/fit "$(DATA)"
 
 bench: ## Speed of the matching against other engines, into benches/RESULTS.md; a quarter of an hour, and not part of `test`
 	scripts/bench

@@ -11,7 +11,7 @@ use super::{Ended, Failure, Form, Global};
 use crate::clock::Clock;
 use crate::diag::Format;
 use crate::engine::Engine;
-use crate::likeness::Method;
+use crate::likeness::{Measures, Method};
 use crate::rehearsal::labelled::{self, Figures, Judged, Labelled, Split, Verdict};
 use crate::rules::Files;
 use crate::rules::load::NoSecrets;
@@ -40,6 +40,12 @@ pub(super) struct Args {
     /// List the messages in scope that were not answered.
     #[arg(long)]
     missed: bool,
+    /// Megabytes for what is learned, as `matching.memory_mb`; only where the examples stand in the file.
+    #[arg(long, value_name = "MB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
+    memory_mb: u32,
+    /// In place of figures, print what each message was measured at: the table from which the coefficients are fitted.
+    #[arg(long)]
+    measures: bool,
     /// Form of the figures.
     #[arg(long, default_value = "human")]
     format: Form,
@@ -68,9 +74,14 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
         }
         leave_out(args, &mut messages)?;
         let name = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        if args.measures {
+            print_measures(global, args, &name, &messages)?;
+            continue;
+        }
         rows.push(row(global, args, name, &messages, now)?);
     }
     match args.format {
+        _ if args.measures => {}
         Form::Human => print_human(&rows),
         Form::Json => anstream::println!("{:#}", serde_json::Value::from(rows.iter().map(json).collect::<Vec<_>>())),
     }
@@ -107,20 +118,56 @@ fn leave_out(args: &Args, messages: &mut Vec<Labelled>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn row(global: &Global, args: &Args, name: String, messages: &[Labelled], now: Timestamp) -> Result<Row, Failure> {
+/// Examples, and the messages that are asked.
+fn parted<'m>(name: &str, messages: &'m [Labelled]) -> Result<(Vec<&'m Labelled>, Vec<&'m Labelled>), Failure> {
     let of = |split: Split| -> Vec<&Labelled> { messages.iter().filter(|message| message.split == split).collect() };
-    let examples = of(Split::Train);
     let mut asked = of(Split::Test);
     if asked.is_empty() {
         asked = of(Split::Validation);
     }
     anyhow::ensure!(!asked.is_empty(), "{name} has no message to measure");
-    let began = Instant::now();
-    let engine = if examples.is_empty() { global.engine()? } else { learned(&examples)? };
-    let load = began.elapsed().as_secs_f64();
-    if examples.is_empty() {
-        known_labels(&engine, &asked, &name)?;
+    Ok((of(Split::Train), asked))
+}
+
+/// The engine that is measured: of the examples if there are any, otherwise the shop's.
+fn engine(
+    global: &Global,
+    args: &Args,
+    name: &str,
+    examples: &[&Labelled],
+    asked: &[&Labelled],
+) -> Result<Engine, Failure> {
+    if !examples.is_empty() {
+        return learned(examples, args.memory_mb);
     }
+    let engine = global.engine()?;
+    known_labels(&engine, asked, name)?;
+    Ok(engine)
+}
+
+/// A line for each entry that a message is near to: the message's number, in or oos, whether the entry is the right one, the
+/// measures.
+fn print_measures(global: &Global, args: &Args, name: &str, messages: &[Labelled]) -> Result<(), Failure> {
+    let (examples, asked) = parted(name, messages)?;
+    let engine = engine(global, args, name, &examples, &asked)?;
+    anstream::println!("message\tscope\tright\t{}", Measures::NAMES.join("\t"));
+    for (number, message) in asked.iter().enumerate() {
+        let scope = if message.right.is_empty() { "oos" } else { "in" };
+        let matcher = &engine.knowledge().matcher;
+        for guess in matcher.guesses(&matcher.view(&message.text)) {
+            let right = message.is_right(&engine.knowledge().rules[guess.rule as usize].id);
+            let values = guess.near.measures.values().map(|value| format!("{value:.4}")).join("\t");
+            anstream::println!("{number}\t{scope}\t{}\t{values}", u8::from(right));
+        }
+    }
+    Ok(())
+}
+
+fn row(global: &Global, args: &Args, name: String, messages: &[Labelled], now: Timestamp) -> Result<Row, Failure> {
+    let (examples, asked) = parted(&name, messages)?;
+    let began = Instant::now();
+    let engine = engine(global, args, &name, &examples, &asked)?;
+    let load = began.elapsed().as_secs_f64();
     let began = Instant::now();
     let judged = labelled::judge(&engine, &asked, now);
     #[allow(clippy::cast_precision_loss, reason = "a count of messages")]
@@ -141,8 +188,8 @@ fn row(global: &Global, args: &Args, name: String, messages: &[Labelled], now: T
 }
 
 /// The engine of the entries that examples make, through the same files as a shop's.
-fn learned(examples: &[&Labelled]) -> Result<Engine, Failure> {
-    let files = labelled::files(examples);
+fn learned(examples: &[&Labelled], memory_mb: u32) -> Result<Engine, Failure> {
+    let files = labelled::files(examples, memory_mb);
     let texts = files.iter().map(|(path, text)| (path.as_str(), text.as_str()));
     let (engine, report) = Engine::load(Files::from_texts(texts), &NoSecrets);
     engine.ok_or_else(|| anyhow::anyhow!("the examples make no FAQ:\n{}", report.render(Format::Human, false)))

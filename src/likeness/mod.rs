@@ -311,14 +311,16 @@ fn learnable(readings: &[Reading<'_>], entries: usize, memory: usize) -> (Method
 
 /// The entries with the highest scores, at most [`MEASURED`], the highest first; of equal ones the earlier.
 fn best(scores: &[f32]) -> Vec<u32> {
-    let order = |a: &u32, b: &u32| scores[*b as usize].total_cmp(&scores[*a as usize]).then(a.cmp(b));
-    let mut entries: Vec<u32> = (0..u32::try_from(scores.len()).unwrap_or(u32::MAX)).collect();
-    if entries.len() > MEASURED {
-        entries.select_nth_unstable_by(MEASURED, order);
-        entries.truncate(MEASURED);
+    let mut out: Vec<u32> = Vec::with_capacity(MEASURED + 1);
+    let score = |entry: &u32| scores[*entry as usize];
+    for (entry, of_entry) in (0_u32..).zip(scores) {
+        if out.len() == MEASURED && out.last().is_some_and(|last| *of_entry <= score(last)) {
+            continue;
+        }
+        out.insert(out.partition_point(|better| score(better) >= *of_entry), entry);
+        out.truncate(MEASURED);
     }
-    entries.sort_unstable_by(order);
-    entries
+    out
 }
 
 /// Examples that stand in two entries: they split the margin, and both go to a person.

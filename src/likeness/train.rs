@@ -8,12 +8,14 @@ use super::vector::Vector;
 
 /// Entries trained together.
 const LANES: usize = 8;
+/// Entries scored together: their sums stay in registers.
+const SUMMED: usize = 16;
 /// Cost of an example on the wrong side.
 const COST: f32 = 1.0;
 /// Times as much for an example of the entry itself: each entry has few of its own and all others against it.
 const OWN: f32 = 2.0;
 /// Passes over the examples.
-const PASSES: usize = 6;
+const PASSES: usize = 10;
 /// Changes below this are none.
 const STILL: f32 = 1e-5;
 
@@ -30,15 +32,15 @@ pub(super) struct Linear {
 
 /// Bytes that the weights of so many entries and features take.
 pub(super) fn bytes(labels: usize, features: usize) -> usize {
-    labels.div_ceil(LANES) * LANES * (features + 1) * size_of::<i16>()
+    labels.next_multiple_of(SUMMED) * (features + 1) * size_of::<i16>()
 }
 
 /// Trains on examples and the entry of each. All values are finite, vectors of length 1 or empty.
 pub(super) fn train(examples: &[Vector], entry: &[u32], labels: usize, features: usize) -> Linear {
-    let stride = labels.div_ceil(LANES) * LANES;
+    let stride = labels.next_multiple_of(SUMMED);
     let mut linear =
         Linear { weights: vec![0; stride * (features + 1)], scale: vec![0.0; stride], stride, features, labels };
-    let blocks: Vec<usize> = (0..stride / LANES).collect();
+    let blocks: Vec<usize> = (0..labels.div_ceil(LANES)).collect();
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(blocks.len()).max(1);
     let work = |share: Vec<usize>| -> Vec<(usize, Vec<[f32; LANES]>)> {
         share.into_iter().map(|block| (block, train_block(examples, entry, block, features))).collect()
@@ -147,13 +149,20 @@ impl Linear {
 
     /// The score of every entry, into `out`. Above 0 means "rather this entry than not", at the bar of training 1.
     pub(super) fn scores(&self, message: &Vector, out: &mut Vec<f32>) {
-        let row = |feature: usize| &self.weights[feature * self.stride..(feature + 1) * self.stride];
         out.clear();
-        out.extend(row(self.features).iter().map(|w| f32::from(*w)));
-        for &(feature, value) in message {
-            for (sum, weight) in out.iter_mut().zip(row(feature as usize)) {
-                *sum += value * f32::from(*weight);
+        out.resize(self.stride, 0.0);
+        for (block, out) in out.chunks_exact_mut(SUMMED).enumerate() {
+            let weights =
+                |feature: usize| self.weights[feature * self.stride + block * SUMMED..].first_chunk::<SUMMED>();
+            let mut sums = weights(self.features).map_or([0.0; SUMMED], |constant| constant.map(f32::from));
+            for &(feature, value) in message {
+                if let Some(weights) = weights(feature as usize) {
+                    for (sum, weight) in sums.iter_mut().zip(weights) {
+                        *sum += value * f32::from(*weight);
+                    }
+                }
             }
+            out.copy_from_slice(&sums);
         }
         for (sum, scale) in out.iter_mut().zip(&self.scale) {
             *sum *= scale;

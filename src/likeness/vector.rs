@@ -73,14 +73,13 @@ pub(super) fn features(reading: &Reading<'_>, pairs: bool) -> Vec<Feature> {
         }
         for (place, &one) in different.iter().enumerate() {
             for &other in &different[place + 1..] {
+                // Two words of grammar tell nothing by standing in one sentence.
+                if weak[one] && weak[other] {
+                    continue;
+                }
                 let (a, b) = (tokens[one].text, tokens[other].text);
                 let key = if a < b { key(4, a, b) } else { key(4, b, a) };
-                out.push(Feature {
-                    key,
-                    group: Group::Pairs,
-                    weak: weak[one] && weak[other],
-                    from: (at(one), at(other)),
-                });
+                out.push(Feature { key, group: Group::Pairs, weak: false, from: (at(one), at(other)) });
             }
         }
     }

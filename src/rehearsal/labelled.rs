@@ -33,6 +33,14 @@ pub struct Labelled {
     pub text: String,
 }
 
+impl Labelled {
+    /// Whether an entry or rule is among those that are right.
+    #[must_use]
+    pub fn is_right(&self, id: &str) -> bool {
+        self.right.iter().any(|right| right == id || as_id(right) == id)
+    }
+}
+
 /// Happens when a line cannot be read.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("line {line}: {what}; write label<TAB>text, with the id of an entry or oos as the label")]
@@ -114,7 +122,7 @@ pub fn judge<'a>(engine: &Engine, messages: &[&'a Labelled], now: Timestamp) -> 
         .filter_map(|message| {
             let outcome = engine.first_messages(None, &customer, &[&message.text], now)?.pop()?;
             let decision = outcome.decision;
-            let fits = |id: &str| message.right.iter().any(|right| right == id || as_id(right) == id);
+            let fits = |id: &str| message.is_right(id);
             let verdict = match (decision.outcome, &decision.rule) {
                 (OutcomeKind::Choice, _) => {
                     let offered = outcome.replies.iter().flat_map(|reply| &reply.options).any(|o| fits(&o.id));
@@ -167,10 +175,7 @@ impl Figures {
     #[must_use]
     pub fn new(judged: &[Judged<'_>]) -> Self {
         let points = judged.iter().map(|one| {
-            let right = one
-                .best
-                .as_ref()
-                .is_some_and(|best| one.message.right.iter().any(|right| right == best || as_id(right) == *best));
+            let right = one.best.as_ref().is_some_and(|best| one.message.is_right(best));
             (!one.message.right.is_empty(), right, one.confidence)
         });
         Self {
@@ -266,9 +271,9 @@ impl Figures {
     }
 }
 
-/// FAQ files made of the examples of a set, one entry for each label, and a shop around them.
+/// FAQ files made of the examples of a set, one entry for each label, and a shop around them that has so much memory to learn.
 #[must_use]
-pub fn files(examples: &[&Labelled]) -> Vec<(String, String)> {
+pub fn files(examples: &[&Labelled], memory_mb: u32) -> Vec<(String, String)> {
     let mut entries: Vec<(&str, Vec<&str>)> = Vec::new();
     let mut at = std::collections::HashMap::new();
     for example in examples {
@@ -293,7 +298,8 @@ pub fn files(examples: &[&Labelled]) -> Vec<(String, String)> {
             let _ = writeln!(faq, "      - {}", quoted(question));
         }
     }
-    vec![("nightdesk.yaml".to_owned(), SHOP.to_owned()), ("faq/data.yaml".to_owned(), faq)]
+    let shop = format!("{SHOP}matching: {{memory_mb: {memory_mb}}}\n");
+    vec![("nightdesk.yaml".to_owned(), shop), ("faq/data.yaml".to_owned(), faq)]
 }
 
 /// A label as an id may be written.
