@@ -7,7 +7,9 @@ sets of coefficients as they stand in the source, and figures of the development
 
 import collections
 import hashlib
+import itertools
 import pathlib
+import random
 import subprocess
 import sys
 import tempfile
@@ -19,6 +21,11 @@ from sklearn.metrics import roc_auc_score
 # Measures that take part in the order of the entries, and in the confidence in the first of them.
 ORDER = ["score", "nearest", "three", "all", "covered", "tokens", "message_in_example", "example_in_message", "denied", "undenied"]
 SURE = ["score", "tokens", "message_in_example", "example_in_message", "denied", "undenied", "length"]
+# The same for shops of few entries, which know few words: what a message shares with the entry says more than in large ones.
+SURE_FEW = ["score", "covered", "example_in_message", "denied", "undenied"]
+# Entries and examples each of the small shops that are drawn, and how many of each kind.
+FEW = [(entries, examples) for entries in (4, 8, 16) for examples in (3, 8)]
+DRAWN = 3
 # Parts that the labels are divided into; one at a time is left out, so that its messages are near out of scope.
 PARTS = 5
 # What each set weighs, however many messages it has.
@@ -70,6 +77,22 @@ def sources(data):
     yield "jining, 5 each", [m for m in few([m for m in jining if hashed(m[1]) % 12], 5) if m[0] in labels], held
 
 
+def small(data):
+    """Shops of few entries, drawn from the sources: their messages, and as many of other entries."""
+    for source, examples, asked in sources(data):
+        if "each" in source and "jining" not in source:
+            continue
+        labels = sorted({label for label, _ in examples}, key=lambda label: hashed("s" + label))
+        for (entries, count), draw in itertools.product(FEW, range(DRAWN)):
+            chosen = set(random.Random(draw * 100 + entries).sample(labels, entries))
+            wanted = [message for message in asked if message[0] in chosen]
+            others = [("oos", text) for label, text in asked if label not in chosen]
+            random.Random(1).shuffle(others)
+            if len(wanted) > 3:
+                known = few([message for message in examples if message[0] in chosen], count)
+                yield f"{source}, {entries} entries", known, wanted + others[: max(60, len(wanted))]
+
+
 class Measured:
     """What the program measured for each message of a set: entries × measures, and which entry is the right one."""
 
@@ -109,19 +132,24 @@ def regression(rows, constant):
     return LogisticRegression(C=100.0, max_iter=10_000, fit_intercept=constant).fit(x, y, sample_weight=weight)
 
 
-def fit(sets):
+def order_of(sets):
+    """What the entries are ordered by."""
     rows = []
     for measured in sets:
         x = np.array(list(measured.differences()))
         side = np.where(np.arange(len(x)) % 2 == 0, 1.0, -1.0)
         rows.append((x * side[:, None], side > 0, np.full(len(x), WEIGHT / len(x))))
-    order = regression(rows, constant=False).coef_[0]
+    return regression(rows, constant=False).coef_[0]
+
+
+def sure_of(sets, order, names):
+    """How sure the first of them is."""
     rows = []
     for measured in sets:
         firsts = list(measured.first(order))
-        x = np.array([values for _, _, values in firsts])[:, measured.columns(SURE)]
+        x = np.array([values for _, _, values in firsts])[:, measured.columns(names)]
         rows.append((x, np.array([right for _, right, _ in firsts]), np.full(len(x), WEIGHT / len(x))))
-    return order, regression(rows, constant=True)
+    return regression(rows, constant=True)
 
 
 def spread(names, all_names, values):
@@ -129,15 +157,15 @@ def spread(names, all_names, values):
     return "[" + ", ".join(f"{by_name.get(name, 0.0):.3f}".replace("0.000", "0.0") for name in all_names) + "]"
 
 
-def report(name, order, sure, sets):
+def report(name, order, sure, names, sets):
     print(f"pub(super) const {name}: Coefficients = Coefficients {{")
     print(f"    rank: {spread(ORDER, sets[0][1].names, order)},")
-    print(f"    sure: {spread(SURE, sets[0][1].names, sure.coef_[0])},")
+    print(f"    sure: {spread(names, sets[0][1].names, sure.coef_[0])},")
     print(f"    constant: {sure.intercept_[0]:.3f},\n}};")
     figures = collections.defaultdict(list)
     for source, measured in sets:
         firsts = list(measured.first(order))
-        x = np.array([values for _, _, values in firsts])[:, measured.columns(SURE)]
+        x = np.array([values for _, _, values in firsts])[:, measured.columns(names)]
         inside = np.array([scope for scope, _, _ in firsts])
         right = np.array([right for _, right, _ in firsts])
         confidence = sure.predict_proba(x)[:, 1]
@@ -146,23 +174,32 @@ def report(name, order, sure, sets):
         print("// {:18} top-1 {:.1f}, AUROC near {:.1f}".format(source, *np.mean(values, axis=0)))
 
 
+def leaving_out(data, least):
+    """Sources of so many examples at least, a part of the labels left out of each."""
+    for source, examples, asked in sources(data):
+        labels = sorted({label for label, _ in examples}, key=lambda label: hashed("x" + label))
+        for part in range(PARTS if len(examples) >= least else 0):
+            out = set(labels[part::PARTS])
+            known = [message for message in examples if message[0] not in out]
+            yield source, known, [("oos" if label in out else label, text) for label, text in asked]
+
+
 def main():
     data, binary = pathlib.Path(sys.argv[1]), sys.argv[2]
-    # With 1 MB the larger sets have to take the nearest example; the small ones would not.
-    for name, memory, least in [("LINEAR", 64, 0), ("NEAREST", 1, 1500)]:
-        sets = []
+
+    def measured(shops, memory):
         with tempfile.TemporaryDirectory() as directory:
-            for source, examples, asked in sources(data):
-                if len(examples) < least:
-                    continue
-                labels = sorted({label for label, _ in examples}, key=lambda label: hashed("x" + label))
-                for part in range(PARTS):
-                    out = set(labels[part::PARTS])
-                    known = [message for message in examples if message[0] not in out]
-                    wanted = [("oos" if label in out else label, text) for label, text in asked]
-                    sets.append((source, Measured(binary, directory, known, wanted, memory)))
-        order, sure = fit([measured for _, measured in sets])
-        report(name, order, sure, sets)
+            return [(source, Measured(binary, directory, known, asked, memory)) for source, known, asked in shops]
+
+    sets = measured(leaving_out(data, 0), 64)
+    order = order_of([measured for _, measured in sets])
+    report("LINEAR", order, sure_of([measured for _, measured in sets], order, SURE), SURE, sets)
+    sets = measured(small(data), 64)
+    report("FEW_ENTRIES", order, sure_of([measured for _, measured in sets], order, SURE_FEW), SURE_FEW, sets)
+    # With 1 MB the larger sets have to take the nearest example; the small ones would not.
+    sets = measured(leaving_out(data, 1500), 1)
+    order = order_of([measured for _, measured in sets])
+    report("NEAREST", order, sure_of([measured for _, measured in sets], order, SURE), SURE, sets)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ use crate::rules::load::NoSecrets;
 const BARS: [f64; 3] = [0.3, 0.5, 0.7];
 
 #[derive(Debug, clap::Args)]
+#[allow(clippy::struct_excessive_bools, reason = "switches of a command line")]
 pub(super) struct Args {
     /// Tab-separated: label and text; or split (train, val, test), label and text. A label is an id, or oos for what a person must
     /// take. A file with `train` lines is measured against those, any other against the shop's files.

@@ -88,6 +88,7 @@ pub struct Likeness {
     vocabulary: Vocabulary,
     model: Model,
     method: Method,
+    coefficients: Coefficients,
     pairs: bool,
     entries: Vec<Entry>,
     entry_of: Vec<u32>,
@@ -128,6 +129,10 @@ impl Likeness {
             vocabulary,
             model,
             method,
+            coefficients: match method {
+                Method::Nearest => confidence::NEAREST,
+                _ => Coefficients::linear(entries),
+            },
             pairs: method == Method::Full,
             entries: (0..entries).map(|_| Entry::default()).collect(),
             entry_of,
@@ -212,7 +217,7 @@ impl Likeness {
             Model::Nearest(nearest) => nearest.scores(&message, &self.entry_of, self.entries.len(), &mut scores),
         }
         let subject = Subject::new(reading, &self.known);
-        let coefficients = self.coefficients();
+        let coefficients = &self.coefficients;
         // One character alone (发, 充) may be part of anything.
         let single = matches!(reading.tokens[..], [only] if only.kind == tokens::Kind::Character);
         let enough = if single { 0.5 } else { 1.0 };
@@ -242,13 +247,6 @@ impl Likeness {
 
     fn read<'t>(&'t self, folded: &'t str) -> Reading<'t> {
         Reading::new(folded, &self.synonyms, Some(&self.known.spelling))
-    }
-
-    fn coefficients(&self) -> &'static Coefficients {
-        match self.method {
-            Method::Nearest => &confidence::NEAREST,
-            _ => &confidence::LINEAR,
-        }
     }
 
     /// How entries are scored.

@@ -15,13 +15,13 @@ pub(super) const WEAK: f32 = 0.2;
 const ENGLISH: &str = "a an the and or but if of to in on at for from by with as is am are was were be been being do does did \
     done have has had having i me my mine we us our you u ur your yours he she him her his it its they them their this that \
     these those there here what which who whom whose when where why how can could may might must shall should will would \
-    just so than then too very please pls plz hi hello hey dear sir madam thanks thank thx ok okay yes yeah no not dont want \
+    just so than then too very much many long take takes please pls plz hi hello hey dear sir madam thanks thank thx ok okay yes yeah no not dont want \
     wanna need like know tell let get got give any some about also all into out up more most now im ive id ill s t re ve ll d m \
     isn aren wasn weren don doesn didn haven hasn hadn won wouldn shouldn couldn ain cant wont doesnt didnt isnt havent";
 
 /// Chinese characters of grammar, of asking and of politeness, Simplified.
 const CHINESE: &str = "的了吗呢吧啊呀哦嘛么我你您他她它们这那是有在要能会可想请就都也还和跟给把被让为到去来说问个一下什怎样多少几\
-    哪里谁何如因所得地着过呗哈嗯好很太最更再又才只但而且或与及之于亲咋啥麻烦帮";
+    哪里谁何如因所得地着过久呗哈嗯好很太最更再又才只但而且或与及之于亲咋啥麻烦帮";
 
 static ENGLISH_SET: LazyLock<FxHashSet<&str>> = LazyLock::new(|| ENGLISH.split_whitespace().collect());
 static CHINESE_SET: LazyLock<FxHashSet<char>> =

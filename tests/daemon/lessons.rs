@@ -136,7 +136,7 @@ async fn lesson_04_a_notice_that_was_given_is_known_after_a_restart() {
     let shop = Shop::small(&receiver);
     let daemon = Daemon::start(&shop, "2026-10-09T20:15:00+08:00").await;
     let mut customer = Client::new(daemon.address(), "zh-CN").await;
-    let first = customer.say("蓝色火烈鸟摆件能配我家窗帘么").await;
+    let first = customer.say("蓝色火烈鸟跟米色窗帘搭不搭").await;
     assert!(first.texts().iter().any(|text| text.contains("不在营业时间")), "{first:#?}");
     daemon.stop().await;
     let daemon = Daemon::start(&shop, "2026-10-09T21:15:00+08:00").await;

@@ -63,6 +63,27 @@ fn other_words_slips_and_scripts_find_the_entry() {
 }
 
 #[test]
+fn a_shop_of_one_entry_does_not_answer_everything_with_it() {
+    let one = "
+faq:
+  - id: refund.time
+    title: {zh: 退款多久到账, en: Refund time}
+    questions: [退款多久到账, 退款多久, how long does a refund take]
+    answer: {zh: 三天内。, en: Within three days.}
+";
+    let files = Files::from_texts([("nightdesk.yaml", CONFIG), ("faq/a.yaml", one)]);
+    let engine = Engine::load(files, &NoSecrets).0.expect("a shop without errors");
+    for text in ["退款多久能到账呀", "refund time?", "how long will my refund take"] {
+        assert_eq!(rule(&engine, text).as_deref(), Some("refund.time"), "{text}");
+    }
+    // The same form, another thing.
+    for text in ["保修多久", "多久发货", "how long is the warranty", "how long does delivery take", "怎么换货"]
+    {
+        assert_eq!(rule(&engine, text), None, "{text}");
+    }
+}
+
+#[test]
 fn what_is_unknown_or_turned_is_not_answered() {
     let engine = engine(CONFIG);
     for text in ["今天天气怎么样", "who won the match", "我不想退货了", "充", "asdf qwer"] {
