@@ -249,6 +249,29 @@ impl Likeness {
         Reading::new(folded, &self.synonyms, Some(&self.known.spelling))
     }
 
+    /// What a folded text asks, without what is said around it: two texts with the same can hardly be told apart. Empty where
+    /// nothing is left.
+    #[must_use]
+    pub fn essence(&self, folded: &str) -> String {
+        let reading = Reading::new(folded, &self.synonyms, None);
+        let named = |at: usize| reading.concepts.iter().find(|concept| concept.tokens.contains(&at));
+        let mut parts: Vec<String> = reading
+            .tokens
+            .iter()
+            .enumerate()
+            .filter_map(|(at, token)| match named(at) {
+                Some(concept) => Some(format!("={}", concept.group)),
+                None => (!words::is_filler(token)).then(|| token.text.to_owned()),
+            })
+            .collect();
+        parts.sort_unstable();
+        parts.dedup();
+        if reading.denies && !parts.is_empty() {
+            parts.push("!".to_owned());
+        }
+        parts.join(" ")
+    }
+
     /// How entries are scored.
     #[must_use]
     pub fn method(&self) -> Method {
@@ -318,19 +341,5 @@ fn best(scores: &[f32]) -> Vec<u32> {
         out.insert(out.partition_point(|better| score(better) >= *of_entry), entry);
         out.truncate(MEASURED);
     }
-    out
-}
-
-/// Examples that stand in two entries: they split the margin, and both go to a person.
-#[must_use]
-pub fn doubles(samples: &[Sample]) -> FxHashMap<&str, Vec<u32>> {
-    let mut out: FxHashMap<&str, Vec<u32>> = FxHashMap::default();
-    for sample in samples {
-        let entries = out.entry(sample.folded.as_str()).or_default();
-        if !entries.contains(&sample.entry) {
-            entries.push(sample.entry);
-        }
-    }
-    out.retain(|_, entries| entries.len() > 1);
     out
 }

@@ -23,9 +23,21 @@ const ENGLISH: &str = "a an the and or but if of to in on at for from by with as
 const CHINESE: &str = "的了吗呢吧啊呀哦嘛么我你您他她它们这那是有在要能会可想请就都也还和跟给把被让为到去来说问个一下什怎样多少几\
     哪里谁何如因所得地着过久呗哈嗯好很太最更再又才只但而且或与及之于亲咋啥麻烦帮";
 
+/// What is said around a question in English without changing it.
+const ENGLISH_FILLERS: &str = "a an the i me my we our us you your u ur please pls plz hi hello hey thanks thank thx ok okay dear sir \
+    madam is are am was it this that to of for there so just im";
+
+/// The same in Chinese, Simplified.
+const CHINESE_FILLERS: &str = "的了吗呢吧啊呀哦嘛呗哈咯啦我你您们请亲问一下个这那是";
+
 static ENGLISH_SET: LazyLock<FxHashSet<&str>> = LazyLock::new(|| ENGLISH.split_whitespace().collect());
 static CHINESE_SET: LazyLock<FxHashSet<char>> =
     LazyLock::new(|| CHINESE.chars().filter(|c| !c.is_whitespace()).collect());
+
+static FILLERS: LazyLock<FxHashSet<&str>> = LazyLock::new(|| {
+    let characters = CHINESE_FILLERS.split("").filter(|c| !c.is_empty());
+    ENGLISH_FILLERS.split_whitespace().chain(characters).collect()
+});
 
 /// English words that deny, fail or refuse.
 static TURNING: LazyLock<FxHashSet<&str>> = LazyLock::new(|| {
@@ -47,6 +59,11 @@ pub(super) fn is_weak(token: &Token<'_>) -> bool {
 /// Whether a Latin word is grammar or politeness, or a code rather than a word.
 pub(super) fn is_weak_word(word: &str) -> bool {
     word.len() == 1 || ENGLISH_SET.contains(word) || word.bytes().any(|b| b.is_ascii_digit())
+}
+
+/// Whether a token is said around a question without changing it; a smaller class than [`is_weak`], which has the words of asking.
+pub(super) fn is_filler(token: &Token<'_>) -> bool {
+    FILLERS.contains(token.text)
 }
 
 /// Whether a Chinese character is grammar or politeness.

@@ -10,6 +10,7 @@ mod patterns;
 mod phrases;
 mod reviews;
 mod ties;
+mod twins;
 mod urgent;
 mod witness;
 
@@ -27,6 +28,7 @@ pub fn check(engine: &Engine, now: Timestamp, report: &mut Report) {
     patterns::check(engine, report);
     phrases::check(engine, report);
     ties::check(engine, report);
+    twins::check(engine, report);
     urgent::check(engine, report);
     witness::check(engine, report);
 }

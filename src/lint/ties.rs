@@ -10,10 +10,11 @@ use crate::text::key;
 use super::leaves::{Leaf, has_expression, leaves};
 
 /// A sign that a rule has, with what stands beside it.
-struct Sign<'a> {
-    rule: &'a Rule,
-    place: &'a Place,
-    guarded: bool,
+pub(super) struct Sign<'a> {
+    pub rule: &'a Rule,
+    pub place: &'a Place,
+    /// Whether something else has to hold beside it.
+    pub guarded: bool,
 }
 
 pub(super) fn check(engine: &Engine, report: &mut Report) {
@@ -72,7 +73,7 @@ pub(super) fn check(engine: &Engine, report: &mut Report) {
 
 /// Two signs tie when both rules can be meant at once and nothing puts one before the other. Two that each ask for something
 /// more may be meant for different cases; that is not for this check to know.
-fn clash(first: &Sign<'_>, second: &Sign<'_>) -> bool {
+pub(super) fn clash(first: &Sign<'_>, second: &Sign<'_>) -> bool {
     let (a, b) = (first.rule, second.rule);
     let (channels_a, channels_b) = (&a.channels, &b.channels);
     let share_channel = channels_a.is_empty()

@@ -139,6 +139,12 @@ impl Matcher {
         self.likely.likeness.why(view.folded.text(), guess.near.entry, next)
     }
 
+    /// What a text asks, without what is said around it; the same for texts that likeness can hardly tell apart.
+    #[must_use]
+    pub fn essence(&self, text: &str) -> String {
+        self.likely.likeness.essence(self.fold.squeeze(text).text())
+    }
+
     /// How many sentences were learned from.
     #[must_use]
     pub fn sentences(&self) -> usize {

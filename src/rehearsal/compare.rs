@@ -2,7 +2,7 @@
 
 use crate::decide::Outcome;
 use crate::diag::Place;
-use crate::message::{Conversation, QueueEvent};
+use crate::message::{Conversation, OutcomeKind, QueueEvent};
 
 use super::script::Expectation;
 
@@ -41,7 +41,7 @@ fn compare(expectation: &Expectation, outcome: Option<&Outcome>, after: &Convers
     };
     let list = |actual: Vec<&str>| {
         let same = if expected == "none" { actual.is_empty() } else { expectation.values == actual };
-        if same { None } else { differ(if actual.is_empty() { "none".to_owned() } else { actual.join(", ") }) }
+        if same { None } else { differ(some(&actual.into_iter().map(str::to_owned).collect::<Vec<_>>())) }
     };
     match expectation.key.as_str() {
         "state" => return one(Some(after.state.as_str())),
@@ -62,6 +62,13 @@ fn compare(expectation: &Expectation, outcome: Option<&Outcome>, after: &Convers
     let handoff = outcome.conversation.handoff.as_ref();
     match expectation.key.as_str() {
         "rule" => one(decision.rule.as_deref()),
+        "finds" => {
+            let offered = outcome.replies.iter().flat_map(|reply| &reply.options).map(|option| option.id.as_str());
+            let offered: Vec<&str> = offered.filter(|_| decision.outcome == OutcomeKind::Choice).collect();
+            let found = decision.rule.as_deref() == Some(&expected) || offered.contains(&expected.as_str());
+            let actual = decision.rule.clone().into_iter().chain(offered.iter().map(|id| (*id).to_owned()));
+            if found { None } else { differ(some(&actual.collect::<Vec<_>>())) }
+        }
         "outcome" => one(Some(decision.outcome.as_str())),
         "reason" => one(Some(decision.reason.as_str())),
         "class" => one(decision.class.as_deref()),
@@ -92,4 +99,9 @@ fn compare(expectation: &Expectation, outcome: Option<&Outcome>, after: &Convers
         "options" => list(outcome.replies.iter().flat_map(|r| &r.options).map(|o| o.id.as_str()).collect()),
         other => differ(format!("`{other}` cannot be expected")),
     }
+}
+
+/// A list as it is shown: `none` where there is nothing.
+fn some(list: &[String]) -> String {
+    if list.is_empty() { "none".to_owned() } else { list.join(", ") }
 }

@@ -342,6 +342,7 @@ pub static EXPECT: Shape = Shape {
     name: "an expectation",
     keys: &[
         Key::new("rule", Kind::Str, "Id of the rule or entry, or none."),
+        Key::new("finds", Kind::Str, "Id of the rule or entry that acts, or whose title is offered."),
         Key::new(
             "outcome",
             Kind::Word(&["rule", "faq", "choice", "slot", "smalltalk", "handoff", "silent"]),
