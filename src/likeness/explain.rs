@@ -110,7 +110,7 @@ impl Likeness {
 
     /// An entry's example as its author wrote it.
     fn text(&self, entry: u32, example: usize) -> String {
-        let at = self.entries.get(entry as usize).and_then(|entry| entry.examples.get(example));
-        at.and_then(|at| self.examples.get(*at as usize)).map(|example| example.text.to_string()).unwrap_or_default()
+        let examples = self.entries.get(entry as usize).map(|entry| &entry.examples);
+        examples.and_then(|examples| examples.get(example)).map(ToString::to_string).unwrap_or_default()
     }
 }

@@ -79,22 +79,15 @@ impl Measures {
     }
 }
 
-/// An example, as far as it is measured against.
-#[derive(Debug)]
-pub(super) struct Example {
-    /// The sentence as its author wrote it.
-    pub text: Box<str>,
-    /// Its units, ascending, with their weights.
-    pub units: Vec<(u32, f32)>,
-}
-
 /// What is known of an entry.
 #[derive(Debug, Default)]
 pub(super) struct Entry {
-    /// Indices of its examples.
-    pub examples: Vec<u32>,
+    /// Its examples as their author wrote them.
+    pub examples: Vec<Box<str>>,
     /// How near each of them is to a message.
     pub cosines: Cosines,
+    /// What each of them says.
+    pub meanings: Meanings,
     /// Units of any of them, ascending.
     pub units: Vec<u32>,
     /// Tokens of any of them, ascending.
@@ -103,6 +96,32 @@ pub(super) struct Entry {
     pub denying: f32,
     /// Share of them that says that something is not wanted.
     pub declining: f32,
+}
+
+/// The units of an entry's examples with their weights, one after the other: they are read together.
+#[derive(Debug, Default)]
+pub(super) struct Meanings {
+    units: Vec<(u32, f32)>,
+    /// Where those of each example end.
+    ends: Vec<u32>,
+}
+
+impl Meanings {
+    /// Adds the next example.
+    pub(super) fn push(&mut self, units: &[(u32, f32)]) {
+        self.units.extend_from_slice(units);
+        self.ends.push(u32::try_from(self.units.len()).unwrap_or(u32::MAX));
+    }
+
+    fn of(&self, example: usize) -> &[(u32, f32)] {
+        let start = example.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
+        &self.units[start..self.ends[example] as usize]
+    }
+
+    /// Bytes that it takes, about.
+    pub(super) fn bytes(&self) -> usize {
+        self.units.capacity() * 8 + self.ends.capacity() * 4
+    }
 }
 
 /// Numbers for words, in the order in which they were first met.
@@ -200,14 +219,14 @@ impl Subject {
 
     /// Measures one entry. `message` is the message's vector of words and concepts.
     #[allow(clippy::cast_precision_loss, reason = "counts of examples")]
-    pub(super) fn measure(&self, score: f32, entry: &Entry, examples: &[Example], message: &[(u32, f32)]) -> Measures {
+    pub(super) fn measure(&self, score: f32, entry: &Entry, message: &[(u32, f32)]) -> Measures {
         let mut scratch = vec![0.0_f32; self.units.len()];
         let cosines = entry.cosines.of(message);
         let sum: f32 = cosines.iter().sum();
-        let dots = nearest(&cosines, &entry.examples);
+        let dots = nearest(&cosines);
         let mut alike = (0.0_f32, 0.0_f32, 0.0_f32);
         for (_, at) in &dots {
-            let (there, here) = self.shared(&examples[*at as usize], &mut scratch);
+            let (there, here) = self.shared(entry.meanings.of(*at), &mut scratch);
             let both = if there + here > 0.0 { 2.0 * there * here / (there + here) } else { 0.0 };
             if both > alike.0 {
                 alike = (both, there, here);
@@ -242,10 +261,10 @@ impl Subject {
     }
 
     /// Share of the message's meaning that an example has, and of the example's that the message has. `best` is scratch.
-    fn shared(&self, example: &Example, best: &mut [f32]) -> (f32, f32) {
+    fn shared(&self, example: &[(u32, f32)], best: &mut [f32]) -> (f32, f32) {
         best.fill(0.0);
         let (mut here, mut total) = (0.0, 0.0);
-        for (unit, weight) in &example.units {
+        for (unit, weight) in example {
             total += weight;
             let Some(near) = self.near.get(unit) else { continue };
             let mut alike = 0.0_f32;
@@ -261,9 +280,9 @@ impl Subject {
 }
 
 /// The nearest examples, the nearest first, at most [`COMPARED`]; of equal ones the earlier.
-fn nearest(cosines: &[f32], examples: &[u32]) -> Vec<(f32, u32)> {
-    let mut out: Vec<(f32, u32)> = Vec::with_capacity(COMPARED + 1);
-    for (&cosine, &at) in cosines.iter().zip(examples) {
+fn nearest(cosines: &[f32]) -> Vec<(f32, usize)> {
+    let mut out: Vec<(f32, usize)> = Vec::with_capacity(COMPARED + 1);
+    for (at, &cosine) in cosines.iter().enumerate() {
         if out.len() == COMPARED && out.last().is_some_and(|last| cosine <= last.0) {
             continue;
         }

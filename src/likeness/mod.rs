@@ -29,7 +29,7 @@ pub use synonyms::Synonyms;
 
 use confidence::Coefficients;
 use cosine::Cosines;
-use measure::{Entry, Example, Known, Subject, neighbours};
+use measure::{Entry, Known, Subject, neighbours};
 use nearest::Nearest;
 use reading::Reading;
 use spelling::Spelling;
@@ -92,7 +92,6 @@ pub struct Likeness {
     pairs: bool,
     entries: Vec<Entry>,
     entry_of: Vec<u32>,
-    examples: Vec<Example>,
     known: Known,
 }
 
@@ -136,7 +135,6 @@ impl Likeness {
             pairs: method == Method::Full,
             entries: (0..entries).map(|_| Entry::default()).collect(),
             entry_of,
-            examples: Vec::with_capacity(samples.len()),
             known: Known { spelling, ..Known::default() },
             synonyms: Synonyms::none(),
         };
@@ -152,7 +150,8 @@ impl Likeness {
     fn remember(&mut self, samples: &[Sample], readings: &[Reading<'_>], vectors: &[Vector]) {
         let mut count: Vec<u32> = Vec::new();
         let mut words: FxHashMap<u32, Box<str>> = FxHashMap::default();
-        for (at, (sample, reading)) in (0_u32..).zip(samples.iter().zip(readings)) {
+        let mut own: Vec<Vec<&Vector>> = vec![Vec::new(); self.entries.len()];
+        for ((sample, reading), vector) in samples.iter().zip(readings).zip(vectors) {
             let mut units: Vec<(u32, f32)> = Vec::with_capacity(reading.units.len());
             for unit in &reading.units {
                 let id = self.known.units.take(&unit.text);
@@ -170,22 +169,22 @@ impl Likeness {
                 count[*token as usize] += 1;
             }
             if let Some(entry) = self.entries.get_mut(sample.entry as usize) {
-                entry.examples.push(at);
+                entry.examples.push(sample.text.as_str().into());
+                entry.meanings.push(&units);
+                own[sample.entry as usize].push(vector);
                 entry.units.extend(units.iter().map(|unit| unit.0));
                 entry.tokens.extend(&tokens);
                 entry.denying += f32::from(u8::from(reading.denies));
                 entry.declining += f32::from(u8::from(reading.declines));
             }
-            self.examples.push(Example { text: sample.text.clone().into(), units });
         }
-        for entry in &mut self.entries {
+        for (entry, own) in self.entries.iter_mut().zip(&own) {
             for list in [&mut entry.units, &mut entry.tokens] {
                 list.sort_unstable();
                 list.dedup();
                 list.shrink_to_fit();
             }
-            let own: Vec<&Vector> = entry.examples.iter().filter_map(|at| vectors.get(*at as usize)).collect();
-            entry.cosines = Cosines::new(&own);
+            entry.cosines = Cosines::new(own);
             let count = entry.examples.len().max(1) as f32;
             entry.denying /= count;
             entry.declining /= count;
@@ -226,7 +225,7 @@ impl Likeness {
             .into_iter()
             .map(|entry| {
                 let score = scores[entry as usize];
-                let mut measures = subject.measure(score, &self.entries[entry as usize], &self.examples, &brief);
+                let mut measures = subject.measure(score, &self.entries[entry as usize], &brief);
                 // With hardly anything to tell it from, a model says yes to all: the nearest example says more.
                 if self.entries.len() < FEW {
                     measures.score = 2.0 * measures.nearest - 1.0;
@@ -285,15 +284,14 @@ impl Likeness {
             Model::Linear(linear) => linear.bytes(),
             Model::Nearest(nearest) => nearest.bytes(),
         };
-        let examples: usize = self.examples.iter().map(|example| example.units.len() * 8).sum();
-        let cosines: usize = self.entries.iter().map(|entry| entry.cosines.bytes()).sum();
-        model + self.vocabulary.bytes() + examples + cosines
+        let entries: usize = self.entries.iter().map(|entry| entry.cosines.bytes() + entry.meanings.bytes()).sum();
+        model + self.vocabulary.bytes() + entries
     }
 
     /// How many examples there are.
     #[must_use]
     pub fn examples(&self) -> usize {
-        self.examples.len()
+        self.entry_of.len()
     }
 
     /// How many features the examples have.
