@@ -121,6 +121,8 @@ words! {
         Policy = "policy",
         /// A look-up failed.
         LookupFailed = "lookup_failed",
+        /// The customer does not want to go on with what was asked.
+        Cancelled = "cancelled",
         /// Something of ours failed, so a person takes it.
         InternalError = "internal_error",
         /// A person has the conversation.
@@ -189,6 +191,8 @@ pub struct Inbound {
     pub locale: Option<String>,
     /// What the customer did, where it was not writing.
     pub gesture: Gesture,
+    /// What was fetched for the rule that answers.
+    pub fetched: Option<Fetched>,
 }
 
 impl Inbound {
@@ -203,6 +207,7 @@ impl Inbound {
             text: text.to_owned(),
             locale: None,
             gesture: Gesture::Write,
+            fetched: None,
         }
     }
 }
@@ -219,6 +224,8 @@ pub enum Gesture {
     AskForPerson,
     /// The channel says that a machine wrote this.
     Automatic,
+    /// Nobody: the look-up that an earlier message began has come to its end.
+    LookedUp,
 }
 
 /// A choice shown below an answer.
@@ -278,6 +285,15 @@ pub struct Conversation {
     /// Rule or entry that answered last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<String>,
+    /// What the customer has told in dialogues, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub slots: BTreeMap<String, Filled>,
+    /// The dialogue that waits for an answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dialogue: Option<Dialogue>,
+    /// The look-up that an answer waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looking: Option<Looking>,
     /// The hand-off that waits or is being served.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handoff: Option<OpenHandoff>,
@@ -311,6 +327,9 @@ impl Conversation {
             tags: BTreeSet::new(),
             offered: Vec::new(),
             previous: None,
+            slots: BTreeMap::new(),
+            dialogue: None,
+            looking: None,
             handoff: None,
             notices: BTreeMap::new(),
             given: BTreeMap::new(),
@@ -318,6 +337,53 @@ impl Conversation {
             created_at: now,
         }
     }
+}
+
+/// A piece of information that the customer has told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Filled {
+    /// As it was told: Unicode form NFKC, the case kept.
+    pub value: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A rule that waits for what it asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dialogue {
+    /// The rule's id.
+    pub rule: String,
+    /// Pieces of information that this dialogue has, by name.
+    pub has: BTreeSet<String>,
+    /// The one that was asked for.
+    pub asked: String,
+    /// Answers to it that did not fit.
+    pub attempts: u32,
+    /// When it was asked last.
+    pub at: Timestamp,
+}
+
+/// A look-up that runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Looking {
+    /// The rule that answers with it.
+    pub rule: String,
+    /// When it began.
+    pub since: Timestamp,
+}
+
+/// What a look-up brought.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Fetched {
+    /// Why there is no usable answer, in plain words; none if there is one.
+    #[serde(default)]
+    pub error: Option<String>,
+    /// Status of the answer; 0 without one.
+    #[serde(default)]
+    pub status: u16,
+    /// The answer.
+    #[serde(default)]
+    pub body: serde_json::Value,
 }
 
 /// A rule or entry that could have answered, with how well it fits.

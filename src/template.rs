@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use minijinja::value::{Enumerator, Object};
-use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value};
+use minijinja::{Environment, ErrorKind, State, UndefinedBehavior, Value};
 
 use crate::hours;
 
@@ -71,11 +71,13 @@ impl Templates {
         texts.set_undefined_behavior(UndefinedBehavior::Strict);
         texts.set_fuel(Some(FUEL));
         texts.add_filter("iso", iso);
+        texts.add_function("hours_since", hours_since);
         let mut conditions = Environment::new();
         // An attribute that this customer does not have makes a condition false, not an error.
         conditions.set_undefined_behavior(UndefinedBehavior::Chainable);
         conditions.set_fuel(Some(FUEL));
         conditions.add_filter("iso", iso);
+        conditions.add_function("hours_since", hours_since);
         Self { texts, conditions, plain: HashMap::new(), count: 0, expressions: 0 }
     }
 
@@ -143,6 +145,24 @@ fn iso(value: &Value) -> Result<String, minijinja::Error> {
         Some(moment) => Ok(moment.at.map_or_else(String::new, |at| hours::iso(at, &moment.zone))),
         None => Err(minijinja::Error::new(ErrorKind::InvalidOperation, "`iso` is for times such as next_open and now")),
     }
+}
+
+/// Hours from an instant until now: `hours_since(lookup.body.shipped_at)`. A time without a zone is the shop's.
+#[allow(clippy::needless_pass_by_value, reason = "as the library calls it")]
+fn hours_since(state: &State<'_, '_>, value: Value) -> Result<f64, minijinja::Error> {
+    let wrong = |what: String| minijinja::Error::new(ErrorKind::InvalidOperation, what);
+    let now = state.lookup("now").ok_or_else(|| wrong("there is no `now` here".to_owned()))?;
+    let moment = now.downcast_object_ref::<Moment>().ok_or_else(|| wrong("there is no `now` here".to_owned()))?;
+    let at = if let Some(other) = value.downcast_object_ref::<Moment>() {
+        other.at
+    } else if let Some(text) = value.as_str() {
+        let local = || text.parse::<jiff::civil::DateTime>().ok()?.to_zoned(moment.zone.clone()).ok();
+        text.parse::<Timestamp>().ok().or_else(|| Some(local()?.timestamp()))
+    } else {
+        value.as_i64().and_then(|seconds| Timestamp::from_second(seconds).ok())
+    };
+    let at = at.ok_or_else(|| wrong(format!("`{value}` is no time; 2026-11-22T09:30:00+08:00 is one")))?;
+    Ok(moment.now.duration_since(at).as_secs_f64() / 3_600.0)
 }
 
 /// An instant that prints as people say it.

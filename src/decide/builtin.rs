@@ -61,6 +61,38 @@ const ASKED: Tongues = Tongues {
 /// The whole message is the wish.
 const BARE: &str = r"^(人工|真人|活人|客服|人工客服|转人工|转客服|找客服|客服在吗|人工人工|rg|human|agent|person|operator|representative|human please|agent please|real person|live agent|live chat|customer service|talk to someone|speak to someone)$";
 
+/// "I do not want to go on": the whole message, folded.
+const CANCELS: [&str; 28] = [
+    "算了",
+    "算了吧",
+    "算了不用了",
+    "不用了",
+    "不用了谢谢",
+    "不查了",
+    "不办了",
+    "不弄了",
+    "不退了",
+    "不换了",
+    "不改了",
+    "不要了",
+    "没事了",
+    "没事",
+    "不需要了",
+    "取消",
+    "先不了",
+    "never mind",
+    "nevermind",
+    "cancel",
+    "forget it",
+    "no thanks",
+    "no thank you",
+    "stop",
+    "not now",
+    "leave it",
+    "drop it",
+    "skip it",
+];
+
 impl Default for Builtins {
     fn default() -> Self {
         Self::new()
@@ -91,6 +123,13 @@ impl Builtins {
         let text = self.compounds.replace_all(text, " ");
         // "Not a bot, not a human that reads a script: I want a person" still asks: what is declined is left out, the rest counts.
         self.asked.is_match(&self.negated.cut(&text))
+    }
+
+    /// Whether the whole message says that the customer does not want to go on with what was asked.
+    #[must_use]
+    #[allow(clippy::unused_self, reason = "asked beside the others")]
+    pub fn cancels(&self, view: &View) -> bool {
+        CANCELS.contains(&view.key.as_str())
     }
 
     /// Whether the customer says that no person is wanted.

@@ -7,9 +7,10 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use minijinja::Value;
 use minijinja::value::{Enumerator, Object};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::hours::Schedule;
-use crate::message::{Conversation, Inbound};
+use crate::message::{Conversation, Fetched, Inbound};
 use crate::template::Moment;
 
 use super::knowledge::Knowledge;
@@ -19,6 +20,8 @@ pub const NAMES: &[(&str, &[&str])] = &[
     ("message", &["text", "language", "kind"]),
     ("customer", &["id", "tier", "name", "attributes"]),
     ("conversation", &["id", "state", "misses", "turns", "previous", "tags", "channel"]),
+    ("slots", &["*"]),
+    ("lookup", &["error", "status", "body"]),
     ("repeats", &[]),
     ("open", &[]),
     ("next_open", &["*"]),
@@ -35,6 +38,16 @@ pub struct Scope<'a> {
     pub rule: Option<&'a str>,
     /// The language in which times are said.
     pub language: &'a str,
+    /// Whether what customers wrote is escaped for an address.
+    pub escaped: bool,
+}
+
+impl<'a> Scope<'a> {
+    /// For what people read.
+    #[must_use]
+    pub const fn of(queue: Option<&'a str>, rule: Option<&'a str>, language: &'a str) -> Self {
+        Self { queue, rule, language, escaped: false }
+    }
 }
 
 /// The values for one message, rule and queue.
@@ -47,14 +60,23 @@ pub fn context(
     scope: Scope<'_>,
 ) -> Value {
     let schedule = scope.queue.and_then(|name| knowledge.queues.get(name)).map(|queue| Arc::clone(&queue.schedule));
-    let text = |text: &Option<String>| text.as_deref().map_or_else(|| Value::from(""), Value::from);
+    let told = |text: &str| {
+        if scope.escaped {
+            Value::from(utf8_percent_encode(text, NON_ALPHANUMERIC).to_string())
+        } else {
+            Value::from(text)
+        }
+    };
+    let text = |text: &Option<String>| text.as_deref().map_or_else(|| Value::from(""), told);
+    let slots: BTreeMap<&str, Value> =
+        conversation.slots.iter().map(|(name, filled)| (name.as_str(), told(&filled.value))).collect();
     let customer = &conversation.customer;
     let repeats = scope.rule.and_then(|rule| conversation.given.get(rule)).map_or(0, |times| recent(times, now));
     let values = [
         (
             "message",
             object([
-                ("text", Value::from(inbound.text.as_str())),
+                ("text", told(&inbound.text)),
                 ("language", Value::from(scope.language)),
                 ("kind", Value::from(inbound.kind.as_str())),
             ]),
@@ -62,7 +84,7 @@ pub fn context(
         (
             "customer",
             object([
-                ("id", Value::from(customer.id.as_str())),
+                ("id", told(&customer.id)),
                 ("tier", text(&customer.tier)),
                 ("name", text(&customer.name)),
                 ("attributes", Value::from(minijinja::value::Serde(&customer.attributes))),
@@ -80,11 +102,22 @@ pub fn context(
                 ("channel", Value::from(conversation.channel.as_str())),
             ]),
         ),
+        ("slots", slots.into_iter().collect()),
+        ("lookup", inbound.fetched.as_ref().map_or(Value::UNDEFINED, lookup)),
         ("repeats", Value::from(repeats)),
         ("settings", knowledge.values.clone()),
     ];
     let (zone, language) = (knowledge.zone.clone(), scope.language.to_owned());
     Value::from_object(Top { values: Named(values.into()), schedule, now, zone, language })
+}
+
+/// What was fetched.
+fn lookup(fetched: &Fetched) -> Value {
+    object([
+        ("error", fetched.error.as_deref().map_or(Value::from(""), Value::from)),
+        ("status", Value::from(fetched.status)),
+        ("body", Value::from(minijinja::value::Serde(&fetched.body))),
+    ])
 }
 
 /// The names at the top. What the hours say is worked out when it is asked for: most texts and conditions never ask.

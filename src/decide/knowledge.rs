@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use regex::Regex;
 
 use crate::diag::Place;
 use crate::hours::Schedule;
@@ -73,6 +74,12 @@ pub struct BuiltRule {
     pub options: Vec<u32>,
     /// Where the case goes.
     pub handoff: Option<BuiltHandoff>,
+    /// What is asked of the customer before it answers, in order.
+    pub slots: Vec<BuiltSlot>,
+    /// What is fetched before it answers.
+    pub lookup: Option<BuiltLookup>,
+    /// Ways to answer, of which the first that holds is taken.
+    pub then: Vec<BuiltBranch>,
     /// Acts at any hour.
     pub urgent: bool,
     /// Not said to a customer who waits.
@@ -87,6 +94,47 @@ pub struct BuiltRule {
     pub until: Option<Date>,
     /// Only there; empty means everywhere.
     pub channels: Vec<String>,
+}
+
+/// A piece of information that a rule asks for.
+#[derive(Debug)]
+pub struct BuiltSlot {
+    /// Its name in texts.
+    pub name: String,
+    /// What in a message is the value.
+    pub pattern: Regex,
+    /// The question.
+    pub ask: BuiltText,
+    /// Said when an answer does not fit.
+    pub retry: Option<BuiltText>,
+    /// Answers that do not fit before a person takes over.
+    pub attempts: u32,
+    /// Whether only the answer to the question counts.
+    pub only_asked: bool,
+}
+
+/// What a rule fetches.
+#[derive(Debug)]
+pub struct BuiltLookup {
+    /// What must hold for it to be done; none always does.
+    pub condition: Option<ExpressionId>,
+    /// Its address.
+    pub url: TemplateId,
+    /// Longest time to wait for it.
+    pub timeout: Duration,
+    /// How long an answer is used again; 0 for never.
+    pub cache: Duration,
+    /// An answer as the system gives it, for trying out.
+    pub sample: Option<serde_json::Value>,
+}
+
+/// One way to answer.
+#[derive(Debug)]
+pub struct BuiltBranch {
+    /// What must hold; none always does.
+    pub condition: Option<ExpressionId>,
+    /// What is done then: a rule of its own under the id of the whole.
+    pub act: BuiltRule,
 }
 
 /// Where a rule sends a case.
@@ -141,6 +189,12 @@ pub struct Route {
 }
 
 impl BuiltRule {
+    /// Whether it asks or fetches something before it answers.
+    #[must_use]
+    pub fn leads(&self) -> bool {
+        !self.slots.is_empty() || self.lookup.is_some() || !self.then.is_empty()
+    }
+
     /// Whether it may be used on a day and channel.
     #[must_use]
     pub fn valid(&self, today: Date, channel: &str) -> bool {

@@ -6,12 +6,14 @@
 
 pub mod builtin;
 pub mod context;
+mod dialogue;
 pub mod knowledge;
 pub mod notices;
 pub mod outcome;
 pub mod routing;
 mod search;
 mod several;
+mod slots;
 pub mod speak;
 mod together;
 mod turn;
@@ -24,12 +26,13 @@ use crate::rules::model::Origin;
 use crate::text::key;
 
 pub use knowledge::Knowledge;
-pub use outcome::{Outcome, Trace, TraceCandidate, TraceHours, TraceNear, TraceNotice};
+pub use outcome::{LookupRequest, Outcome, Trace, TraceCandidate, TraceHours, TraceNear, TraceNotice};
 pub use together::{continued, decide, waits};
 
+use dialogue::Heard;
 use knowledge::BuiltRule;
 use search::{Several, near, ranked, several};
-use turn::{Turn, Wish};
+use turn::{Repeats, Turn, Wish};
 
 /// Decides one message by its own words.
 fn alone(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, now: Timestamp) -> Outcome {
@@ -40,6 +43,9 @@ fn alone(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, 
     if turn.state() == State::Human {
         return while_human(turn);
     }
+    if inbound.gesture == Gesture::LookedUp {
+        return looked_up(turn);
+    }
     if let Some(option) = turn.pressed().and_then(|id| open_option(&turn, id)) {
         return choose(turn, option);
     }
@@ -47,10 +53,11 @@ fn alone(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, 
         return asked(turn);
     }
     if inbound.kind != Kind::Text && turn.view.key.is_empty() {
-        return turn.hand_over(&Wish { reason: Reason::Media, rule: None, words: Some("media") }, &[]);
+        return turn.hand_over(&Wish { reason: Reason::Media, rule: None, words: Some("media"), queue: None }, &[]);
     }
     if inbound.text.chars().count() > knowledge.limits.message_chars {
-        return turn.hand_over(&Wish { reason: Reason::TooLong, rule: None, words: Some("too_long") }, &[]);
+        return turn
+            .hand_over(&Wish { reason: Reason::TooLong, rule: None, words: Some("too_long"), queue: None }, &[]);
     }
     if turn.view.key.is_empty() {
         return match turn.state() {
@@ -66,6 +73,10 @@ fn alone(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, 
     }
     let ranked = ranked(&mut turn);
     let candidates = turn.trace_candidates(&ranked);
+    let mut turn = match dialogue::hear(turn, &ranked, &candidates) {
+        Heard::Done(outcome) => return *outcome,
+        Heard::Nothing(turn) => *turn,
+    };
     let mut winner = ranked.first();
     match several(&turn, &ranked) {
         Several::One => {}
@@ -76,7 +87,8 @@ fn alone(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, 
         Several::Partly if winner.is_some_and(|winner| winner.evidence.sign == Sign::Like) => {
             turn.trace.notes.push("a part of the message asks what nothing answers".to_owned());
             turn.missed();
-            return turn.hand_over(&Wish { reason: Reason::NoMatch, rule: None, words: None }, &candidates);
+            return turn
+                .hand_over(&Wish { reason: Reason::NoMatch, rule: None, words: None, queue: None }, &candidates);
         }
         Several::Partly => winner = winner.filter(|winner| !search::is_aside(&turn, winner)),
     }
@@ -90,11 +102,22 @@ fn alone(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, 
             return turn.say_notice(&["empty", "greeting"], OutcomeKind::Smalltalk, Reason::NoMatch);
         }
         turn.missed();
-        return turn.hand_over(&Wish { reason: Reason::NoMatch, rule: None, words: None }, &candidates);
+        return turn.hand_over(&Wish { reason: Reason::NoMatch, rule: None, words: None, queue: None }, &candidates);
     };
     let rule = &knowledge.rules[winner.rule as usize];
     let score = winner.evidence.score();
     act(turn, rule, score, &candidates)
+}
+
+/// A look-up that an earlier message began has ended: its rule answers, if it is still waited for.
+fn looked_up(turn: Turn<'_>) -> Outcome {
+    let knowledge = turn.knowledge;
+    let looking = turn.before.looking.as_ref();
+    let rule = looking.and_then(|looking| Some(&knowledge.rules[*knowledge.by_id.get(&looking.rule)? as usize]));
+    match rule.filter(|_| turn.state() == State::Bot && turn.inbound.fetched.is_some()) {
+        Some(rule) => dialogue::complete(turn, rule, 1.0, &[]),
+        None => turn.unchanged().silent(Reason::Cancelled, false),
+    }
 }
 
 /// A person has the conversation, and the bot is silent. But an emergency does not wait for one who has gone home: outside the
@@ -108,7 +131,7 @@ fn while_human(mut turn: Turn<'_>) -> Outcome {
         turn.raise(Priority::Urgent);
         return turn.silent(Reason::HumanOwns, true);
     }
-    turn.call_besides(&Wish { reason: Reason::Urgent, rule: Some(rule), words: None });
+    turn.call_besides(&Wish { reason: Reason::Urgent, rule: Some(rule), words: None, queue: None });
     turn.silent(Reason::HumanOwns, false)
 }
 
@@ -120,7 +143,7 @@ fn asked(mut turn: Turn<'_>) -> Outcome {
     let rule = rules().find(|rule| rule.urgent).or_else(|| rules().find(|rule| rule.handoff.is_some()));
     let reason = if rule.is_some_and(|rule| rule.urgent) { Reason::Urgent } else { Reason::Asked };
     let candidates = turn.trace_candidates(&ranked);
-    turn.hand_over(&Wish { reason, rule, words: None }, &candidates)
+    turn.hand_over(&Wish { reason, rule, words: None, queue: None }, &candidates)
 }
 
 /// A person takes what nothing answers.
@@ -129,7 +152,7 @@ fn unmatched(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversati
     let ranked = ranked(&mut turn);
     let candidates = turn.trace_candidates(&ranked);
     turn.missed();
-    turn.hand_over(&Wish { reason: Reason::NoMatch, rule: None, words: None }, &candidates)
+    turn.hand_over(&Wish { reason: Reason::NoMatch, rule: None, words: None, queue: None }, &candidates)
 }
 
 /// What is done with a message when our own code failed on it: a person takes it.
@@ -139,23 +162,41 @@ pub fn failed(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversat
     if turn.state() == State::Human {
         return turn.silent(Reason::HumanOwns, true);
     }
-    turn.hand_over(&Wish { reason: Reason::InternalError, rule: None, words: None }, &[])
+    turn.hand_over(&Wish { reason: Reason::InternalError, rule: None, words: None, queue: None }, &[])
 }
 
 /// Does what a rule says: answers, hands over, or keeps silent while the customer waits.
 fn act<'a>(turn: Turn<'a>, rule: &'a BuiltRule, score: f64, candidates: &[crate::message::Scored]) -> Outcome {
+    if rule.leads() {
+        return match turn.state() {
+            State::Bot if rule.slots.is_empty() => dialogue::complete(turn, rule, score, candidates),
+            State::Bot => dialogue::begin(turn, rule, score, candidates),
+            // Whoever waits for a person is not asked by a machine what the person will ask.
+            _ => turn.hand_over(&Wish { reason: Reason::NoMatch, rule: None, words: None, queue: None }, candidates),
+        };
+    }
     if rule.handoff.is_some() || rule.urgent {
         let reason = if rule.urgent { Reason::Urgent } else { Reason::Policy };
-        return turn.hand_over(&Wish { reason, rule: Some(rule), words: None }, candidates);
+        return turn.hand_over(&Wish { reason, rule: Some(rule), words: None, queue: None }, candidates);
     }
     if rule.smalltalk {
         return match turn.state() {
             // Somebody who waits wants the person, not to be greeted again.
-            State::Queued => turn.hand_over(&Wish { reason: Reason::NoMatch, rule: None, words: None }, candidates),
+            State::Queued => {
+                turn.hand_over(&Wish { reason: Reason::NoMatch, rule: None, words: None, queue: None }, candidates)
+            }
             _ => turn.answer(rule, score, OutcomeKind::Smalltalk, candidates),
         };
     }
     let outcome = if rule.origin == Origin::Faq { OutcomeKind::Faq } else { OutcomeKind::Rule };
+    match turn.repeats(rule) {
+        Repeats::No => {}
+        Repeats::Again => return turn.repeated(rule, score, outcome, candidates),
+        Repeats::Enough => {
+            let wish = Wish { reason: Reason::Repeated, rule: None, words: None, queue: None };
+            return turn.hand_over(&wish, candidates);
+        }
+    }
     turn.answer(rule, score, outcome, candidates)
 }
 

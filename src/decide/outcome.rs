@@ -1,6 +1,7 @@
 //! What comes of one message, and the trace that tells why.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -18,10 +19,27 @@ pub struct Outcome {
     pub queue: Option<QueueEvent>,
     /// The conversation as it is afterwards.
     pub conversation: Conversation,
+    /// What has to be fetched for the real outcome: decide again with the answer; until then, and if that takes long, this is it.
+    pub lookup: Option<LookupRequest>,
     /// By when a person should have answered a new hand-off.
     pub deadline: Option<Timestamp>,
     /// Why, in detail.
     pub trace: Trace,
+}
+
+/// What a rule fetches before it answers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LookupRequest {
+    /// The rule's id.
+    pub rule: String,
+    /// The address, whole.
+    pub url: String,
+    /// Longest time to wait.
+    pub timeout: Duration,
+    /// How long an answer may be used again; 0 for never.
+    pub cache: Duration,
+    /// How sure the rule was, from 0 to 1.
+    pub score: f64,
 }
 
 /// Why a message was decided as it was.

@@ -35,7 +35,7 @@ pub fn way(
     let mut priority = None;
     let mut found = named.map(str::to_owned);
     for route in &knowledge.routes {
-        let scope = Scope { queue: Some(&route.queue), rule: None, language };
+        let scope = Scope::of(Some(&route.queue), None, language);
         let holds = match route.condition {
             None => true,
             Some(id) => {

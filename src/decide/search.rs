@@ -31,8 +31,9 @@ pub(super) enum Several<'a> {
 /// The answers to several questions in one message.
 pub(super) fn several<'a>(turn: &Turn<'a>, ranked: &[Candidate]) -> Several<'a> {
     let knowledge = turn.knowledge;
-    let plain =
-        |rule: &BuiltRule| rule.handoff.is_none() && !rule.urgent && (rule.smalltalk || rule.origin == Origin::Faq);
+    let plain = |rule: &BuiltRule| {
+        rule.handoff.is_none() && !rule.urgent && !rule.leads() && (rule.smalltalk || rule.origin == Origin::Faq)
+    };
     let whole = ranked.first();
     if whole.is_some_and(|whole| whole.evidence.sign == Sign::Exact || !plain(&knowledge.rules[whole.rule as usize])) {
         return Several::One;
@@ -113,7 +114,7 @@ fn holds(turn: &Turn<'_>, rule: u32, id: matching::ExpressionId) -> Result<bool,
         rule.handoff.as_ref().and_then(|handoff| handoff.queue.clone()).unwrap_or_else(|| {
             routing::way(knowledge, None, turn.inbound, turn.after(), turn.now, &turn.language).queue
         });
-    let scope = Scope { queue: Some(&queue), rule: Some(&rule.id), language: &turn.language };
+    let scope = Scope::of(Some(&queue), Some(&rule.id), &turn.language);
     let context = context::context(knowledge, turn.inbound, turn.after(), turn.now, scope);
     knowledge
         .templates

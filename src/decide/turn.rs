@@ -4,14 +4,16 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::matching::{Candidate, View};
 use crate::message::{
-    Choice, Conversation, Decision, Gesture, Inbound, Kind, OpenHandoff, OutcomeKind, Priority, QueueEvent, Reason,
-    Reply, Scored, State,
+    Choice, Conversation, Decision, Gesture, Inbound, Kind, Looking, OpenHandoff, OutcomeKind, Priority, QueueEvent,
+    Reason, Reply, Scored, State,
 };
 
-use super::context::Scope;
+use crate::template::{ExpressionId, TemplateError, TemplateId};
+
+use super::context::{self, Scope};
 use super::knowledge::{BuiltRule, BuiltText, Knowledge};
 use super::notices;
-use super::outcome::{Outcome, Trace, TraceCandidate, TraceHours, TraceNear, TraceNotice};
+use super::outcome::{LookupRequest, Outcome, Trace, TraceCandidate, TraceHours, TraceNear, TraceNotice};
 use super::routing;
 use super::speak;
 
@@ -32,15 +34,27 @@ pub(super) struct Turn<'a> {
     pub now: Timestamp,
     pub language: String,
     pub view: View,
-    next: Conversation,
+    pub next: Conversation,
     replies: Vec<Reply>,
     queue: Option<QueueEvent>,
     deadline: Option<Timestamp>,
+    lookup: Option<LookupRequest>,
     notices: Vec<String>,
     urgent: bool,
     tags: Vec<String>,
     class: Option<String>,
     pub trace: Trace,
+}
+
+/// Whether an answer was given before, within a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Repeats {
+    /// It may be given.
+    No,
+    /// It was given once, in the same words: it did not help.
+    Again,
+    /// There is no other way to say it: a person.
+    Enough,
 }
 
 /// Why and where a case goes to a person.
@@ -51,6 +65,8 @@ pub(super) struct Wish<'a> {
     pub rule: Option<&'a BuiltRule>,
     /// The notice said in place of "handed over", such as `media`.
     pub words: Option<&'a str>,
+    /// The queue, where no rule names one; else the routes decide.
+    pub queue: Option<&'a str>,
 }
 
 impl<'a> Turn<'a> {
@@ -63,7 +79,7 @@ impl<'a> Turn<'a> {
         let view = knowledge.matcher.view(&inbound.text);
         let language = speak::language(knowledge, inbound, before);
         let mut next = before.clone();
-        next.turns += 1;
+        next.turns += u64::from(inbound.gesture != Gesture::LookedUp);
         next.customer = inbound.customer.clone();
         next.language = Some(language.clone());
         next.unanswered.clear();
@@ -72,6 +88,9 @@ impl<'a> Turn<'a> {
             next.handoff = None;
             next.offered.clear();
             next.misses = 0;
+            next.slots.clear();
+            next.dialogue = None;
+            next.looking = None;
         }
         let trace = Trace { folded: view.folded.text().to_owned(), language: language.clone(), ..Trace::default() };
         Self {
@@ -85,6 +104,7 @@ impl<'a> Turn<'a> {
             replies: Vec::new(),
             queue: None,
             deadline: None,
+            lookup: None,
             notices: Vec::new(),
             urgent: false,
             tags: Vec::new(),
@@ -179,11 +199,40 @@ impl<'a> Turn<'a> {
             nothing => {
                 let why = nothing.err().map_or_else(|| "it came out empty".to_owned(), |error| error.to_string());
                 self.trace.notes.push(format!("the answer of `{}` failed: {why}", rule.id));
-                return self.hand_over(&Wish { reason: Reason::InternalError, rule: None, words: None }, candidates);
+                return self.hand_over(
+                    &Wish { reason: Reason::InternalError, rule: None, words: None, queue: None },
+                    candidates,
+                );
             }
         }
         self.settle(rule);
         self.finish(outcome, Reason::Matched, Some((rule.id.clone(), score)), candidates)
+    }
+
+    /// Whether a rule's answer is one that did not help before. What is pressed is shown as often as it is pressed.
+    pub(super) fn repeats(&self, rule: &BuiltRule) -> Repeats {
+        let day = SignedDuration::from_hours(24);
+        let given = self.before.given.get(&rule.id);
+        let given = given.map_or(0, |times| times.iter().filter(|at| self.now.duration_since(**at) < day).count());
+        let typed = self.inbound.gesture == Gesture::Write && self.state() == State::Bot;
+        match given {
+            given if !typed || given < rule.replies.len() => Repeats::No,
+            given if given == rule.replies.len() && self.knowledge.notices.contains_key("repeated") => Repeats::Again,
+            _ => Repeats::Enough,
+        }
+    }
+
+    /// Says that this was the answer, and how to go on.
+    pub(super) fn repeated(
+        mut self,
+        rule: &'a BuiltRule,
+        score: f64,
+        outcome: OutcomeKind,
+        candidates: &[Scored],
+    ) -> Outcome {
+        self.push_notice("repeated", None);
+        self.settle(rule);
+        self.finish(outcome, Reason::Repeated, Some((rule.id.clone(), score)), candidates)
     }
 
     /// Answers several questions at once; if one of the answers fails, a person takes them all.
@@ -192,7 +241,10 @@ impl<'a> Turn<'a> {
             let Ok(Some(reply)) = self.render_reply(rule) else {
                 self.trace.notes.push(format!("the answer of `{}` failed", rule.id));
                 self.replies.clear();
-                return self.hand_over(&Wish { reason: Reason::InternalError, rule: None, words: None }, candidates);
+                return self.hand_over(
+                    &Wish { reason: Reason::InternalError, rule: None, words: None, queue: None },
+                    candidates,
+                );
             };
             self.replies.push(reply);
         }
@@ -211,12 +263,54 @@ impl<'a> Turn<'a> {
         Some(Choice { id: rule.id.clone(), label })
     }
 
+    /// Asks for a piece of information. A question that cannot be put brings the case to a person.
+    pub(super) fn ask(mut self, rule: &'a BuiltRule, words: &BuiltText, candidates: &[Scored]) -> Outcome {
+        let said = self.say(words, Some(rule));
+        let Some(text) = said.as_ref().ok().filter(|said| !said.is_empty()).cloned() else {
+            let why = said.err().map_or_else(|| "it came out empty".to_owned(), |error| error.to_string());
+            self.trace.notes.push(format!("a question of `{}` failed: {why}", rule.id));
+            let wish = Wish { reason: Reason::InternalError, rule: None, words: None, queue: None };
+            return self.hand_over(&wish, candidates);
+        };
+        let message = self.reply_id();
+        let rule_id = Some(rule.id.clone());
+        self.replies.push(Reply { message, kind: Kind::Text, text, rule: rule_id, options: Vec::new() });
+        self.class = self.class.take().or_else(|| rule.class.clone());
+        self.next.misses = 0;
+        self.finish(OutcomeKind::Slot, Reason::Matched, Some((rule.id.clone(), 1.0)), candidates)
+    }
+
+    /// What comes if a look-up is not done at once: the customer hears that it takes a moment, and the conversation waits for it.
+    pub(super) fn look_up(mut self, request: LookupRequest, candidates: &[Scored]) -> Outcome {
+        self.trace.notes.push(format!("`{}` looks something up", request.rule));
+        self.next.looking = Some(Looking { rule: request.rule.clone(), since: self.now });
+        self.push_notice("looking_up", None);
+        let rule = (request.rule.clone(), request.score);
+        self.lookup = Some(request);
+        self.finish(OutcomeKind::Slot, Reason::Matched, Some(rule), candidates)
+    }
+
+    /// Whether an expression of a rule holds now.
+    pub(super) fn holds(&self, rule: &BuiltRule, id: ExpressionId) -> Result<bool, TemplateError> {
+        let queue = self.queue_meant(Some(rule));
+        let scope = Scope::of(Some(&queue), Some(&rule.id), &self.language);
+        let context = context::context(self.knowledge, self.inbound, &self.next, self.now, scope);
+        self.knowledge.templates.holds(id, &context)
+    }
+
+    /// An address, its values escaped.
+    pub(super) fn url(&self, rule: &BuiltRule, id: TemplateId) -> Result<String, TemplateError> {
+        let scope = Scope { escaped: true, ..Scope::of(None, Some(&rule.id), &self.language) };
+        let context = || context::context(self.knowledge, self.inbound, &self.next, self.now, scope);
+        self.knowledge.templates.render(id, context)
+    }
+
     /// Asks which of some entries is meant. A shop without words for it brings the case to a person.
     pub(super) fn offer(mut self, options: Vec<Choice>, candidates: &[Scored]) -> Outcome {
         let said = self.knowledge.notices.get("choice").and_then(|text| self.say(text, None).ok());
         let Some(text) = said.filter(|said| !said.is_empty()) else {
             self.missed();
-            return self.hand_over(&Wish { reason: Reason::NoMatch, rule: None, words: None }, candidates);
+            return self.hand_over(&Wish { reason: Reason::NoMatch, rule: None, words: None, queue: None }, candidates);
         };
         self.replies.push(Reply { message: self.reply_id(), kind: Kind::Text, text, rule: None, options });
         self.finish(OutcomeKind::Choice, Reason::Ambiguous, None, candidates)
@@ -233,8 +327,10 @@ impl<'a> Turn<'a> {
     /// Brings the case to a person, and tells the customer.
     pub(super) fn hand_over(mut self, wish: &Wish<'a>, candidates: &[Scored]) -> Outcome {
         let wished = wish.rule.and_then(|rule| rule.handoff.as_ref());
-        let named = wished.and_then(|handoff| handoff.queue.as_deref());
+        let named = wished.and_then(|handoff| handoff.queue.as_deref()).or(wish.queue);
         let way = routing::way(self.knowledge, named, self.inbound, &self.next, self.now, &self.language);
+        self.next.dialogue = None;
+        self.next.looking = None;
         self.urgent = wish.rule.is_some_and(|rule| rule.urgent);
         let priority =
             [wished.and_then(|handoff| handoff.priority), way.priority, self.urgent.then_some(Priority::Urgent)]
@@ -384,7 +480,7 @@ impl<'a> Turn<'a> {
         }
     }
 
-    fn render_reply(&mut self, rule: &'a BuiltRule) -> Result<Option<Reply>, crate::template::TemplateError> {
+    fn render_reply(&mut self, rule: &'a BuiltRule) -> Result<Option<Reply>, TemplateError> {
         // Variants take turns, so that the same customer does not hear the same words twice in a row.
         let given = self.before.given.get(&rule.id).map_or(0, Vec::len);
         let Some(text) = rule.replies.get(given % rule.replies.len().max(1)) else { return Ok(None) };
@@ -406,13 +502,19 @@ impl<'a> Turn<'a> {
             .collect()
     }
 
-    fn say(&self, text: &BuiltText, rule: Option<&BuiltRule>) -> Result<String, crate::template::TemplateError> {
+    /// The queue whose hours a text means: of the case, of the rule, or where the routes lead.
+    fn queue_meant(&self, rule: Option<&BuiltRule>) -> String {
         let queue = self.next.handoff.as_ref().map(|handoff| handoff.queue.clone());
-        let queue = queue.or_else(|| {
+        queue.unwrap_or_else(|| {
             let named = rule.and_then(|rule| rule.handoff.as_ref()?.queue.as_deref());
-            Some(routing::way(self.knowledge, named, self.inbound, &self.next, self.now, &self.language).queue)
-        });
-        let scope = Scope { queue: queue.as_deref(), rule: rule.map(|r| r.id.as_str()), language: &self.language };
+            routing::way(self.knowledge, named, self.inbound, &self.next, self.now, &self.language).queue
+        })
+    }
+
+    /// A text in the customer's language.
+    pub(super) fn say(&self, text: &BuiltText, rule: Option<&BuiltRule>) -> Result<String, TemplateError> {
+        let queue = self.queue_meant(rule);
+        let scope = Scope::of(Some(&queue), rule.map(|r| r.id.as_str()), &self.language);
         speak::say(self.knowledge, text, self.inbound, &self.next, self.now, scope).map(|(said, _)| said)
     }
 
@@ -541,6 +643,7 @@ impl<'a> Turn<'a> {
             queue: self.queue,
             conversation: self.next,
             deadline: self.deadline,
+            lookup: self.lookup,
             trace: self.trace,
         }
     }

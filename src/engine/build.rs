@@ -15,7 +15,7 @@ use crate::rules::{ChannelKind, Settings};
 use crate::template::Templates;
 use crate::text::{Fold, Variants, Vocabulary};
 
-use super::{hours, samples, texts};
+use super::{dialogue, hours, samples, texts};
 
 /// Builds what can be built; what is wrong goes into the report.
 pub(super) fn build(book: &Book, report: &mut Report) -> Option<Knowledge> {
@@ -194,14 +194,14 @@ fn matcher(
 }
 
 /// The library draws the pattern with a caret over several lines; the last line says what is wrong.
-fn pattern_finding(source: &Located<String>, message: &str) -> Finding {
+pub(super) fn pattern_finding(source: &Located<String>, message: &str) -> Finding {
     let what = message.lines().last().unwrap_or(message).trim_start_matches("error: ");
     Finding::error("bad-regex", format!("this regular expression cannot be used: {what}")).at(&source.place).help(
         "to match a character such as ( or ? itself, write a backslash before it; for plain words use phrase instead",
     )
 }
 
-fn built_rule(
+pub(super) fn built_rule(
     rule: &Rule,
     book: &Book,
     by_id: &HashMap<String, u32>,
@@ -225,7 +225,9 @@ fn built_rule(
                 .help("exchange the two, or mend the year"),
         );
     }
-    if rule.replies.is_empty() && rule.handoff.is_none() && !rule.urgent {
+    dialogue::check(rule, report);
+    let acts = !rule.replies.is_empty() || rule.handoff.is_some() || rule.urgent || !rule.then.is_empty();
+    if !acts {
         report.push(
             Finding::error("does-nothing", format!("`{}` has neither a reply nor a hand-off", rule.id.value))
                 .at(&rule.id.place)
@@ -255,6 +257,9 @@ fn built_rule(
             reason: handoff.reason.clone(),
             priority: handoff.priority,
         }),
+        slots: rule.slots.iter().filter_map(|slot| dialogue::slot(slot, templates, report)).collect(),
+        lookup: rule.lookup.as_ref().and_then(|lookup| dialogue::lookup(lookup, book, templates, report)),
+        then: rule.then.iter().map(|branch| dialogue::branch(branch, rule, book, by_id, templates, report)).collect(),
         urgent: rule.urgent,
         smalltalk: rule.smalltalk,
         tags: rule.tags.clone(),

@@ -1,16 +1,17 @@
 //! The engine: a Book, compiled, and the one `handle` that every command and the daemon call.
 
 mod build;
+mod dialogue;
 mod hours;
 mod samples;
 mod texts;
 
 use jiff::Timestamp;
 
-use crate::decide::{self, Knowledge, Outcome};
+use crate::decide::{self, Knowledge, LookupRequest, Outcome};
 use crate::diag::Report;
 use crate::likeness::Why;
-use crate::message::{Conversation, Customer, Inbound};
+use crate::message::{Conversation, Customer, Fetched, Inbound};
 use crate::rules::Book;
 use crate::rules::Files;
 use crate::rules::load::{self, Secrets};
@@ -61,10 +62,28 @@ impl Engine {
     /// each.
     #[must_use]
     pub fn in_a_row(&self, row: &[Inbound], conversation: &Conversation, now: Timestamp) -> Vec<Outcome> {
+        self.in_a_row_with(row, conversation, now, &|_| None)
+    }
+
+    /// The same, with what look-ups bring: `answer`, else the rule's sample. Without either the outcome is that of a look-up which
+    /// takes long.
+    #[must_use]
+    pub fn in_a_row_with(
+        &self,
+        row: &[Inbound],
+        conversation: &Conversation,
+        now: Timestamp,
+        answer: &dyn Fn(&LookupRequest) -> Option<Fetched>,
+    ) -> Vec<Outcome> {
         let mut conversation = conversation.clone();
         let mut outcomes = Vec::with_capacity(row.len());
         for (index, inbound) in row.iter().enumerate() {
             let mut outcome = self.handle(inbound, &conversation, now);
+            let fetched = |request| answer(request).or_else(|| self.sample(request));
+            if let Some(fetched) = outcome.lookup.as_ref().and_then(fetched) {
+                let inbound = Inbound { fetched: Some(fetched), ..inbound.clone() };
+                outcome = self.handle(&inbound, &conversation, now);
+            }
             if index + 1 < row.len() && self.waits(inbound, &conversation, &outcome) {
                 outcome = self.continued(inbound, &conversation, now);
             }
@@ -72,6 +91,13 @@ impl Engine {
             outcomes.push(outcome);
         }
         outcomes
+    }
+
+    /// What a look-up brings according to its rule's own sample.
+    fn sample(&self, request: &LookupRequest) -> Option<Fetched> {
+        let rule = self.knowledge.rules.get(*self.knowledge.by_id.get(&request.rule)? as usize)?;
+        let body = rule.lookup.as_ref()?.sample.clone()?;
+        Some(Fetched { error: None, status: 200, body })
     }
 
     /// Decides the first messages of a conversation, written in a row: what `explain` is about. None if there is no such channel;
@@ -127,7 +153,7 @@ impl Engine {
     pub fn notice(&self, id: &str, inbound: &Inbound, conversation: &Conversation, now: Timestamp) -> Option<String> {
         let language = decide::speak::language(&self.knowledge, inbound, conversation);
         let queue = decide::routing::way(&self.knowledge, None, inbound, conversation, now, &language).queue;
-        let scope = decide::context::Scope { queue: Some(&queue), rule: None, language: &language };
+        let scope = decide::context::Scope::of(Some(&queue), None, &language);
         let text = self.knowledge.notices.get(id)?;
         decide::speak::say(&self.knowledge, text, inbound, conversation, now, scope).ok().map(|(said, _)| said)
     }

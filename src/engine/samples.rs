@@ -4,11 +4,11 @@ use jiff::Timestamp;
 
 use crate::decide::Knowledge;
 use crate::decide::context::{Scope, context};
-use crate::decide::knowledge::BuiltText;
+use crate::decide::knowledge::{BuiltRule, BuiltText};
 use crate::diag::Report;
-use crate::message::{Conversation, Customer, Inbound};
+use crate::message::{Conversation, Customer, Fetched, Filled, Inbound};
 use crate::rules::Book;
-use crate::rules::model::Text;
+use crate::rules::model::{Located, Text};
 
 use super::texts::template_finding;
 
@@ -23,10 +23,32 @@ pub(super) fn try_texts(knowledge: &Knowledge, book: &Book, report: &mut Report)
     );
     let conversation = Conversation::new("c_sample".into(), &inbound.channel, "sample", inbound.customer.clone(), now);
     let queue = knowledge.queues.keys().next().map(String::as_str);
-    let mut try_text = |written: &Text, built: &BuiltText, rule: Option<&str>| {
+    let mut try_text = |written: &Text, built: &BuiltText, rule: Option<&BuiltRule>| {
+        let (mut inbound, mut conversation) = (inbound.clone(), conversation.clone());
+        if let Some(rule) = rule {
+            let filled = || Filled { value: "sample".into(), at: now };
+            conversation.slots = rule.slots.iter().map(|slot| (slot.name.clone(), filled())).collect();
+            inbound.fetched = rule.lookup.as_ref().map(|lookup| Fetched {
+                error: None,
+                status: 200,
+                body: lookup.sample.clone().unwrap_or_default(),
+            });
+            // Without a sample nobody knows what is in an answer.
+            let unknown = rule.lookup.as_ref().is_some_and(|lookup| lookup.sample.is_none());
+            let uses = |text: &Located<String>| text.value.contains("lookup.");
+            if unknown && written.by_language.values().any(uses) {
+                return;
+            }
+        }
         for (language, id) in &built.by_language {
             let said = if language.is_empty() { &knowledge.languages[0] } else { language };
-            let values = context(knowledge, &inbound, &conversation, now, Scope { queue, rule, language: said });
+            let values = context(
+                knowledge,
+                &inbound,
+                &conversation,
+                now,
+                Scope::of(queue, rule.map(|rule| rule.id.as_str()), said),
+            );
             if let (Err(error), Some(source)) =
                 (knowledge.templates.render(*id, || values.clone()), written.by_language.get(language))
             {
@@ -36,7 +58,17 @@ pub(super) fn try_texts(knowledge: &Knowledge, book: &Book, report: &mut Report)
     };
     for (rule, built) in book.rules.iter().zip(&knowledge.rules) {
         let texts = rule.replies.iter().zip(&built.replies).chain(rule.title.iter().zip(&built.title));
-        texts.for_each(|(written, text)| try_text(written, text, Some(&built.id)));
+        texts.for_each(|(written, text)| try_text(written, text, Some(built)));
+        for (slot, text) in rule.slots.iter().zip(&built.slots) {
+            try_text(&slot.ask, &text.ask, None);
+            if let (Some(retry), Some(text)) = (&slot.retry, &text.retry) {
+                try_text(retry, text, None);
+            }
+        }
+        for (branch, text) in rule.then.iter().zip(&built.then) {
+            let texts = branch.replies.iter().zip(&text.act.replies);
+            texts.for_each(|(written, text)| try_text(written, text, Some(built)));
+        }
     }
     for (id, written) in &book.settings.notices {
         if let Some(built) = knowledge.notices.get(id) {

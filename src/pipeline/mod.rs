@@ -339,6 +339,7 @@ impl Pipeline {
             text: pressed.map_or_else(|| arrival.text.clone(), |choice| choice.label.clone()),
             locale: arrival.locale.clone(),
             gesture: arrival.gesture.clone(),
+            fetched: None,
         };
         let began = Instant::now();
         let outcome = handle(&engine, &inbound, &conversation, now, way).ok_or(PipelineError::Internal)?;

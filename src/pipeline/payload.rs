@@ -44,6 +44,8 @@ pub(super) fn body(kind: &str, case: &Case<'_>, extra: Value) -> Value {
     let decision = case.outcome.map(|outcome| &outcome.decision);
     let matched: Vec<&str> =
         decision.map(|d| d.candidates.iter().map(|c| c.rule.as_str()).collect()).unwrap_or_default();
+    let slots: serde_json::Map<String, Value> =
+        conversation.slots.iter().map(|(name, filled)| (name.clone(), json!(filled.value))).collect();
     let mut data = json!({
         "handoff": {
             "id": handoff.id,
@@ -64,7 +66,7 @@ pub(super) fn body(kind: &str, case: &Case<'_>, extra: Value) -> Value {
         "customer": conversation.customer,
         "class": decision.and_then(|d| d.class.as_deref()).unwrap_or("enquiry"),
         "matched": matched,
-        "slots": {},
+        "slots": slots,
         "message": case.message,
         "transcript": case.transcript,
         "reply_url": case.reply_url,

@@ -45,6 +45,7 @@ fn compare(expectation: &Expectation, outcome: Option<&Outcome>, after: &Convers
     };
     match expectation.key.as_str() {
         "state" => return one(Some(after.state.as_str())),
+        "asks" => return one(after.dialogue.as_ref().map(|dialogue| dialogue.asked.as_str())),
         "tags" => {
             let missing = expectation.values.iter().any(|tag| !after.tags.contains(tag));
             return if missing { list(after.tags.iter().map(String::as_str).collect()) } else { None };

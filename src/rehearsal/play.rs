@@ -57,6 +57,7 @@ pub fn play(engine: &Engine, script: &Conversation) -> Played {
             text: String::new(),
             locale: script.locale.clone(),
             gesture: Gesture::Write,
+            fetched: None,
         };
         match word {
             Word::Say(_) => {}
@@ -87,7 +88,7 @@ pub fn play(engine: &Engine, script: &Conversation) -> Played {
             Word::Send(..) | Word::Select(_) => vec![inbound],
             Word::Take | Word::Return | Word::Close => Vec::new(),
         };
-        let outcomes = engine.in_a_row(&row, &conversation, now);
+        let outcomes = engine.in_a_row_with(&row, &conversation, now, &|_| step.lookup.clone());
         if let Some(outcome) = outcomes.last() {
             conversation = outcome.conversation.clone();
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::diag::{Finding, Place, Report};
-use crate::message::{Customer, Kind};
+use crate::message::{Customer, Fetched, Kind};
 use crate::rules::load::parse;
 use crate::rules::shape::{self, Kind as ShapeKind};
 use crate::rules::{json, shapes};
@@ -40,6 +40,8 @@ pub struct Step {
     pub wait: Duration,
     /// What happens.
     pub word: Option<Word>,
+    /// What a look-up brings in it.
+    pub lookup: Option<Fetched>,
     /// What must come of it.
     pub expect: Vec<Expectation>,
 }
@@ -165,6 +167,11 @@ fn step(node: &Node) -> Step {
             .or_else(send)
             .or_else(|| text("select").map(|id| Word::Select(id.to_owned())))
             .or_else(person),
+        lookup: node.get("lookup").map(|node| Fetched {
+            error: node.get("error").and_then(Node::text).map(str::to_owned),
+            status: node.get("status").and_then(Node::text).and_then(|status| status.parse().ok()).unwrap_or(200),
+            body: node.get("body").map(json).unwrap_or_default(),
+        }),
         expect: expect
             .iter()
             .map(|(key, value)| Expectation {

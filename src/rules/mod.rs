@@ -1,6 +1,7 @@
 //! Knowledge and settings as operations wrote them: files, their shape, and the Book that they make.
 
 mod book;
+pub mod dialogue;
 mod files;
 pub mod load;
 pub mod model;

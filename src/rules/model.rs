@@ -1,6 +1,7 @@
 //! Rules and texts as operations wrote them, each thing with its place. Nothing is compiled yet.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::civil::Date;
 
@@ -72,6 +73,12 @@ pub struct Rule {
     pub options: Vec<Located<String>>,
     /// Brings the case to a person.
     pub handoff: Option<HandoffSpec>,
+    /// What is asked of the customer before it answers, in order.
+    pub slots: Vec<SlotSpec>,
+    /// What is fetched before it answers.
+    pub lookup: Option<LookupSpec>,
+    /// Ways to answer, of which the first that holds is taken; its own reply and hand-off if none does.
+    pub then: Vec<Branch>,
     /// Goes to its queue at any hour.
     pub urgent: bool,
     /// Not said while the customer waits for a person.
@@ -90,6 +97,55 @@ pub struct Rule {
     pub review_by: Option<Located<Date>>,
     /// How careful to be with likeness; the shop's own degree if left out.
     pub careful: Option<Careful>,
+}
+
+/// A piece of information that a rule asks for.
+#[derive(Clone, Debug)]
+pub struct SlotSpec {
+    /// Its name in texts.
+    pub name: Located<String>,
+    /// What in a message is the value.
+    pub pattern: Located<String>,
+    /// The question.
+    pub ask: Text,
+    /// Said when an answer does not fit.
+    pub retry: Option<Text>,
+    /// Answers that do not fit before a person takes over.
+    pub attempts: u32,
+    /// Whether only the answer to the question counts.
+    pub only_asked: bool,
+}
+
+/// What a rule fetches: JSON over HTTP.
+#[derive(Clone, Debug)]
+pub struct LookupSpec {
+    /// What must hold for it to be done; none always does.
+    pub condition: Option<Located<String>>,
+    /// Its address, a template.
+    pub url: Located<String>,
+    /// Longest time to wait for it.
+    pub timeout: Duration,
+    /// How long an answer is used again; 0 for never.
+    pub cache: Duration,
+    /// An answer as the system gives it.
+    pub sample: Option<serde_json::Value>,
+}
+
+/// One way to answer.
+#[derive(Clone, Debug)]
+pub struct Branch {
+    /// Where it stands.
+    pub place: Place,
+    /// What must hold; without one it always does.
+    pub condition: Option<Located<String>>,
+    /// Variants of what the customer is told.
+    pub replies: Vec<Text>,
+    /// Ids offered below the reply.
+    pub options: Vec<Located<String>>,
+    /// Brings the case to a person.
+    pub handoff: Option<HandoffSpec>,
+    /// Tags that it sets.
+    pub tags: Vec<String>,
 }
 
 /// Text for people.

@@ -2,10 +2,10 @@
 
 use jiff::civil::Date;
 
-use crate::message::Priority;
 use crate::yaml::{Node, Value};
 
-use super::model::{Careful, Condition, HandoffSpec, Located, Origin, Phrase, Rule, Text};
+use super::dialogue;
+use super::model::{Careful, Condition, Located, Origin, Phrase, Rule, Text};
 
 /// A scalar with its place.
 #[must_use]
@@ -36,7 +36,7 @@ pub(super) fn text(node: &Node) -> Option<Text> {
     Some(Text { by_language, place: node.place.clone() })
 }
 
-fn texts(node: Option<&Node>) -> Vec<Text> {
+pub(super) fn texts(node: Option<&Node>) -> Vec<Text> {
     node.map(Node::one_or_many).unwrap_or_default().iter().filter_map(text).collect()
 }
 
@@ -62,12 +62,15 @@ pub(super) fn faq(node: &Node) -> Option<Rule> {
 /// An item of `rules:`.
 #[must_use]
 pub(super) fn rule(node: &Node) -> Option<Rule> {
-    let handoff = node.get("handoff").map(|h| HandoffSpec {
-        queue: h.get("queue").and_then(located),
-        reason: h.get("reason").and_then(Node::text).map(str::to_owned),
-        priority: h.get("priority").and_then(Node::text).and_then(Priority::parse),
-    });
-    Some(Rule { when: condition(node.get("when")?), replies: texts(node.get("reply")), handoff, ..common(node)? })
+    Some(Rule {
+        when: condition(node.get("when")?),
+        replies: texts(node.get("reply")),
+        handoff: dialogue::handoff(node),
+        slots: dialogue::slots(node.get("slots")),
+        lookup: dialogue::lookup(node.get("lookup")),
+        then: dialogue::branches(node.get("then")),
+        ..common(node)?
+    })
 }
 
 /// `careful:` of a rule, an entry or the shop.
@@ -92,6 +95,9 @@ fn common(node: &Node) -> Option<Rule> {
         replies: Vec::new(),
         options: strings(node.get("options")),
         handoff: None,
+        slots: Vec::new(),
+        lookup: None,
+        then: Vec::new(),
         urgent: flag(node.get("urgent")),
         smalltalk: flag(node.get("smalltalk")),
         tags: words(node.get("tags")),

@@ -1,5 +1,6 @@
 //! The tables: every key of every file, with its meaning. The contract's keys first, additions after them.
 
+use super::dialogue::{BRANCH, LOOKUP, SLOT};
 use super::model::Careful;
 use super::shape::{Key, Kind, Shape};
 
@@ -53,6 +54,9 @@ pub static RULE: Shape = Shape {
         Key::new("reply", Kind::Texts, "What the customer is told, or a list of variants."),
         Key::new("options", Kind::List(&Kind::Id), "Ids shown below the reply as choices."),
         Key::new("handoff", Kind::Map(&HANDOFF), "Brings the case to a person."),
+        Key::new("slots", Kind::MapOf(&Kind::Map(&SLOT)), "What is asked of the customer first, by name, in order."),
+        Key::new("lookup", Kind::Map(&LOOKUP), "What is fetched from the shop's own system before answering."),
+        Key::new("then", Kind::List(&Kind::Map(&BRANCH)), "Ways to answer; the first whose `if` holds is taken."),
         Key::new("from", Kind::Date, "First day on which it is valid, in the shop's time zone."),
         Key::new("until", Kind::Date, "Last day on which it is valid."),
         Key::new("channels", Kind::OneOrMany(&Kind::Id), "Only on these channels."),
@@ -123,6 +127,7 @@ pub static CONFIG: Shape = Shape {
         Key::new("limits", Kind::Map(&LIMITS), "Bounds."),
         Key::new("matching", Kind::Map(&MATCHING), "How messages are compared with questions."),
         Key::new("settings", Kind::Any, "Free values for texts and conditions."),
+        Key::new("lookups", Kind::Map(&LOOKUPS), "How rules may ask the shop's own systems."),
         Key::new("access", Kind::Map(&ACCESS), "Tokens of agents and of the administrator."),
         Key::new("public_url", Kind::Str, "Address under which platforms reach this program, for links in webhooks."),
     ],
@@ -224,6 +229,9 @@ pub static NOTICES: Shape = Shape {
         Key::new("media", Kind::Text, "Said to a picture, voice or file."),
         Key::new("too_long", Kind::Text, "Said to a message over the limit."),
         Key::new("empty", Kind::Text, "Said to a message without words."),
+        Key::new("looking_up", Kind::Text, "Said when a look-up takes longer than a second."),
+        Key::new("cancelled", Kind::Text, "Said when the customer does not want to go on with what was asked."),
+        Key::new("repeated", Kind::Text, "Said in place of an answer that was given before within 24 hours."),
         Key::new("choice", Kind::Text, "Said above up to three titles when a message is near to several entries."),
         Key::new("waiting", Kind::Text, "Said in open time to a customer who waits and asks for a person again."),
     ],
@@ -243,6 +251,20 @@ pub static MATCHING: Shape = Shape {
             Kind::Int(1, 16_384),
             "Megabytes for what is learned from the questions; above it a simpler way is taken, and the log says so. 64.",
         ),
+    ],
+};
+
+/// `lookups:`.
+pub static LOOKUPS: Shape = Shape {
+    name: "the look-ups",
+    keys: &[
+        Key::new("private_addresses", Kind::Bool, "Whether addresses within the own network may be asked. false."),
+        Key::new(
+            "headers",
+            Kind::MapOf(&Kind::MapOf(&Kind::Str)),
+            "Headers by host, such as erp.example: {Authorization: \"Bearer ${ERP_TOKEN}\"}.",
+        ),
+        Key::new("max_bytes", Kind::Int(1_024, 16_777_216), "Longest answer that is read. 262144."),
     ],
 };
 
@@ -324,7 +346,18 @@ pub static TURN: Shape = Shape {
         Key::new("select", Kind::Any, "Number or id of the option that the customer presses."),
         Key::new("person", Kind::Word(&["take", "return", "close"]), "What a person of the shop does."),
         Key::new("wait", Kind::Duration, "Time that passes before it."),
+        Key::new("lookup", Kind::Map(&FETCHED), "What a look-up brings in it; the rule's sample if left out."),
         Key::new("expect", Kind::Map(&EXPECT), "What must come of it."),
+    ],
+};
+
+/// `lookup:` of a turn.
+pub static FETCHED: Shape = Shape {
+    name: "what a look-up brings",
+    keys: &[
+        Key::new("error", Kind::Str, "Why there is no usable answer, such as timeout."),
+        Key::new("status", Kind::Int(100, 599), "Status of the answer. 200."),
+        Key::new("body", Kind::Any, "The answer."),
     ],
 };
 
@@ -361,6 +394,7 @@ pub static EXPECT: Shape = Shape {
         Key::new("language", Kind::Str, "Language that was answered in."),
         Key::new("urgent", Kind::Bool, "Whether an urgent rule matched."),
         Key::new("class", Kind::Str, "Class of the enquiry."),
+        Key::new("asks", Kind::Str, "Name of the slot that the customer is asked for after it, or none."),
     ],
 };
 

@@ -475,6 +475,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             text: String::new(),
             locale: locale.map(str::to_owned),
             gesture: Gesture::Write,
+            fetched: None,
         };
         let (open, next_open) = engine.hours(&inbound, &conversation, now);
         let greeting = if begun { None } else { engine.notice("greeting", &inbound, &conversation, now) };

@@ -1,0 +1,204 @@
+//! Rules that ask before they answer: which piece of information is missing, what of a message is one, and what comes when all are
+//! there or the customer will not tell.
+//!
+//! Owns the course of a dialogue. Refuses sockets and time-outs: a look-up is only asked for here, and its answer comes in with
+//! the message.
+
+use jiff::SignedDuration;
+
+use crate::matching::Candidate;
+use crate::message::{Dialogue, Filled, Kind, OutcomeKind, Reason, Reply, Scored, State};
+use crate::template::ExpressionId;
+
+use super::act;
+use super::knowledge::{BuiltRule, BuiltSlot};
+use super::outcome::{LookupRequest, Outcome};
+use super::slots;
+use super::turn::{Turn, Wish};
+
+/// How long a piece of information is taken for known by another rule of the same conversation.
+const KNOWN: SignedDuration = SignedDuration::from_mins(30);
+/// How long a question waits for its answer.
+const WAITS: SignedDuration = SignedDuration::from_hours(24);
+
+/// What a message is to the dialogue that waits.
+pub(super) enum Heard<'a> {
+    /// There is none, or something else is more pressing: decide as always.
+    Nothing(Box<Turn<'a>>),
+    /// It was decided.
+    Done(Box<Outcome>),
+}
+
+/// The dialogue that waits for an answer, with the piece asked for. One whose rule has gone, or that is a day old, is none.
+fn waiting<'a>(turn: &Turn<'a>) -> Option<(&'a BuiltRule, &'a BuiltSlot)> {
+    let dialogue = turn.after().dialogue.as_ref().filter(|dialogue| turn.now.duration_since(dialogue.at) < WAITS)?;
+    let rule = &turn.knowledge.rules[*turn.knowledge.by_id.get(&dialogue.rule)? as usize];
+    let slot = rule.slots.iter().find(|slot| slot.name == dialogue.asked)?;
+    (turn.state() == State::Bot).then_some((rule, slot))
+}
+
+/// Listens to a message as the answer to what was asked.
+pub(super) fn hear<'a>(mut turn: Turn<'a>, ranked: &[Candidate], candidates: &[Scored]) -> Heard<'a> {
+    let Some((rule, slot)) = waiting(&turn) else {
+        turn.next.dialogue = None;
+        return Heard::Nothing(Box::new(turn));
+    };
+    let winner = ranked.first().map(|winner| (&turn.knowledge.rules[winner.rule as usize], winner));
+    if winner.is_some_and(|(rule, _)| rule.urgent) {
+        turn.next.dialogue = None;
+        return Heard::Nothing(Box::new(turn));
+    }
+    if turn.knowledge.builtins.cancels(&turn.view) {
+        turn.next.dialogue = None;
+        turn.trace.notes.push(format!("the customer does not go on with `{}`", rule.id));
+        let words = ["cancelled", "empty", "greeting"];
+        return Heard::Done(Box::new(turn.say_notice(&words, OutcomeKind::Slot, Reason::Cancelled)));
+    }
+    let told = slots::find(&rule.slots, Some(&slot.name), &turn.inbound.text);
+    if !told.is_empty() {
+        fill(&mut turn, told);
+        return Heard::Done(Box::new(go_on(turn, rule, 1.0, candidates)));
+    }
+    // Another question, or the same wish once more: an answer to it does not lose the thread.
+    if let Some((other, winner)) = winner.filter(|(other, _)| other.id != rule.id) {
+        if other.handoff.is_some() || other.leads() {
+            turn.next.dialogue = None;
+            return Heard::Nothing(Box::new(turn));
+        }
+        turn.trace.notes.push(format!("`{}` is answered in between, and `{}` is asked again", other.id, slot.name));
+        let ask = turn.say(&slot.ask, Some(rule)).unwrap_or_default();
+        let score = winner.evidence.score();
+        let mut outcome = act(turn, other, score, candidates);
+        if outcome.decision.outcome != OutcomeKind::Handoff && !ask.is_empty() {
+            let message = format!("{}b", outcome.replies.last().map_or_else(String::new, |last| last.message.clone()));
+            let reply =
+                Reply { message, kind: Kind::Text, text: ask, rule: Some(rule.id.clone()), options: Vec::new() };
+            outcome.replies.push(reply);
+        }
+        return Heard::Done(Box::new(outcome));
+    }
+    Heard::Done(Box::new(again(turn, rule, slot, candidates)))
+}
+
+/// Asks again what was not answered, as often as the rule allows; then a person takes over.
+fn again<'a>(mut turn: Turn<'a>, rule: &'a BuiltRule, slot: &'a BuiltSlot, candidates: &[Scored]) -> Outcome {
+    let attempts = turn.next.dialogue.as_ref().map_or(0, |dialogue| dialogue.attempts) + 1;
+    turn.trace.notes.push(format!("nothing of this is `{}`: {attempts} of {} attempts", slot.name, slot.attempts));
+    if attempts >= slot.attempts {
+        turn.next.dialogue = None;
+        let wish = Wish { reason: Reason::Misses, rule: None, words: None, queue: queue_of(rule) };
+        return turn.hand_over(&wish, candidates);
+    }
+    if let Some(dialogue) = &mut turn.next.dialogue {
+        dialogue.attempts = attempts;
+        dialogue.at = turn.now;
+    }
+    let words = slot.retry.as_ref().unwrap_or(&slot.ask);
+    turn.ask(rule, words, candidates)
+}
+
+/// A rule that asks has been called: what the message tells already is taken from it.
+pub(super) fn begin<'a>(mut turn: Turn<'a>, rule: &'a BuiltRule, score: f64, candidates: &[Scored]) -> Outcome {
+    let now = turn.now;
+    let known: Vec<String> = rule
+        .slots
+        .iter()
+        .filter(|slot| !slot.only_asked)
+        .filter(|slot| {
+            let filled = turn.next.slots.get(&slot.name).filter(|filled| now.duration_since(filled.at) < KNOWN);
+            filled.is_some_and(|filled| slots::is_whole(slot, &filled.value))
+        })
+        .map(|slot| slot.name.clone())
+        .collect();
+    let asked = String::new();
+    turn.next.dialogue =
+        Some(Dialogue { rule: rule.id.clone(), has: known.into_iter().collect(), asked, attempts: 0, at: now });
+    let told = slots::find(&rule.slots, None, &turn.inbound.text);
+    fill(&mut turn, told);
+    go_on(turn, rule, score, candidates)
+}
+
+/// Asks for the next piece that is missing, or comes to the end.
+fn go_on<'a>(mut turn: Turn<'a>, rule: &'a BuiltRule, score: f64, candidates: &[Scored]) -> Outcome {
+    let has = turn.next.dialogue.as_ref().map(|dialogue| dialogue.has.clone()).unwrap_or_default();
+    let Some(missing) = rule.slots.iter().find(|slot| !has.contains(&slot.name)) else {
+        return complete(turn, rule, score, candidates);
+    };
+    if let Some(dialogue) = &mut turn.next.dialogue {
+        if dialogue.asked != missing.name {
+            dialogue.attempts = 0;
+        }
+        dialogue.asked.clone_from(&missing.name);
+        dialogue.at = turn.now;
+    }
+    turn.trace.notes.push(format!("`{}` asks for `{}`", rule.id, missing.name));
+    turn.ask(rule, &missing.ask, candidates)
+}
+
+/// All is known: fetches what has to be fetched, and does what the first branch that holds says.
+pub(super) fn complete<'a>(mut turn: Turn<'a>, rule: &'a BuiltRule, score: f64, candidates: &[Scored]) -> Outcome {
+    turn.next.dialogue = None;
+    turn.next.looking = None;
+    // A condition that fails is no reason to leave it: the look-up itself will tell.
+    let due = |condition: ExpressionId| turn.holds(rule, condition).unwrap_or(true);
+    let lookup =
+        rule.lookup.as_ref().filter(|lookup| turn.inbound.fetched.is_none() && lookup.condition.is_none_or(due));
+    if let Some(lookup) = lookup {
+        let url = match turn.url(rule, lookup.url) {
+            Ok(url) => url,
+            Err(error) => {
+                turn.trace.notes.push(format!("the address of `{}` failed: {error}", rule.id));
+                let wish = Wish { reason: Reason::LookupFailed, rule: None, words: None, queue: queue_of(rule) };
+                return turn.hand_over(&wish, candidates);
+            }
+        };
+        let request = LookupRequest { rule: rule.id.clone(), url, timeout: lookup.timeout, cache: lookup.cache, score };
+        return turn.look_up(request, candidates);
+    }
+    let failed = turn.inbound.fetched.as_ref().and_then(|fetched| fetched.error.clone());
+    if let Some(error) = &failed {
+        turn.trace.notes.push(format!("the look-up of `{}` failed: {error}", rule.id));
+    }
+    let mut branch = None;
+    for (number, candidate) in rule.then.iter().enumerate() {
+        let holds = candidate.condition.map_or(Ok(true), |condition| turn.holds(rule, condition));
+        match holds {
+            Ok(true) => {
+                turn.trace.notes.push(format!("branch {} of `{}` holds", number + 1, rule.id));
+                branch = Some(&candidate.act);
+                break;
+            }
+            Ok(false) => {}
+            Err(error) => turn.trace.notes.push(format!("branch {} of `{}` failed: {error}", number + 1, rule.id)),
+        }
+    }
+    let does = branch.unwrap_or(rule);
+    if does.handoff.is_some() || does.urgent {
+        let reason = if failed.is_some() { Reason::LookupFailed } else { Reason::Policy };
+        return turn.hand_over(&Wish { reason, rule: Some(does), words: None, queue: None }, candidates);
+    }
+    // An answer that rests on what could not be fetched would be a guess.
+    if does.replies.is_empty() || (failed.is_some() && branch.is_none()) {
+        let reason = if failed.is_some() { Reason::LookupFailed } else { Reason::Policy };
+        return turn.hand_over(&Wish { reason, rule: None, words: None, queue: queue_of(rule) }, candidates);
+    }
+    turn.answer(does, score, OutcomeKind::Rule, candidates)
+}
+
+/// Keeps what was told.
+fn fill(turn: &mut Turn<'_>, told: Vec<(String, String)>) {
+    for (name, value) in told {
+        turn.trace.notes.push(format!("`{name}` is in the message"));
+        if let Some(dialogue) = &mut turn.next.dialogue {
+            dialogue.has.insert(name.clone());
+        }
+        turn.next.slots.insert(name, Filled { value, at: turn.now });
+    }
+}
+
+/// The queue that a rule names, itself or in a branch: who takes over when it comes to no end.
+fn queue_of(rule: &BuiltRule) -> Option<&str> {
+    let own = rule.handoff.iter();
+    let branches = rule.then.iter().filter_map(|branch| branch.act.handoff.as_ref());
+    own.chain(branches).find_map(|handoff| handoff.queue.as_deref())
+}
