@@ -29,6 +29,9 @@ pub const NAMES: &[(&str, &[&str])] = &[
     ("settings", &["*"]),
 ];
 
+/// Functions that texts and expressions may call.
+pub const FUNCTIONS: &[&str] = &["hours_since"];
+
 /// What a context is made for.
 #[derive(Clone, Copy, Debug)]
 pub struct Scope<'a> {
@@ -68,8 +71,8 @@ pub fn context(
         }
     };
     let text = |text: &Option<String>| text.as_deref().map_or_else(|| Value::from(""), told);
-    let slots: BTreeMap<&str, Value> =
-        conversation.slots.iter().map(|(name, filled)| (name.as_str(), told(&filled.value))).collect();
+    let slots: BTreeMap<String, Value> =
+        conversation.slots.iter().map(|(name, filled)| (name.clone(), told(&filled.value))).collect();
     let customer = &conversation.customer;
     let repeats = scope.rule.and_then(|rule| conversation.given.get(rule)).map_or(0, |times| recent(times, now));
     let values = [
@@ -102,7 +105,7 @@ pub fn context(
                 ("channel", Value::from(conversation.channel.as_str())),
             ]),
         ),
-        ("slots", slots.into_iter().collect()),
+        ("slots", Value::from(slots)),
         ("lookup", inbound.fetched.as_ref().map_or(Value::UNDEFINED, lookup)),
         ("repeats", Value::from(repeats)),
         ("settings", knowledge.values.clone()),

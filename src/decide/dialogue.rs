@@ -6,7 +6,7 @@
 
 use jiff::SignedDuration;
 
-use crate::matching::Candidate;
+use crate::matching::{Candidate, Sign};
 use crate::message::{Dialogue, Filled, Kind, OutcomeKind, Reason, Reply, Scored, State};
 use crate::template::ExpressionId;
 
@@ -54,7 +54,11 @@ pub(super) fn hear<'a>(mut turn: Turn<'a>, ranked: &[Candidate], candidates: &[S
         let words = ["cancelled", "empty", "greeting"];
         return Heard::Done(Box::new(turn.say_notice(&words, OutcomeKind::Slot, Reason::Cancelled)));
     }
-    let told = slots::find(&rule.slots, Some(&slot.name), &turn.inbound.text);
+    // Words of any kind answer such a question, but not those by which another rule is surely meant.
+    let other_wish = winner.is_some_and(|(other, winner)| {
+        slot.only_asked && other.id != rule.id && !other.smalltalk && winner.evidence.sign >= Sign::Phrase
+    });
+    let told = if other_wish { Vec::new() } else { slots::find(&rule.slots, Some(&slot.name), &turn.inbound.text) };
     if !told.is_empty() {
         fill(&mut turn, told);
         return Heard::Done(Box::new(go_on(turn, rule, 1.0, candidates)));

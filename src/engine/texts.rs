@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::decide::context::NAMES;
+use crate::decide::context::{FUNCTIONS, NAMES};
 use crate::decide::knowledge::BuiltText;
 use crate::diag::{Finding, Place, Report, nearest};
 use crate::rules::model::{Located, Text};
@@ -57,6 +57,9 @@ pub(super) fn expression(
 fn check_name(name: &str, source: &Located<String>, settings: &serde_json::Value, report: &mut Report) {
     let mut parts = name.split('.');
     let (top, below) = (parts.next().unwrap_or_default(), parts.next());
+    if FUNCTIONS.contains(&top) {
+        return;
+    }
     let known = NAMES.iter().find(|(known, _)| *known == top);
     let (what, nearest) = match (known, below) {
         (None, _) => (top.to_owned(), nearest(top, NAMES.iter().map(|(known, _)| *known)).map(str::to_owned)),
