@@ -63,6 +63,9 @@ pub enum StartError {
     /// Happens when the token key cannot be used.
     #[error(transparent)]
     Tokens(#[from] crate::token::KeyError),
+    /// Happens when no HTTP client can be made for look-ups.
+    #[error("look-ups cannot be made: {0}")]
+    Lookups(#[from] reqwest::Error),
     /// Happens when no HTTP client can be made.
     #[error(transparent)]
     Delivery(#[from] crate::handoff::DeliveryError),
@@ -122,6 +125,7 @@ impl App {
             options.clock,
             Arc::clone(&metrics),
             tokens,
+            crate::lookup::Lookups::new()?,
             Arc::new(Bell(Arc::clone(&deliverer))),
         ));
         let settings = pipeline.engine.load_full();
@@ -138,6 +142,7 @@ impl App {
         }
         warn_of_deaf_queues(settings.knowledge());
         deliverer.update(endpoints);
+        pipeline.resume_lookups().await?;
         metrics.reloaded(&settings.knowledge().hash, pipeline.clock.now());
         let reloader = Arc::new(Reloader::new(options.dir, Arc::clone(&pipeline), deliverer, files));
         let (reload, requests) = mpsc::channel(1);

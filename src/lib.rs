@@ -15,6 +15,7 @@ pub mod hours;
 pub mod hub;
 pub mod likeness;
 pub mod lint;
+pub mod lookup;
 pub mod matching;
 pub mod message;
 pub mod pipeline;

@@ -1,8 +1,11 @@
 //! What people of the shop do with a conversation: take it, write, hand it back, close it.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::engine::Engine;
 use crate::message::{Conversation, Inbound, Kind, OpenHandoff, Priority, Role, State};
 use crate::store::{Commit, HandoffRow, NewDelivery, SeenKey, SeenRow, StoreError, handoff_state};
 
@@ -80,7 +83,12 @@ impl Pipeline {
     ///
     /// # Errors
     /// When it cannot be done; nothing has changed then.
-    pub async fn act(&self, id: &str, actor: &Actor, action: Action) -> Result<(Conversation, u64), AgentError> {
+    pub async fn act(
+        self: &Arc<Self>,
+        id: &str,
+        actor: &Actor,
+        action: Action,
+    ) -> Result<(Conversation, u64), AgentError> {
         let agent = actor.name();
         let turn = self.turns.enter(id.to_owned()).await;
         let _turn = turn.ok_or_else(|| StoreError::Unavailable("too much waits for this conversation".to_owned()))?;
@@ -140,7 +148,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// When there is none, or the store refuses.
-    pub async fn close_by_customer(&self, id: &str) -> Result<(Conversation, u64), AgentError> {
+    pub async fn close_by_customer(self: &Arc<Self>, id: &str) -> Result<(Conversation, u64), AgentError> {
         self.act(id, &Actor::Customer, Action::Close).await
     }
 
@@ -289,20 +297,7 @@ impl Pipeline {
             let case = self.case(after, handoff, None, None, None, events, now).await?;
             out.push(payload::delivery(&endpoint, &after.id, kind, &payload::body(kind, &case, json!({})), now));
         }
-        // A platform that forwards messages hears of what was said and of who has the conversation.
-        let settings = &engine.book().settings;
-        if settings.channel(&after.channel).is_some_and(|channel| channel.reply_url.is_some()) {
-            for event in events.list() {
-                let kind = if event.kind == "message" { "message.created" } else { "conversation.state" };
-                let data = json!({
-                    "conversation": after.id, "thread": after.thread, "customer": {"id": after.customer.id}, "seq": event.seq,
-                    "message": if event.kind == "message" { event.data.as_ref().clone() } else { Value::Null },
-                    "state": after.state,
-                });
-                let body = json!({"type": kind, "timestamp": now, "data": data});
-                out.push(payload::delivery(&format!("reply:{}", after.channel), &after.id, kind, &body, now));
-            }
-        }
+        out.extend(to_platform(&engine, after, events, now));
         Ok(out)
     }
 }
@@ -315,4 +310,23 @@ fn said_key(conversation: &Conversation, agent: &str, action: &Action) -> Option
         sender: agent.to_owned(),
         id: id.clone(),
     })
+}
+
+/// A platform that forwards messages hears of what was said and of who has the conversation.
+pub(super) fn to_platform(engine: &Engine, after: &Conversation, events: &Events, now: Timestamp) -> Vec<NewDelivery> {
+    let settings = &engine.book().settings;
+    if settings.channel(&after.channel).is_none_or(|channel| channel.reply_url.is_none()) {
+        return Vec::new();
+    }
+    let delivery = |event: &crate::hub::Event| {
+        let kind = if event.kind == "message" { "message.created" } else { "conversation.state" };
+        let data = json!({
+            "conversation": after.id, "thread": after.thread, "customer": {"id": after.customer.id}, "seq": event.seq,
+            "message": if event.kind == "message" { event.data.as_ref().clone() } else { Value::Null },
+            "state": after.state,
+        });
+        let body = json!({"type": kind, "timestamp": now, "data": data});
+        payload::delivery(&format!("reply:{}", after.channel), &after.id, kind, &body, now)
+    };
+    events.list().iter().map(delivery).collect()
 }

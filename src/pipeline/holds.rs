@@ -64,6 +64,11 @@ pub(super) struct Holds {
 }
 
 impl Holds {
+    /// Runs something that must come to its end before the program does.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
+    }
+
     /// The message that waits in a conversation, which is the caller's to end.
     pub(super) fn take(&self, conversation: &str) -> Option<Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(conversation)
@@ -152,9 +157,9 @@ impl Pipeline {
     }
 
     /// Brings a message that waited to its end; the caller has the turn. False if it could not be kept.
-    pub(super) async fn finish(&self, held: Held, way: Way) -> bool {
+    pub(super) async fn finish(self: &Arc<Self>, held: Held, way: Way) -> bool {
         self.metrics.held(false);
-        let result = self.settle(&held.arrival, &held.key, way).await;
+        let result = Box::pin(self.settle(&held.arrival, &held.key, way)).await;
         // Only `Way::MayWait` gives none.
         let result = result.and_then(|accepted| accepted.ok_or(PipelineError::Internal));
         let kept = result.is_ok();

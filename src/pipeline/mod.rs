@@ -6,6 +6,7 @@
 mod agent;
 mod holds;
 mod limits;
+mod lookups;
 mod payload;
 mod record;
 mod step;
@@ -24,7 +25,8 @@ use crate::clock::Clock;
 use crate::decide::{self, Outcome};
 use crate::engine::Engine;
 use crate::hub::Hub;
-use crate::message::{Conversation, Customer, Gesture, Inbound, Kind, QueueEvent, Role};
+use crate::lookup::Lookups;
+use crate::message::{Conversation, Customer, Fetched, Gesture, Inbound, Kind, QueueEvent, Role};
 use crate::store::{Commit, ConversationRow, SeenKey, SeenRow, Store, StoreError};
 use crate::telemetry::Metrics;
 use crate::token::Tokens;
@@ -34,6 +36,7 @@ pub use holds::Later;
 pub use limits::Limits;
 
 use holds::{Holds, TooMany};
+use lookups::Running;
 use record::Events;
 use turns::Turns;
 
@@ -142,6 +145,8 @@ pub struct Pipeline {
     pub tokens: Arc<Tokens>,
     /// Messages of one customer.
     pub limits: Limits,
+    /// Asks the shop's systems.
+    pub lookups: Lookups,
     /// Hears of new deliveries.
     pub outbox: Arc<dyn OutboxListener>,
     /// Address under which this program is reached, without a slash at the end.
@@ -184,6 +189,7 @@ impl Pipeline {
         clock: Clock,
         metrics: Arc<Metrics>,
         tokens: Arc<Tokens>,
+        lookups: Lookups,
         outbox: Arc<dyn OutboxListener>,
     ) -> Self {
         let limits = Limits::new(engine.load().knowledge().limits.per_customer_per_minute);
@@ -195,6 +201,7 @@ impl Pipeline {
             metrics,
             tokens,
             limits,
+            lookups,
             outbox,
             public_url: ArcSwap::default(),
             turns: Turns::default(),
@@ -254,7 +261,8 @@ impl Pipeline {
         }
         let until = self.holds.until(self.engine.load().knowledge().limits.wait_for_more, first);
         let way = if until.is_some() { Way::MayWait } else { Way::Final };
-        match (self.settle(&arrival, &key, way).await?, until) {
+        // Boxed, so that a socket which only waits does not carry the room for it.
+        match (Box::pin(self.settle(&arrival, &key, way)).await?, until) {
             (Some(accepted), _) => Ok(Taken::Now(accepted)),
             (None, Some(until)) => Ok(Taken::Later(self.hold(id, arrival, key, first, until))),
             (None, None) => Err(PipelineError::Internal),
@@ -262,19 +270,36 @@ impl Pipeline {
     }
 
     /// Brings a message to disk; the caller has the turn. None if it is to wait for the next one.
-    async fn settle(&self, arrival: &Arrival, key: &SeenKey, way: Way) -> Result<Option<Accepted>, PipelineError> {
+    async fn settle(
+        self: &Arc<Self>,
+        arrival: &Arrival,
+        key: &SeenKey,
+        way: Way,
+    ) -> Result<Option<Accepted>, PipelineError> {
         let began = Instant::now();
+        let mut running: Option<Running> = None;
         for _ in 0..TRIES {
             let row = self.guard(self.store.conversation_by_thread(&arrival.channel, &arrival.thread).await)?;
-            let decided = self.consider(arrival, row.as_ref(), way)?;
+            let mut decided = self.consider(arrival, row.as_ref(), way, None)?;
+            if let Some(request) = decided.outcome.lookup.clone() {
+                let look = running.take().filter(|look| look.is(&request)).unwrap_or_else(|| self.look_up(request));
+                match look.soon().await {
+                    Ok(fetched) => decided = self.consider(arrival, row.as_ref(), way, Some(fetched))?,
+                    Err(look) => running = Some(look),
+                }
+            }
             if way == Way::MayWait && decided.engine.waits(&decided.inbound, &decided.conversation, &decided.outcome) {
                 return Ok(None);
             }
+            let asked = decided.inbound.clone();
             let step = self.step(arrival, key, decided).await?;
             match self.store.commit(step.commit.clone()).await {
                 Ok(()) => {
                     self.metrics.message_took(began.elapsed());
                     self.publish(&step);
+                    if let Some(look) = running.filter(|_| step.outcome.lookup.is_some()) {
+                        self.answer_later(step.outcome.conversation.id.clone(), asked, look);
+                    }
                     return Ok(Some(step.accepted));
                 }
                 Err(StoreError::Conflict) => {}
@@ -316,6 +341,7 @@ impl Pipeline {
         arrival: &Arrival,
         row: Option<&ConversationRow>,
         way: Way,
+        fetched: Option<Fetched>,
     ) -> Result<Considered, PipelineError> {
         let engine = self.engine.load_full();
         let now = self.clock.now();
@@ -339,7 +365,7 @@ impl Pipeline {
             text: pressed.map_or_else(|| arrival.text.clone(), |choice| choice.label.clone()),
             locale: arrival.locale.clone(),
             gesture: arrival.gesture.clone(),
-            fetched: None,
+            fetched,
         };
         let began = Instant::now();
         let outcome = handle(&engine, &inbound, &conversation, now, way).ok_or(PipelineError::Internal)?;

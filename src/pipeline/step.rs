@@ -74,7 +74,7 @@ impl Pipeline {
     }
 
     /// How many cases wait before this one, itself included.
-    async fn position(&self, conversation: &Conversation, counted: bool) -> Result<Option<u64>, StoreError> {
+    pub(super) async fn position(&self, conversation: &Conversation, counted: bool) -> Result<Option<u64>, StoreError> {
         let Some(handoff) = &conversation.handoff else { return Ok(None) };
         let stats = self.guard(self.store.queue_stats().await)?;
         let waiting = stats.iter().find(|stats| stats.queue == handoff.queue).map_or(0, |stats| stats.queued);
@@ -82,7 +82,7 @@ impl Pipeline {
     }
 
     /// The hand-off that is new or changed, and the one that it takes the place of.
-    async fn handoff_rows(
+    pub(super) async fn handoff_rows(
         &self,
         outcome: &Outcome,
         message: &str,
@@ -126,7 +126,7 @@ impl Pipeline {
     }
 
     /// What the queues' webhooks are told.
-    async fn deliveries(
+    pub(super) async fn deliveries(
         &self,
         engine: &Engine,
         outcome: &Outcome,

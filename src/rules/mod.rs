@@ -14,6 +14,6 @@ pub mod shapes;
 pub use book::{Book, Unread};
 pub use files::Files;
 pub use settings::{
-    Access, ChannelKind, ChannelSpec, DEFAULT_RETRY, Limits, MatchingSpec, QueueSpec, RouteSpec, ScheduleSpec,
-    Settings, WebhookSpec, json,
+    Access, ChannelKind, ChannelSpec, DEFAULT_RETRY, Limits, LookupSettings, MatchingSpec, QueueSpec, RouteSpec,
+    ScheduleSpec, Settings, WebhookSpec, json,
 };

@@ -50,6 +50,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How messages are compared with questions.
     pub matching: MatchingSpec,
+    /// How rules may ask the shop's own systems.
+    pub lookups: LookupSettings,
     /// Free values.
     pub values: serde_json::Value,
     /// Tokens.
@@ -203,6 +205,7 @@ impl Settings {
             notices: map("notices").iter().filter_map(|(k, v)| Some((named(k).0, text(v)?))).collect(),
             limits: limits(node.get("limits")),
             matching: matching(node.get("matching")),
+            lookups: lookups(node.get("lookups")),
             values: node.get("settings").map_or_else(|| serde_json::json!({}), json),
             access: access(node.get("access")),
             public_url: node.get("public_url").and_then(Node::text).map(|url| url.trim_end_matches('/').to_owned()),
@@ -296,6 +299,30 @@ fn limits(node: Option<&Node>) -> Limits {
         connections: int("connections", 20_000),
         connections_per_address: int("connections_per_address", 1_000),
         wait_for_more: node.and_then(|node| length(node, "wait_for_more")).unwrap_or_default(),
+    }
+}
+
+/// How rules may ask the shop's own systems.
+#[derive(Clone, Debug)]
+pub struct LookupSettings {
+    /// Whether addresses within the own network may be asked.
+    pub private_addresses: bool,
+    /// Headers by host.
+    pub headers: BTreeMap<String, Vec<(String, SecretString)>>,
+    /// Longest answer that is read, in bytes.
+    pub max_bytes: usize,
+}
+
+fn lookups(node: Option<&Node>) -> LookupSettings {
+    let get = |key: &str| node.and_then(|node| node.get(key));
+    let header = |(name, value): &(Node, Node)| Some((name.text()?.to_owned(), SecretString::from(value.text()?)));
+    let host = |(host, list): &(Node, Node)| {
+        Some((host.text()?.to_owned(), list.entries().iter().filter_map(header).collect()))
+    };
+    LookupSettings {
+        private_addresses: read::flag(get("private_addresses")),
+        headers: get("headers").map(Node::entries).unwrap_or_default().iter().filter_map(host).collect(),
+        max_bytes: get("max_bytes").and_then(Node::text).and_then(|n| n.parse().ok()).unwrap_or(256 * 1024),
     }
 }
 

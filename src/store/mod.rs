@@ -83,6 +83,9 @@ pub trait Store: Send + Sync + 'static {
     /// Conversations, the most recently begun first.
     fn conversations(&self, filter: ConversationFilter) -> StoreFuture<'_, Vec<ConversationRow>>;
 
+    /// Conversations whose answer waits for a look-up, at most a thousand.
+    fn looking(&self) -> StoreFuture<'_, Vec<ConversationRow>>;
+
     /// Deliveries, the newest first.
     fn deliveries(&self, filter: DeliveryFilter) -> StoreFuture<'_, Vec<OutboxRow>>;
 

@@ -12,6 +12,7 @@ mod inbound;
 mod kill;
 mod languages;
 mod lessons;
+mod lookups;
 mod operation;
 mod reload;
 mod signatures;

@@ -155,6 +155,7 @@ fn handle(text: &str) {
         text: text.to_owned(),
         locale: None,
         gesture: Gesture::Write,
+        fetched: None,
     };
     let conversation = Conversation::new("c_1".into(), "web", "v_1", customer, now);
     let first = shipped().handle(&inbound, &conversation, now);

@@ -204,6 +204,10 @@ impl Store for SqliteStore {
         Box::pin(self.readers.run(move |db| reader::conversations(db, &filter)))
     }
 
+    fn looking(&self) -> StoreFuture<'_, Vec<ConversationRow>> {
+        Box::pin(self.readers.run(reader::looking))
+    }
+
     fn deliveries(&self, filter: DeliveryFilter) -> StoreFuture<'_, Vec<OutboxRow>> {
         Box::pin(self.readers.run(move |db| outbox::deliveries(db, &filter)))
     }

@@ -92,6 +92,16 @@ pub(super) fn conversations(db: &Connection, filter: &ConversationFilter) -> Res
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// Conversations whose answer waits for a look-up.
+pub(super) fn looking(db: &Connection) -> Result<Vec<ConversationRow>, StoreError> {
+    let sql = conversation_rows!(
+        "INDEXED BY conversations_looking WHERE json_extract(body, '$.looking') IS NOT NULL LIMIT 1000"
+    );
+    let mut query = db.prepare_cached(sql)?;
+    let rows = query.query_map([], conversation_row)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 fn conversation_row(row: &Row<'_>) -> rusqlite::Result<ConversationRow> {
     Ok(ConversationRow {
         id: row.get("id")?,

@@ -4,6 +4,7 @@
 pub mod api;
 pub mod client;
 pub mod daemon;
+pub mod erp;
 pub mod receiver;
 pub mod shop;
 

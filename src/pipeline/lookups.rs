@@ -1,0 +1,163 @@
+//! Answers that wait for a look-up: one that is quick belongs to the message, one that is slow comes after it.
+//!
+//! The message is taken and acknowledged either way. Only its own conversation waits, and that for no longer than a moment: after
+//! it the customer hears that it takes a while, and the answer comes like any other turn of the conversation.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::decide::LookupRequest;
+use crate::message::{Fetched, Gesture, Inbound, Role, State};
+use crate::store::{Commit, DecisionRow, StoreError};
+
+use super::agent::to_platform;
+use super::record::{self, Events};
+use super::{Pipeline, PipelineError, TRIES, Way, conversation, handle};
+
+/// How long a message waits for its look-up before the customer is told that it takes a while.
+const SOON: Duration = Duration::from_secs(1);
+
+/// A look-up on its way.
+#[derive(Debug)]
+pub(super) struct Running {
+    request: LookupRequest,
+    answer: oneshot::Receiver<Fetched>,
+}
+
+impl Running {
+    /// Whether it is this one: a message that is decided anew need not look up anew.
+    pub(super) fn is(&self, request: &LookupRequest) -> bool {
+        self.request.url == request.url
+    }
+
+    /// The answer, if it is there soon.
+    pub(super) async fn soon(mut self) -> Result<Fetched, Self> {
+        match timeout(SOON, &mut self.answer).await {
+            Ok(fetched) => Ok(fetched.unwrap_or_else(|_| broken())),
+            Err(_) => Err(self),
+        }
+    }
+}
+
+/// What is answered when a look-up of ours came to no end.
+fn broken() -> Fetched {
+    Fetched { error: Some("the look-up did not end".to_owned()), ..Fetched::default() }
+}
+
+impl Pipeline {
+    /// Begins a look-up.
+    pub(super) fn look_up(self: &Arc<Self>, request: LookupRequest) -> Running {
+        let (tell, answer) = oneshot::channel();
+        let (pipeline, asked) = (Arc::clone(self), request.clone());
+        self.holds.spawn(async move {
+            let settings = pipeline.engine.load_full();
+            let fetched = pipeline.lookups.fetch(&asked, &settings.book().settings.lookups).await;
+            // Whoever waited may be gone.
+            let _ = tell.send(fetched);
+        });
+        Running { request, answer }
+    }
+
+    /// Brings the answer of a slow look-up into its conversation when it is there.
+    pub(super) fn answer_later(self: &Arc<Self>, id: String, asked: Inbound, running: Running) {
+        let pipeline = Arc::clone(self);
+        self.holds.spawn(async move {
+            let fetched = running.answer.await.unwrap_or_else(|_| broken());
+            pipeline.looked_up(&id, &asked, fetched).await;
+        });
+    }
+
+    /// Conversations that waited for a look-up when the program ended: people take them.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn resume_lookups(self: &Arc<Self>) -> Result<(), StoreError> {
+        for row in self.guard(self.store.looking().await)? {
+            let before = conversation(&row)?;
+            let asked = Inbound::words("", &before.channel, before.customer.clone(), "");
+            let fetched = Fetched { error: Some("the program was ended meanwhile".to_owned()), ..Fetched::default() };
+            self.looked_up(&row.id, &asked, fetched).await;
+        }
+        Ok(())
+    }
+
+    async fn looked_up(self: &Arc<Self>, id: &str, asked: &Inbound, fetched: Fetched) {
+        let _turn = self.turns.enter_again(id.to_owned()).await;
+        let inbound = Inbound {
+            message: format!("msg_{}", uuid::Uuid::now_v7().simple()),
+            gesture: Gesture::LookedUp,
+            fetched: Some(fetched),
+            ..asked.clone()
+        };
+        for _ in 0..TRIES {
+            match self.answer(id, &inbound).await {
+                Ok(()) => return,
+                Err(PipelineError::Store(StoreError::Conflict)) => {}
+                Err(error) => {
+                    tracing::error!(conversation = id, %error, "The answer of a look-up could not be kept.");
+                    return;
+                }
+            }
+        }
+        tracing::error!(conversation = id, "A conversation changed under every try.");
+    }
+
+    /// One try to bring the answer into the conversation.
+    async fn answer(&self, id: &str, inbound: &Inbound) -> Result<(), PipelineError> {
+        let Some(row) = self.guard(self.store.conversation(id).await)? else { return Ok(()) };
+        let before = conversation(&row)?;
+        // Answered or taken over meanwhile: what comes late is not said any more.
+        if before.looking.is_none() || before.state != State::Bot {
+            tracing::info!(conversation = id, "A look-up came too late and is not answered with.");
+            return Ok(());
+        }
+        let (engine, now) = (self.engine.load_full(), self.clock.now());
+        let outcome = handle(&engine, inbound, &before, now, Way::Final).ok_or(PipelineError::Internal)?;
+        let after = &outcome.conversation;
+        let mut events = Events::after(id, row.seq, now);
+        for data in record::bot_messages(inbound, &outcome) {
+            events.push("message", Role::Bot, data, after.state, None);
+        }
+        if after.state != before.state {
+            let position = if after.state == State::Queued { self.position(after, false).await? } else { None };
+            events.push("state", Role::System, record::state(after, position), after.state, None);
+        }
+        let handoffs = self.handoff_rows(&outcome, &inbound.message, now).await?;
+        let said = record::message(inbound, Role::Visitor, None);
+        let mut outbox = self.deliveries(&engine, &outcome, &said, &handoffs, &events, now).await?;
+        outbox.extend(to_platform(&engine, after, &events, now));
+        let decision = &outcome.decision;
+        let commit = Commit {
+            conversation: Some(record::row(after, events.seq(), now)),
+            expected_version: Some(row.version),
+            events: events.rows(),
+            seen: None,
+            outbox,
+            handoffs,
+            decision: Some(DecisionRow {
+                conversation: id.to_owned(),
+                seq: events.seq(),
+                at: now,
+                channel: after.channel.clone(),
+                outcome: decision.outcome.as_str().to_owned(),
+                reason: decision.reason.as_str().to_owned(),
+                rule: decision.rule.clone(),
+                queue: outcome.queue.as_ref().and_then(|_| Some(after.handoff.as_ref()?.queue.clone())),
+                score: decision.score,
+                language: decision.language.clone(),
+                rule_set: engine.knowledge().hash.clone(),
+            }),
+        };
+        let endpoints: Vec<String> = commit.outbox.iter().map(|row| row.endpoint.clone()).collect();
+        self.store.commit(commit).await?;
+        self.hub.publish(id, events.list());
+        for endpoint in &endpoints {
+            self.outbox.committed(endpoint);
+        }
+        self.metrics.decided(&after.channel, decision);
+        Ok(())
+    }
+}
