@@ -6,6 +6,7 @@
 
 pub mod builtin;
 pub mod context;
+pub mod escalate;
 pub mod knowledge;
 pub mod notices;
 pub mod outcome;

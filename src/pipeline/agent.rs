@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::message::{Conversation, Inbound, Kind, OpenHandoff, Priority, Role, State};
-use crate::store::{Commit, HandoffRow, NewDelivery, SeenKey, SeenRow, StoreError, handoff_state};
+use crate::engine::Engine;
+use crate::message::{Conversation, Inbound, Kind, Ladder, OpenHandoff, Priority, Role, State};
+use crate::store::{Commit, HandoffRow, NewDelivery, SeenKey, SeenRow, StoreError, TimerRow, handoff_state};
 
 use super::record::{self, Events};
 use super::{Pipeline, TRIES, Way, conversation, payload};
@@ -101,7 +102,9 @@ impl Pipeline {
             let (after, events) = self.apply(&before, row.seq, actor, &action, now)?;
             let handoffs = self.taken(&before, &after, agent, &action, now).await?;
             let outbox = self.news(&before, &after, &action, &events, now).await?;
+            let timer = TimerRow { conversation: after.id.clone(), at: self.engine.load().next_timer(&after) };
             let commit = Commit {
+                timer: Some(timer),
                 conversation: Some(record::row(&after, events.seq(), now)),
                 expected_version: Some(row.version),
                 events: events.rows(),
@@ -120,6 +123,7 @@ impl Pipeline {
             match self.store.commit(commit.clone()).await {
                 Ok(()) => {
                     self.hub.publish(&after.id, events.list());
+                    self.alarm.set(commit.timer.as_ref());
                     commit.outbox.iter().for_each(|row| self.outbox.committed(&row.endpoint));
                     tracing::info!(
                         conversation = after.id,
@@ -169,9 +173,14 @@ impl Pipeline {
                 after.agent = Some(agent.to_owned());
                 after.misses = 0;
                 after.offered.clear();
-                if after.handoff.is_none() {
-                    after.handoff = Some(self.unasked(before, now));
-                }
+                let handoff = after.handoff.get_or_insert_with(|| self.unasked(before, now));
+                // Whoever was called beside the person who had it is there now.
+                handoff.ladder.besides = false;
+                after.awaits_agent = match action {
+                    Action::Reply { .. } => None,
+                    _ if before.state == State::Human => before.awaits_agent,
+                    _ => Some(now),
+                };
                 if before.state != State::Human {
                     events.push("state", Role::System, record::state(&after, None), after.state, None);
                 }
@@ -201,6 +210,7 @@ impl Pipeline {
         }
         if matches!(action, Action::Return | Action::Close) {
             after.agent = None;
+            after.awaits_agent = None;
             after.handoff = None;
             after.offered.clear();
             after.misses = 0;
@@ -224,6 +234,7 @@ impl Pipeline {
             priority: Priority::Normal,
             reason: "stepped_in".to_owned(),
             created_at: now,
+            ladder: Ladder::default(),
         }
     }
 
@@ -237,24 +248,10 @@ impl Pipeline {
         now: Timestamp,
     ) -> Result<Vec<HandoffRow>, StoreError> {
         let Some(handoff) = before.handoff.as_ref().or(after.handoff.as_ref()) else { return Ok(Vec::new()) };
-        let kept = self.guard(self.store.handoff(&handoff.id).await)?;
-        let row = kept.unwrap_or_else(|| HandoffRow {
-            id: handoff.id.clone(),
-            conversation: after.id.clone(),
-            channel: after.channel.clone(),
-            queue: handoff.queue.clone(),
-            priority: handoff.priority.as_str().to_owned(),
-            reason: handoff.reason.clone(),
-            state: handoff_state::TAKEN.to_owned(),
-            message: String::new(),
-            created_at: handoff.created_at,
-            taken_at: None,
-            taken_by: None,
-            ended_at: None,
-            deadline: None,
-        });
+        let row = self.handoff_row(after, handoff).await?;
+        let waited = before.state != State::Human || handoff.ladder.besides;
         let row = match action {
-            Action::Take | Action::Reply { .. } if before.state != State::Human => HandoffRow {
+            Action::Take | Action::Reply { .. } if waited => HandoffRow {
                 state: handoff_state::TAKEN.to_owned(),
                 taken_at: Some(now),
                 taken_by: Some(agent.to_owned()),
@@ -265,6 +262,30 @@ impl Pipeline {
             Action::Close => HandoffRow { state: handoff_state::CLOSED.to_owned(), ended_at: Some(now), ..row },
         };
         Ok(vec![row])
+    }
+
+    /// The row of a hand-off as it is kept; of one that nobody called for, a new one.
+    pub(super) async fn handoff_row(
+        &self,
+        conversation: &Conversation,
+        handoff: &OpenHandoff,
+    ) -> Result<HandoffRow, StoreError> {
+        let kept = self.guard(self.store.handoff(&handoff.id).await)?;
+        Ok(kept.unwrap_or_else(|| HandoffRow {
+            id: handoff.id.clone(),
+            conversation: conversation.id.clone(),
+            channel: conversation.channel.clone(),
+            queue: handoff.queue.clone(),
+            priority: handoff.priority.as_str().to_owned(),
+            reason: handoff.reason.clone(),
+            state: handoff_state::TAKEN.to_owned(),
+            message: String::new(),
+            created_at: handoff.created_at,
+            taken_at: None,
+            taken_by: None,
+            ended_at: None,
+            deadline: None,
+        }))
     }
 
     /// What the queue's webhook and the customer's channel are told.
@@ -289,22 +310,33 @@ impl Pipeline {
             let case = self.case(after, handoff, None, None, None, events, now).await?;
             out.push(payload::delivery(&endpoint, &after.id, kind, &payload::body(kind, &case, json!({})), now));
         }
-        // A platform that forwards messages hears of what was said and of who has the conversation.
-        let settings = &engine.book().settings;
-        if settings.channel(&after.channel).is_some_and(|channel| channel.reply_url.is_some()) {
-            for event in events.list() {
-                let kind = if event.kind == "message" { "message.created" } else { "conversation.state" };
-                let data = json!({
-                    "conversation": after.id, "thread": after.thread, "customer": {"id": after.customer.id}, "seq": event.seq,
-                    "message": if event.kind == "message" { event.data.as_ref().clone() } else { Value::Null },
-                    "state": after.state,
-                });
-                let body = json!({"type": kind, "timestamp": now, "data": data});
-                out.push(payload::delivery(&format!("reply:{}", after.channel), &after.id, kind, &body, now));
-            }
-        }
+        out.extend(platform_hears(&engine, after, events, now));
         Ok(out)
     }
+}
+
+/// A platform that forwards messages hears of what was said and of who has the conversation.
+pub(super) fn platform_hears(
+    engine: &Engine,
+    after: &Conversation,
+    events: &Events,
+    now: Timestamp,
+) -> Vec<NewDelivery> {
+    let mut out = Vec::new();
+    let settings = &engine.book().settings;
+    if settings.channel(&after.channel).is_some_and(|channel| channel.reply_url.is_some()) {
+        for event in events.list() {
+            let kind = if event.kind == "message" { "message.created" } else { "conversation.state" };
+            let data = json!({
+                "conversation": after.id, "thread": after.thread, "customer": {"id": after.customer.id}, "seq": event.seq,
+                "message": if event.kind == "message" { event.data.as_ref().clone() } else { Value::Null },
+                "state": after.state,
+            });
+            let body = json!({"type": kind, "timestamp": now, "data": data});
+            out.push(payload::delivery(&format!("reply:{}", after.channel), &after.id, kind, &body, now));
+        }
+    }
+    out
 }
 
 fn said_key(conversation: &Conversation, agent: &str, action: &Action) -> Option<SeenKey> {
