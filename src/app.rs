@@ -153,6 +153,7 @@ impl App {
             &back,
             stoppable(Arc::clone(&reloader).on_request(requests), back.clone()),
         );
+        watched("timers", &back_tasks, &back, stoppable(Arc::clone(&pipeline).watch_timers(), back.clone()));
         watched("tidy", &back_tasks, &back, stoppable(tidy(Arc::clone(&pipeline)), back.clone()));
         let connections =
             Arc::new(Connections::new(limits.connections, limits.connections_per_address, Arc::clone(&metrics)));

@@ -250,6 +250,44 @@ pub struct OpenHandoff {
     pub reason: String,
     /// When it began.
     pub created_at: Timestamp,
+    /// How far its escalation has come.
+    #[serde(default, skip_serializing_if = "Ladder::is_new")]
+    pub ladder: Ladder,
+}
+
+/// How far the escalation of a hand-off has come.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[allow(clippy::struct_excessive_bools, reason = "things that have happened or not, each on its own")]
+pub struct Ladder {
+    /// Since when the present target counts; none: since the hand-off began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// Queue that it began in, if it has left that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+    /// Whether the queue was warned that the target is near.
+    pub warned: bool,
+    /// How often the target passed at the end of the ladder.
+    pub passed: u32,
+    /// Whether the limit over all queues has passed, or somebody had taken it before.
+    pub transferred: bool,
+    /// Whether the target is the queue's own, because it is no longer the first.
+    pub escalated: bool,
+    /// Whether it was called beside a person who has the conversation, and waits for another.
+    pub besides: bool,
+    /// Whether a person of the shop has answered through the platform, so that nobody more is called.
+    pub answered: bool,
+    /// Steps so far, of whatever kind.
+    pub steps: u32,
+}
+
+impl Ladder {
+    /// Whether nothing has happened yet.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// All that is remembered of a conversation between two messages.
@@ -306,6 +344,9 @@ pub struct Conversation {
     /// Where later messages go, for a channel that takes them by webhook.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
+    /// Since when the customer waits for a word of the person who has the conversation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub awaits_agent: Option<Timestamp>,
     /// When it began.
     pub created_at: Timestamp,
 }
@@ -334,6 +375,7 @@ impl Conversation {
             notices: BTreeMap::new(),
             given: BTreeMap::new(),
             agent: None,
+            awaits_agent: None,
             created_at: now,
         }
     }

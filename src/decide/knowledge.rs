@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use regex::Regex;
@@ -43,6 +42,8 @@ pub struct Knowledge {
     pub variants: Arc<Variants>,
     /// Queues by name.
     pub queues: BTreeMap<String, Queue>,
+    /// Targets of channels by name, which count before those of queues.
+    pub channel_targets: BTreeMap<String, Duration>,
     /// In order.
     pub routes: Vec<Route>,
     /// Texts by notice.
@@ -164,15 +165,12 @@ pub struct Queue {
     pub webhook: Option<String>,
     /// Until a person answers, in open time.
     pub first_response: Option<Duration>,
-}
-
-impl Queue {
-    /// By when a person should have answered what comes in now; none without a target, or without an opening in reach.
-    #[must_use]
-    pub fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
-        let target = jiff::SignedDuration::try_from(self.first_response?).ok()?;
-        self.schedule.add_open_time(now, target)
-    }
+    /// How long before that it is warned; none: a quarter of it.
+    pub warn_before: Option<Duration>,
+    /// Until somebody has taken a case that began here, over all queues, in open time.
+    pub transfer: Option<Duration>,
+    /// Where a case goes whose target passed.
+    pub escalate_to: Option<String>,
 }
 
 /// A way to a queue.

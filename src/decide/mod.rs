@@ -7,6 +7,7 @@
 pub mod builtin;
 pub mod context;
 mod dialogue;
+pub mod escalate;
 pub mod knowledge;
 pub mod notices;
 pub mod outcome;

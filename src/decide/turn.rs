@@ -4,13 +4,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::matching::{Candidate, View};
 use crate::message::{
-    Choice, Conversation, Decision, Gesture, Inbound, Kind, Looking, OpenHandoff, OutcomeKind, Priority, QueueEvent,
-    Reason, Reply, Scored, State,
+    Choice, Conversation, Decision, Gesture, Inbound, Kind, Ladder, Looking, OpenHandoff, OutcomeKind, Priority,
+    QueueEvent, Reason, Reply, Scored, State,
 };
-
 use crate::template::{ExpressionId, TemplateError, TemplateId};
 
 use super::context::{self, Scope};
+use super::escalate;
 use super::knowledge::{BuiltRule, BuiltText, Knowledge};
 use super::notices;
 use super::outcome::{LookupRequest, Outcome, Trace, TraceCandidate, TraceHours, TraceNear, TraceNotice};
@@ -92,6 +92,7 @@ impl<'a> Turn<'a> {
             next.dialogue = None;
             next.looking = None;
         }
+        escalate::customer_wrote(&mut next, now);
         let trace = Trace { folded: view.folded.text().to_owned(), language: language.clone(), ..Trace::default() };
         Self {
             knowledge,
@@ -150,17 +151,21 @@ impl<'a> Turn<'a> {
 
     /// Calls another queue without a word to the customer and without taking the conversation from whoever has it.
     pub(super) fn call_besides(&mut self, wish: &Wish<'a>) {
-        let (state, agent) = (self.next.state, self.next.agent.clone());
+        let (state, agent, awaits) = (self.next.state, self.next.agent.clone(), self.next.awaits_agent);
         let named = wish.rule.and_then(|rule| rule.handoff.as_ref()?.queue.as_deref());
         let way = routing::way(self.knowledge, named, self.inbound, &self.next, self.now, &self.language);
         self.urgent = wish.rule.is_some_and(|rule| rule.urgent);
         if self.presses_elsewhere(&way.queue, Priority::Urgent) {
             self.open_handoff(way.queue, Priority::Urgent, wish);
+            if let Some(handoff) = &mut self.next.handoff {
+                handoff.ladder.besides = true;
+            }
         } else {
             self.queue = Some(QueueEvent::Message);
         }
         self.next.state = state;
         self.next.agent = agent;
+        self.next.awaits_agent = awaits;
     }
 
     /// Makes the case at least so pressing.
@@ -377,16 +382,18 @@ impl<'a> Turn<'a> {
     fn open_handoff(&mut self, queue: String, priority: Priority, wish: &Wish<'a>) {
         let reason = wish.rule.and_then(|rule| rule.handoff.as_ref()?.reason.clone());
         let replaces = self.next.handoff.take().map(|handoff| handoff.id);
-        self.deadline = self.knowledge.queues.get(&queue).and_then(|q| q.deadline(self.now));
         self.next.handoff = Some(OpenHandoff {
             id: format!("h_{}", self.inbound.message.trim_start_matches("msg_")),
             queue,
             priority,
             reason: reason.unwrap_or_else(|| wish.reason.as_str().to_owned()),
             created_at: self.now,
+            ladder: Ladder::default(),
         });
+        self.deadline = escalate::deadline(self.knowledge, &self.next);
         self.next.state = State::Queued;
         self.next.agent = None;
+        self.next.awaits_agent = None;
         self.queue = Some(QueueEvent::Created { replaces });
     }
 

@@ -15,7 +15,7 @@ use crate::rules::{ChannelKind, Settings};
 use crate::template::Templates;
 use crate::text::{Fold, Variants, Vocabulary};
 
-use super::{dialogue, hours, samples, texts};
+use super::{dialogue, hours, ladder, samples, texts};
 
 /// Builds what can be built; what is wrong goes into the report.
 pub(super) fn build(book: &Book, report: &mut Report) -> Option<Knowledge> {
@@ -45,10 +45,18 @@ pub(super) fn build(book: &Book, report: &mut Report) -> Option<Knowledge> {
         }
         if let Some(schedule) = schedules.get(&spec.hours.value) {
             let webhook = spec.webhook.as_ref().map(|webhook| webhook.value.clone());
-            let queue = Queue { schedule: Arc::clone(schedule), webhook, first_response: spec.first_response };
+            let queue = Queue {
+                schedule: Arc::clone(schedule),
+                webhook,
+                first_response: spec.first_response,
+                warn_before: spec.warn_before,
+                transfer: spec.transfer,
+                escalate_to: spec.escalate_to.as_ref().map(|queue| queue.value.clone()),
+            };
             queues.insert(name.clone(), queue);
         }
     }
+    ladder::check(settings, report);
     let languages: Vec<String> = settings.languages.iter().map(|language| language.value.clone()).collect();
     let knowledge = Knowledge {
         hash: book.hash.clone(),
@@ -61,6 +69,7 @@ pub(super) fn build(book: &Book, report: &mut Report) -> Option<Knowledge> {
         templates,
         variants,
         queues,
+        channel_targets: ladder::channel_targets(settings),
         routes,
         notices,
         builtins: Builtins::new(),

@@ -3,11 +3,13 @@
 mod build;
 mod dialogue;
 mod hours;
+mod ladder;
 mod samples;
 mod texts;
 
 use jiff::Timestamp;
 
+use crate::decide::escalate::{self, Escalation};
 use crate::decide::{self, Knowledge, LookupRequest, Outcome};
 use crate::diag::Report;
 use crate::likeness::Why;
@@ -134,6 +136,18 @@ impl Engine {
         let view = self.knowledge.matcher.view(&outcome.trace.folded);
         let guess = self.knowledge.matcher.guesses(&view).into_iter().next()?;
         Some(self.knowledge.matcher.why(&view, &guess))
+    }
+
+    /// The step that time alone has made necessary in a conversation, if one is due.
+    #[must_use]
+    pub fn time_is_up(&self, conversation: &Conversation, now: Timestamp) -> Option<Escalation> {
+        escalate::due(&self.knowledge, conversation, now)
+    }
+
+    /// When to ask [`Engine::time_is_up`] next; none if time alone changes nothing.
+    #[must_use]
+    pub fn next_timer(&self, conversation: &Conversation) -> Option<Timestamp> {
+        escalate::next(&self.knowledge, conversation)
     }
 
     /// What is decided with.

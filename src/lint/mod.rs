@@ -3,6 +3,7 @@
 //! One file a kind of finding; a new one is a file here and a line in [`check`].
 
 mod calendars;
+mod escalation;
 mod languages;
 mod leaves;
 mod notices;
@@ -23,6 +24,7 @@ use crate::engine::Engine;
 pub fn check(engine: &Engine, now: Timestamp, report: &mut Report) {
     notices::check(engine, report);
     calendars::check(engine, now, report);
+    escalation::check(engine, report);
     languages::check(engine, report);
     reviews::check(engine, now, report);
     patterns::check(engine, report);

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::engine::Engine;
-use crate::message::{Conversation, Inbound, Kind, OpenHandoff, Priority, Role, State};
-use crate::store::{Commit, HandoffRow, NewDelivery, SeenKey, SeenRow, StoreError, handoff_state};
+use crate::message::{Conversation, Inbound, Kind, Ladder, OpenHandoff, Priority, Role, State};
+use crate::store::{Commit, HandoffRow, NewDelivery, SeenKey, SeenRow, StoreError, TimerRow, handoff_state};
 
 use super::record::{self, Events};
 use super::{Pipeline, TRIES, Way, conversation, payload};
@@ -109,7 +109,9 @@ impl Pipeline {
             let (after, events) = self.apply(&before, row.seq, actor, &action, now)?;
             let handoffs = self.taken(&before, &after, agent, &action, now).await?;
             let outbox = self.news(&before, &after, &action, &events, now).await?;
+            let timer = TimerRow { conversation: after.id.clone(), at: self.engine.load().next_timer(&after) };
             let commit = Commit {
+                timer: Some(timer),
                 conversation: Some(record::row(&after, events.seq(), now)),
                 expected_version: Some(row.version),
                 events: events.rows(),
@@ -128,6 +130,7 @@ impl Pipeline {
             match self.store.commit(commit.clone()).await {
                 Ok(()) => {
                     self.hub.publish(&after.id, events.list());
+                    self.alarm.set(commit.timer.as_ref());
                     commit.outbox.iter().for_each(|row| self.outbox.committed(&row.endpoint));
                     tracing::info!(
                         conversation = after.id,
@@ -177,9 +180,14 @@ impl Pipeline {
                 after.agent = Some(agent.to_owned());
                 after.misses = 0;
                 after.offered.clear();
-                if after.handoff.is_none() {
-                    after.handoff = Some(self.unasked(before, now));
-                }
+                let handoff = after.handoff.get_or_insert_with(|| self.unasked(before, now));
+                // Whoever was called beside the person who had it is there now.
+                handoff.ladder.besides = false;
+                after.awaits_agent = match action {
+                    Action::Reply { .. } => None,
+                    _ if before.state == State::Human => before.awaits_agent,
+                    _ => Some(now),
+                };
                 if before.state != State::Human {
                     events.push("state", Role::System, record::state(&after, None), after.state, None);
                 }
@@ -209,6 +217,7 @@ impl Pipeline {
         }
         if matches!(action, Action::Return | Action::Close) {
             after.agent = None;
+            after.awaits_agent = None;
             after.handoff = None;
             after.offered.clear();
             after.misses = 0;
@@ -232,6 +241,7 @@ impl Pipeline {
             priority: Priority::Normal,
             reason: "stepped_in".to_owned(),
             created_at: now,
+            ladder: Ladder::default(),
         }
     }
 
@@ -245,24 +255,10 @@ impl Pipeline {
         now: Timestamp,
     ) -> Result<Vec<HandoffRow>, StoreError> {
         let Some(handoff) = before.handoff.as_ref().or(after.handoff.as_ref()) else { return Ok(Vec::new()) };
-        let kept = self.guard(self.store.handoff(&handoff.id).await)?;
-        let row = kept.unwrap_or_else(|| HandoffRow {
-            id: handoff.id.clone(),
-            conversation: after.id.clone(),
-            channel: after.channel.clone(),
-            queue: handoff.queue.clone(),
-            priority: handoff.priority.as_str().to_owned(),
-            reason: handoff.reason.clone(),
-            state: handoff_state::TAKEN.to_owned(),
-            message: String::new(),
-            created_at: handoff.created_at,
-            taken_at: None,
-            taken_by: None,
-            ended_at: None,
-            deadline: None,
-        });
+        let row = self.handoff_row(after, handoff).await?;
+        let waited = before.state != State::Human || handoff.ladder.besides;
         let row = match action {
-            Action::Take | Action::Reply { .. } if before.state != State::Human => HandoffRow {
+            Action::Take | Action::Reply { .. } if waited => HandoffRow {
                 state: handoff_state::TAKEN.to_owned(),
                 taken_at: Some(now),
                 taken_by: Some(agent.to_owned()),
@@ -273,6 +269,30 @@ impl Pipeline {
             Action::Close => HandoffRow { state: handoff_state::CLOSED.to_owned(), ended_at: Some(now), ..row },
         };
         Ok(vec![row])
+    }
+
+    /// The row of a hand-off as it is kept; of one that nobody called for, a new one.
+    pub(super) async fn handoff_row(
+        &self,
+        conversation: &Conversation,
+        handoff: &OpenHandoff,
+    ) -> Result<HandoffRow, StoreError> {
+        let kept = self.guard(self.store.handoff(&handoff.id).await)?;
+        Ok(kept.unwrap_or_else(|| HandoffRow {
+            id: handoff.id.clone(),
+            conversation: conversation.id.clone(),
+            channel: conversation.channel.clone(),
+            queue: handoff.queue.clone(),
+            priority: handoff.priority.as_str().to_owned(),
+            reason: handoff.reason.clone(),
+            state: handoff_state::TAKEN.to_owned(),
+            message: String::new(),
+            created_at: handoff.created_at,
+            taken_at: None,
+            taken_by: None,
+            ended_at: None,
+            deadline: None,
+        }))
     }
 
     /// What the queue's webhook and the customer's channel are told.
@@ -297,9 +317,33 @@ impl Pipeline {
             let case = self.case(after, handoff, None, None, None, events, now).await?;
             out.push(payload::delivery(&endpoint, &after.id, kind, &payload::body(kind, &case, json!({})), now));
         }
-        out.extend(to_platform(&engine, after, events, now));
+        out.extend(platform_hears(&engine, after, events, now));
         Ok(out)
     }
+}
+
+/// A platform that forwards messages hears of what was said and of who has the conversation.
+pub(super) fn platform_hears(
+    engine: &Engine,
+    after: &Conversation,
+    events: &Events,
+    now: Timestamp,
+) -> Vec<NewDelivery> {
+    let mut out = Vec::new();
+    let settings = &engine.book().settings;
+    if settings.channel(&after.channel).is_some_and(|channel| channel.reply_url.is_some()) {
+        for event in events.list() {
+            let kind = if event.kind == "message" { "message.created" } else { "conversation.state" };
+            let data = json!({
+                "conversation": after.id, "thread": after.thread, "customer": {"id": after.customer.id}, "seq": event.seq,
+                "message": if event.kind == "message" { event.data.as_ref().clone() } else { Value::Null },
+                "state": after.state,
+            });
+            let body = json!({"type": kind, "timestamp": now, "data": data});
+            out.push(payload::delivery(&format!("reply:{}", after.channel), &after.id, kind, &body, now));
+        }
+    }
+    out
 }
 
 fn said_key(conversation: &Conversation, agent: &str, action: &Action) -> Option<SeenKey> {
@@ -310,23 +354,4 @@ fn said_key(conversation: &Conversation, agent: &str, action: &Action) -> Option
         sender: agent.to_owned(),
         id: id.clone(),
     })
-}
-
-/// A platform that forwards messages hears of what was said and of who has the conversation.
-pub(super) fn to_platform(engine: &Engine, after: &Conversation, events: &Events, now: Timestamp) -> Vec<NewDelivery> {
-    let settings = &engine.book().settings;
-    if settings.channel(&after.channel).is_none_or(|channel| channel.reply_url.is_none()) {
-        return Vec::new();
-    }
-    let delivery = |event: &crate::hub::Event| {
-        let kind = if event.kind == "message" { "message.created" } else { "conversation.state" };
-        let data = json!({
-            "conversation": after.id, "thread": after.thread, "customer": {"id": after.customer.id}, "seq": event.seq,
-            "message": if event.kind == "message" { event.data.as_ref().clone() } else { Value::Null },
-            "state": after.state,
-        });
-        let body = json!({"type": kind, "timestamp": now, "data": data});
-        payload::delivery(&format!("reply:{}", after.channel), &after.id, kind, &body, now)
-    };
-    events.list().iter().map(delivery).collect()
 }

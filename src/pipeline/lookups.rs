@@ -11,9 +11,9 @@ use tokio::time::timeout;
 
 use crate::decide::LookupRequest;
 use crate::message::{Fetched, Gesture, Inbound, Role, State};
-use crate::store::{Commit, DecisionRow, StoreError};
+use crate::store::{Commit, DecisionRow, StoreError, TimerRow};
 
-use super::agent::to_platform;
+use super::agent::platform_hears;
 use super::record::{self, Events};
 use super::{Pipeline, PipelineError, TRIES, Way, conversation, handle};
 
@@ -128,9 +128,11 @@ impl Pipeline {
         let handoffs = self.handoff_rows(&outcome, &inbound.message, now).await?;
         let said = record::message(inbound, Role::Visitor, None);
         let mut outbox = self.deliveries(&engine, &outcome, &said, &handoffs, &events, now).await?;
-        outbox.extend(to_platform(&engine, after, &events, now));
+        outbox.extend(platform_hears(&engine, after, &events, now));
         let decision = &outcome.decision;
+        let timer = TimerRow { conversation: id.to_owned(), at: engine.next_timer(after) };
         let commit = Commit {
+            timer: Some(timer),
             conversation: Some(record::row(after, events.seq(), now)),
             expected_version: Some(row.version),
             events: events.rows(),
@@ -151,9 +153,11 @@ impl Pipeline {
                 rule_set: engine.knowledge().hash.clone(),
             }),
         };
+        let timer = commit.timer.clone();
         let endpoints: Vec<String> = commit.outbox.iter().map(|row| row.endpoint.clone()).collect();
         self.store.commit(commit).await?;
         self.hub.publish(id, events.list());
+        self.alarm.set(timer.as_ref());
         for endpoint in &endpoints {
             self.outbox.committed(endpoint);
         }

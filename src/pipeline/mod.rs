@@ -10,6 +10,7 @@ mod lookups;
 mod payload;
 mod record;
 mod step;
+mod timers;
 mod turns;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -38,6 +39,7 @@ pub use limits::Limits;
 use holds::{Holds, TooMany};
 use lookups::Running;
 use record::Events;
+use timers::Alarm;
 use turns::Turns;
 
 /// How often a step is tried again when somebody else changed the conversation meanwhile.
@@ -153,6 +155,7 @@ pub struct Pipeline {
     pub public_url: ArcSwap<String>,
     turns: Turns,
     holds: Holds,
+    alarm: Alarm,
 }
 
 impl std::fmt::Debug for Pipeline {
@@ -206,6 +209,7 @@ impl Pipeline {
             public_url: ArcSwap::default(),
             turns: Turns::default(),
             holds: Holds::default(),
+            alarm: Alarm::default(),
         }
     }
 
@@ -368,7 +372,12 @@ impl Pipeline {
             fetched,
         };
         let began = Instant::now();
-        let outcome = handle(&engine, &inbound, &conversation, now, way).ok_or(PipelineError::Internal)?;
+        let mut outcome = handle(&engine, &inbound, &conversation, now, way).ok_or(PipelineError::Internal)?;
+        if arrival.role == Role::Human {
+            // A word of the shop's own people through the platform is the word that the customer waits for.
+            outcome.conversation.awaits_agent = None;
+            outcome.conversation.handoff.iter_mut().for_each(|handoff| handoff.ladder.answered = true);
+        }
         self.metrics.decide_took(began.elapsed());
         Ok(Considered { engine, now, version, last, conversation, inbound, outcome })
     }
@@ -377,6 +386,7 @@ impl Pipeline {
     fn publish(&self, step: &Step) {
         let (outcome, after) = (&step.outcome, &step.outcome.conversation);
         self.hub.publish(&after.id, step.events.list());
+        self.alarm.set(step.commit.timer.as_ref());
         step.commit.outbox.iter().for_each(|row| self.outbox.committed(&row.endpoint));
         self.metrics.decided(&after.channel, &outcome.decision);
         if let (Some(QueueEvent::Created { .. }), Some(handoff)) = (&outcome.queue, &after.handoff) {

@@ -78,6 +78,13 @@ pub(super) fn body(kind: &str, case: &Case<'_>, extra: Value) -> Value {
     json!({"type": kind, "timestamp": case.now, "data": data})
 }
 
+/// What a queue is told whose case is another's now: `old` is the hand-off's id and queue there.
+#[must_use]
+pub(super) fn moved(old: (&str, &str), handoff: &OpenHandoff, after: &Conversation, now: Timestamp) -> Value {
+    let data = json!({"handoff": {"id": old.0, "queue": old.1}, "moved_to": {"id": handoff.id, "queue": handoff.queue}, "conversation": {"id": after.id, "state": after.state}});
+    json!({"type": "handoff.moved", "timestamp": now, "data": data})
+}
+
 /// A delivery of a body to a webhook.
 #[must_use]
 pub(super) fn delivery(endpoint: &str, conversation: &str, kind: &str, body: &Value, now: Timestamp) -> NewDelivery {

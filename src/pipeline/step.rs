@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use crate::decide::Outcome;
 use crate::engine::Engine;
 use crate::message::{Conversation, QueueEvent, Role, State};
-use crate::store::{Commit, DecisionRow, HandoffRow, NewDelivery, SeenKey, SeenRow, StoreError, handoff_state};
+use crate::store::{
+    Commit, DecisionRow, HandoffRow, NewDelivery, SeenKey, SeenRow, StoreError, TimerRow, handoff_state,
+};
 
 use super::record::{self, Events};
 use super::{Accepted, Arrival, Considered, Pipeline, PipelineError, Step, payload};
@@ -42,7 +44,9 @@ impl Pipeline {
         let accepted = Accepted { message: inbound.message.clone(), seq, at: now, duplicate: false, response };
         // A socket's client needs only the acknowledgement again; a platform needs the very answer.
         let kept = arrival.origin.is_none().then(|| accepted.response.to_string());
+        let timer = TimerRow { conversation: after.id.clone(), at: engine.next_timer(after) };
         let commit = Commit {
+            timer: Some(timer),
             conversation: Some(record::row(after, events.seq(), now)),
             expected_version: version,
             events: events.rows(),
@@ -141,8 +145,7 @@ impl Pipeline {
         let mut out = Vec::new();
         for moved in handoffs.iter().filter(|row| row.state == handoff_state::MOVED) {
             if let Some(endpoint) = webhook(&moved.queue) {
-                let data = json!({"handoff": {"id": moved.id, "queue": moved.queue}, "moved_to": {"id": handoff.id, "queue": handoff.queue}, "conversation": {"id": after.id, "state": after.state}});
-                let body = json!({"type": "handoff.moved", "timestamp": now, "data": data});
+                let body = payload::moved((&moved.id, &moved.queue), handoff, after, now);
                 out.push(payload::delivery(&endpoint, &after.id, "handoff.moved", &body, now));
             }
         }

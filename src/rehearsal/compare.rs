@@ -4,6 +4,7 @@ use crate::decide::Outcome;
 use crate::diag::Place;
 use crate::message::{Conversation, OutcomeKind, QueueEvent};
 
+use super::happened::Happened;
 use super::script::Expectation;
 
 /// One thing that differs.
@@ -21,11 +22,24 @@ pub struct Difference {
 
 /// All that differs.
 #[must_use]
-pub(super) fn differences(expect: &[Expectation], outcome: Option<&Outcome>, after: &Conversation) -> Vec<Difference> {
-    expect.iter().filter_map(|expectation| compare(expectation, outcome, after)).collect()
+pub(super) fn differences(
+    expect: &[Expectation],
+    outcome: Option<&Outcome>,
+    happened: &Happened,
+    heard: bool,
+    after: &Conversation,
+) -> Vec<Difference> {
+    expect.iter().filter_map(|expectation| compare(expectation, outcome, happened, heard, after)).collect()
 }
 
-fn compare(expectation: &Expectation, outcome: Option<&Outcome>, after: &Conversation) -> Option<Difference> {
+/// `heard`: whether all that the customer was told is known here; of what a person does it is not.
+fn compare(
+    expectation: &Expectation,
+    outcome: Option<&Outcome>,
+    happened: &Happened,
+    heard: bool,
+    after: &Conversation,
+) -> Option<Difference> {
     let expected = expectation.values.join(", ");
     let differ = |actual: String| {
         Some(Difference {
@@ -50,15 +64,20 @@ fn compare(expectation: &Expectation, outcome: Option<&Outcome>, after: &Convers
             let missing = expectation.values.iter().any(|tag| !after.tags.contains(tag));
             return if missing { list(after.tags.iter().map(String::as_str).collect()) } else { None };
         }
+        "queue" => return one(after.handoff.as_ref().map(|handoff| handoff.queue.as_str())),
+        "priority" => return one(after.handoff.as_ref().map(|handoff| handoff.priority.as_str())),
+        "events" => {
+            let has = |event: &String| happened.events.contains(&event.as_str());
+            let missing = expected == "none" || !expectation.values.iter().all(has);
+            return if missing { list(happened.events.clone()) } else { None };
+        }
+        "reply" | "reply_contains" | "notice" if heard => {
+            return told(expectation, outcome, happened).and_then(differ);
+        }
         _ => {}
     }
-    let Some(outcome) = outcome else { return differ("nothing: a person acted, not the bot".to_owned()) };
+    let Some(outcome) = outcome else { return differ("nothing: no message was decided".to_owned()) };
     let decision = &outcome.decision;
-    let replies = || outcome.replies.iter().map(|reply| reply.text.as_str());
-    let said = || {
-        let all = replies().collect::<Vec<_>>().join("\n");
-        if all.is_empty() { "none".to_owned() } else { all }
-    };
     let created = matches!(outcome.queue, Some(QueueEvent::Created { .. }));
     let handoff = outcome.conversation.handoff.as_ref();
     match expectation.key.as_str() {
@@ -76,30 +95,28 @@ fn compare(expectation: &Expectation, outcome: Option<&Outcome>, after: &Convers
         "language" => one(Some(&decision.language)),
         "urgent" => one(Some(if decision.urgent { "true" } else { "false" })),
         "handoff" => one(handoff.filter(|_| created).map(|handoff| handoff.reason.as_str())),
-        "queue" => one(handoff.map(|handoff| handoff.queue.as_str())),
-        "priority" => one(handoff.map(|handoff| handoff.priority.as_str())),
-        "reply" => match expected.as_str() {
-            "none" if outcome.replies.is_empty() => None,
-            _ if replies().any(|text| text == expected) => None,
-            _ => differ(said()),
-        },
-        "reply_contains" => {
-            if expectation.values.iter().all(|part| replies().any(|text| text.contains(part.as_str()))) {
-                None
-            } else {
-                differ(said())
-            }
-        }
-        "notice" => {
-            if decision.notices.contains(&expected) {
-                None
-            } else {
-                list(decision.notices.iter().map(String::as_str).collect())
-            }
-        }
         "options" => list(outcome.replies.iter().flat_map(|r| &r.options).map(|o| o.id.as_str()).collect()),
         other => differ(format!("`{other}` cannot be expected")),
     }
+}
+
+/// What the customer was told instead, if that is not as expected.
+fn told(expectation: &Expectation, outcome: Option<&Outcome>, happened: &Happened) -> Option<String> {
+    let expected = expectation.values.join(", ");
+    let of_outcome = outcome.map(|outcome| outcome.replies.as_slice()).unwrap_or_default();
+    let replies: Vec<&str> = happened.replies.iter().chain(of_outcome).map(|reply| reply.text.as_str()).collect();
+    if expectation.key == "notice" {
+        let of_outcome = outcome.map(|outcome| outcome.decision.notices.as_slice()).unwrap_or_default();
+        let notices: Vec<String> = happened.notices.iter().chain(of_outcome).cloned().collect();
+        let fits = if expected == "none" { notices.is_empty() } else { notices.contains(&expected) };
+        return (!fits).then(|| some(&notices));
+    }
+    let fits = match (expectation.key.as_str(), expected.as_str()) {
+        ("reply", "none") if replies.is_empty() => true,
+        ("reply", _) => replies.contains(&expected.as_str()),
+        _ => expectation.values.iter().all(|part| replies.iter().any(|text| text.contains(part.as_str()))),
+    };
+    (!fits).then(|| if replies.is_empty() { "none".to_owned() } else { replies.join("\n") })
 }
 
 /// A list as it is shown: `none` where there is nothing.

@@ -1,6 +1,7 @@
 //! Conversation tests: what operations wrote below `tests/conversations/`, played on a virtual clock against the one engine.
 
 mod compare;
+mod happened;
 pub mod labelled;
 mod play;
 mod script;

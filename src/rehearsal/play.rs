@@ -4,9 +4,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::decide::Outcome;
 use crate::engine::Engine;
-use crate::message::{Conversation as State, Gesture, Inbound, Kind, QueueEvent, State as Owner};
+use crate::message::{Conversation as State, Gesture, Inbound, Kind, QueueEvent};
 
 use super::compare::{Difference, differences};
+use super::happened::Happened;
 use super::script::{Conversation, Word};
 
 /// A conversation that was played.
@@ -23,7 +24,7 @@ pub struct Turn {
     pub said: String,
     /// When.
     pub at: Timestamp,
-    /// What came of it; none for what a person did.
+    /// What came of it; none for what a person or time alone did.
     pub outcome: Option<Outcome>,
     /// What differs from what was expected.
     pub differences: Vec<Difference>,
@@ -47,8 +48,16 @@ pub fn play(engine: &Engine, script: &Conversation) -> Played {
     let mut turns = Vec::new();
     for (index, step) in script.steps.iter().enumerate() {
         let wait = SignedDuration::try_from(step.wait).unwrap_or(SignedDuration::ZERO);
+        let (before, mut happened) = (now, Happened::default());
         now = now.checked_add(wait).unwrap_or(now);
-        let Some(word) = &step.word else { continue };
+        happened.wait(engine, &mut conversation, before, now);
+        let Some(word) = &step.word else {
+            if !step.expect.is_empty() || !happened.is_empty() {
+                let differences = differences(&step.expect, None, &happened, true, &conversation);
+                turns.push(Turn { said: format!("({wait:#} pass)"), at: now, outcome: None, differences });
+            }
+            continue;
+        };
         let mut inbound = Inbound {
             message: format!("msg_test{index}"),
             channel: channel.to_owned(),
@@ -69,11 +78,7 @@ pub fn play(engine: &Engine, script: &Conversation) -> Played {
                 let by_number = option.parse::<usize>().ok().and_then(|n| conversation.offered.get(n.checked_sub(1)?));
                 inbound.gesture = Gesture::Select(by_number.map_or_else(|| option.clone(), |choice| choice.id.clone()));
             }
-            Word::Take => conversation.state = Owner::Human,
-            Word::Return | Word::Close => {
-                conversation.state = if *word == Word::Return { Owner::Bot } else { Owner::Closed };
-                conversation.handoff = None;
-            }
+            Word::Take | Word::Return | Word::Close => happened.person(word, &mut conversation, now),
         }
         let row: Vec<Inbound> = match word {
             Word::Say(texts) => texts
@@ -92,7 +97,11 @@ pub fn play(engine: &Engine, script: &Conversation) -> Played {
         if let Some(outcome) = outcomes.last() {
             conversation = outcome.conversation.clone();
         }
-        let differences = differences(&step.expect, turn_of(&outcomes).as_ref(), &conversation);
+        for outcome in &outcomes {
+            happened.decided(outcome);
+        }
+        let whole = turn_of(&outcomes);
+        let differences = differences(&step.expect, whole.as_ref(), &happened, whole.is_some(), &conversation);
         let said = match word {
             Word::Say(texts) => texts.clone(),
             Word::Send(kind, text) => vec![format!("[{kind}] {text}")],

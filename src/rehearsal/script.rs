@@ -102,13 +102,18 @@ fn check_turn(turn: &Node, report: &mut Report) {
                 .and(&first.place, "first here")
                 .help("make a turn of each"),
         );
-    } else if let (true, Some(expect)) = (words.is_empty() || says_nothing(turn), expects) {
+    } else if let (true, Some(expect)) = (nothing_happens(turn, words.is_empty()), expects) {
         report.push(
             Finding::error("empty-turn", "nothing happens in this turn, so nothing can come of it")
                 .at(&expect.place)
-                .help("add say: …, send: {kind: …}, select: … or person: …"),
+                .help("add say: …, send: {kind: …}, select: …, person: … or wait: …"),
         );
     }
+}
+
+/// Whether neither a word is said nor time passes, which may escalate a case.
+fn nothing_happens(turn: &Node, wordless: bool) -> bool {
+    (wordless && turn.get("wait").is_none()) || says_nothing(turn)
 }
 
 /// Whether it says an empty list, which is not even an empty message.

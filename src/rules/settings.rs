@@ -90,7 +90,9 @@ pub struct QueueSpec {
     pub webhook: Option<Located<String>>,
     /// Until a person answers, in open time.
     pub first_response: Option<Duration>,
-    /// Until the right team has it, in open time.
+    /// How long before that the queue is warned.
+    pub warn_before: Option<Duration>,
+    /// Until somebody has taken it, over all queues, in open time.
     pub transfer: Option<Duration>,
     /// Queue that hears of a missed target.
     pub escalate_to: Option<Located<String>>,
@@ -177,6 +179,8 @@ pub struct Limits {
     pub connections_per_address: usize,
     /// How long a message that nothing answers waits for the customer's next one; zero for not at all.
     pub wait_for_more: Duration,
+    /// How long a person may leave a customer without a word, in open time; zero for as long as they like.
+    pub agent_idle: Duration,
 }
 
 /// `access:`.
@@ -251,6 +255,7 @@ fn queue(node: &Node, place: Place) -> Option<QueueSpec> {
         hours: located(node.get("hours")?)?,
         webhook: node.get("webhook").and_then(located),
         first_response: length(node, "first_response"),
+        warn_before: length(node, "warn_before"),
         transfer: length(node, "transfer"),
         escalate_to: node.get("escalate_to").and_then(located),
     })
@@ -299,6 +304,7 @@ fn limits(node: Option<&Node>) -> Limits {
         connections: int("connections", 20_000),
         connections_per_address: int("connections_per_address", 1_000),
         wait_for_more: node.and_then(|node| length(node, "wait_for_more")).unwrap_or_default(),
+        agent_idle: node.and_then(|node| length(node, "agent_idle")).unwrap_or_default(),
     }
 }
 

@@ -159,8 +159,13 @@ pub static QUEUE: Shape = Shape {
         Key::required("hours", Kind::Id, "Schedule in which people are there."),
         Key::new("webhook", Kind::Id, "Receiver; without one the cases wait in the embedded queue."),
         Key::new("first_response", Kind::Duration, "Target until a person answers, in open time."),
-        Key::new("transfer", Kind::Duration, "Target until the right team has the case, in open time."),
-        Key::new("escalate_to", Kind::Id, "Queue that hears of a missed target."),
+        Key::new("warn_before", Kind::Duration, "How long before the target the queue is warned; a quarter of it."),
+        Key::new(
+            "transfer",
+            Kind::Duration,
+            "Limit until somebody has taken a case that began here, over all queues, in open time.",
+        ),
+        Key::new("escalate_to", Kind::Id, "Queue that gets a case whose target passed."),
     ],
 };
 
@@ -212,7 +217,7 @@ pub static CHANNEL: Shape = Shape {
             "Checks the tokens (JWT, HS256) by which the shop's site vouches for its customers.",
         ),
         Key::new("reply_url", Kind::Str, "Where later messages are posted, signed with the first secret."),
-        Key::new("first_response", Kind::Duration, "Target until the customer has an answer."),
+        Key::new("first_response", Kind::Duration, "Target until a person answers, before that of the first queue."),
     ],
 };
 
@@ -234,6 +239,7 @@ pub static NOTICES: Shape = Shape {
         Key::new("repeated", Kind::Text, "Said in place of an answer that was given before within 24 hours."),
         Key::new("choice", Kind::Text, "Said above up to three titles when a message is near to several entries."),
         Key::new("waiting", Kind::Text, "Said in open time to a customer who waits and asks for a person again."),
+        Key::new("delayed", Kind::Text, "Said in open time to a customer whose case goes on to the next queue."),
     ],
 };
 
@@ -290,6 +296,11 @@ pub static LIMITS: Shape = Shape {
             "wait_for_more",
             Kind::Wait(3),
             "How long a message that nothing answers waits for the customer's next one, which may complete it. 0: not at all.",
+        ),
+        Key::new(
+            "agent_idle",
+            Kind::Duration,
+            "How long a person may leave a customer without a word, in open time, before the case goes back to its queue; off if left out.",
         ),
     ],
 };
@@ -395,6 +406,11 @@ pub static EXPECT: Shape = Shape {
         Key::new("urgent", Kind::Bool, "Whether an urgent rule matched."),
         Key::new("class", Kind::Str, "Class of the enquiry."),
         Key::new("asks", Kind::Str, "Name of the slot that the customer is asked for after it, or none."),
+        Key::new(
+            "events",
+            Kind::OneOrMany(&Kind::Str),
+            "Each was posted to a queue's webhook, such as handoff.escalated.",
+        ),
     ],
 };
 

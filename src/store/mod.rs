@@ -15,7 +15,7 @@ use jiff::Timestamp;
 pub use rows::{
     AttemptResult, AttemptRow, Commit, ConversationFilter, ConversationRow, DecisionFilter, DecisionRow,
     DeliveryFilter, EndpointRow, EndpointStats, EventRow, HandoffFilter, HandoffRow, NewDelivery, OutboxRow,
-    PurgeLimits, Purged, QueueStats, SeenKey, SeenRow, Selection, delivery_state, handoff_state,
+    PurgeLimits, Purged, QueueStats, SeenKey, SeenRow, Selection, TimerRow, delivery_state, handoff_state,
 };
 
 /// What every method of a store answers, later.
@@ -107,6 +107,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// Decisions with their numbers, ascending: what a report is made from.
     fn decisions(&self, filter: DecisionFilter) -> StoreFuture<'_, Vec<(i64, DecisionRow)>>;
+
+    /// The earliest timers, ascending.
+    fn timers(&self, limit: usize) -> StoreFuture<'_, Vec<TimerRow>>;
+
+    /// Sets a timer for every conversation that is with people, where there is no earlier one; answers how many.
+    fn set_timers(&self, at: Timestamp) -> StoreFuture<'_, u64>;
 
     /// Deletes one batch of what is older than the limits say. Call again while [`Purged::more`].
     fn purge(&self, now: Timestamp, limits: PurgeLimits) -> StoreFuture<'_, Purged>;

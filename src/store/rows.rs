@@ -297,6 +297,17 @@ pub struct Commit {
     pub handoffs: Vec<HandoffRow>,
     /// What was decided.
     pub decision: Option<DecisionRow>,
+    /// When time alone will have something to do; none leaves that as it is.
+    pub timer: Option<TimerRow>,
+}
+
+/// When time alone has something to do in a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TimerRow {
+    /// The conversation's id.
+    pub conversation: String,
+    /// When; none if never.
+    pub at: Option<Timestamp>,
 }
 
 /// Which hand-offs to list.

@@ -59,6 +59,12 @@ struct ResultLabel {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EscalationLabels {
+    queue: String,
+    why: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct HashLabel {
     hash: String,
 }
@@ -72,6 +78,7 @@ pub struct Metrics {
     messages: Family<MessageLabels, Counter>,
     rules: Family<RuleLabel, Counter>,
     handoffs: Family<HandoffLabels, Counter>,
+    escalations: Family<EscalationLabels, Counter>,
     decide_seconds: Histogram,
     message_seconds: Histogram,
     deliveries: Family<DeliveryLabels, Counter>,
@@ -108,6 +115,7 @@ impl Metrics {
             messages: Family::default(),
             rules: Family::default(),
             handoffs: Family::default(),
+            escalations: Family::default(),
             // 5 µs to 160 ms for the pure part, 100 µs to 50 s for what waits on disks and networks.
             decide_seconds: Histogram::new(exponential_buckets(0.000_005, 2.0, 16)),
             message_seconds: Histogram::new(exponential_buckets(0.000_1, 2.0, 16)),
@@ -138,6 +146,7 @@ impl Metrics {
         r.register("messages", "Messages of customers by what was decided", self.messages.clone());
         r.register("rule_hits", "Messages that a rule or entry decided", self.rules.clone());
         r.register("handoffs", "New hand-offs by queue and priority", self.handoffs.clone());
+        r.register("escalations", "Warnings and escalations by queue and why", self.escalations.clone());
         r.register(
             "decide_seconds",
             "Time to decide one message, without disk and network",
@@ -198,6 +207,11 @@ impl Metrics {
     /// A case went to a queue.
     pub fn handed_off(&self, queue: &str, priority: Priority) {
         self.handoffs.get_or_create(&HandoffLabels { queue: queue.to_owned(), priority: priority.as_str() }).inc();
+    }
+
+    /// A queue was warned of a case, or got one whose target passed. `why` is a fixed word.
+    pub fn escalated(&self, queue: &str, why: &'static str) {
+        self.escalations.get_or_create(&EscalationLabels { queue: queue.to_owned(), why }).inc();
     }
 
     /// One attempt to deliver ended.

@@ -348,6 +348,8 @@ fn receiver_heard(conversation: &str, events: &[EventRow], hits: &[Hit], needs_p
         .iter()
         .map(|hit| (hit, hit.json()))
         .filter(|(_, body)| body["data"]["conversation"]["id"] == conversation)
+        // On a slow machine a case may wait long enough to be warned of: of that no message is the cause.
+        .filter(|(_, body)| body["type"] != "handoff.warning" && body["type"] != "handoff.escalated")
         .collect();
     let mut order: Vec<(&str, &str)> = Vec::new();
     let mut taken = BTreeSet::new();

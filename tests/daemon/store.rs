@@ -9,7 +9,7 @@ use nightdesk::store::sqlite::{DATABASE, SqliteStore};
 use nightdesk::store::{
     AttemptResult, AttemptRow, Commit, ConversationFilter, ConversationRow, DecisionFilter, DecisionRow,
     DeliveryFilter, EventRow, HandoffFilter, HandoffRow, NewDelivery, PurgeLimits, SeenKey, SeenRow, Selection, Store,
-    StoreError,
+    StoreError, TimerRow,
 };
 
 fn at(second: i64) -> Timestamp {
@@ -390,6 +390,39 @@ async fn conversations_are_listed_by_state_the_newest_first() {
     assert_eq!(list(Some("human"), 10).await, ["c_3"]);
     assert_eq!(list(Some("closed"), 10).await, ["c_5"]);
     assert_eq!(list(None, 2).await, ["c_5", "c_4"]);
+}
+
+#[tokio::test]
+async fn timers_come_by_time_and_go_with_their_cases() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let timer = |id: &str, time: Option<i64>| TimerRow { conversation: id.into(), at: time.map(at) };
+    for (n, (id, state)) in
+        [("c_1", "queued"), ("c_2", "human"), ("c_3", "bot"), ("c_4", "queued")].into_iter().enumerate()
+    {
+        let row = ConversationRow { state: state.into(), ..conversation(id) };
+        let own = [Some(30), Some(10), Some(20), None].get(n).copied().flatten();
+        let commit = Commit { conversation: Some(row), timer: Some(timer(id, own)), ..Commit::default() };
+        store.commit(commit).await.unwrap();
+    }
+    let ids = async |limit| -> Vec<(String, Option<Timestamp>)> {
+        store.timers(limit).await.unwrap().into_iter().map(|row| (row.conversation, row.at)).collect()
+    };
+    let all = |list: &[(&str, i64)]| -> Vec<(String, Option<Timestamp>)> {
+        list.iter().map(|(id, time)| ((*id).to_owned(), Some(at(*time)))).collect()
+    };
+    assert_eq!(ids(10).await, all(&[("c_2", 10), ("c_3", 20), ("c_1", 30)]));
+    assert_eq!(ids(1).await, all(&[("c_2", 10)]));
+    // A commit that names none leaves it, one that names another time moves it, one without a time removes it.
+    store.commit(Commit::default()).await.unwrap();
+    store.commit(Commit { timer: Some(timer("c_2", Some(40))), ..Commit::default() }).await.unwrap();
+    store.commit(Commit { timer: Some(timer("c_3", None)), ..Commit::default() }).await.unwrap();
+    assert_eq!(ids(10).await, all(&[("c_1", 30), ("c_2", 40)]));
+    // All that are with people, those without one too; an earlier one stays.
+    assert_eq!(store.set_timers(at(35)).await.unwrap(), 3);
+    assert_eq!(ids(10).await, all(&[("c_1", 30), ("c_2", 35), ("c_4", 35)]));
+    let nobody = Commit { timer: Some(timer("c_none", Some(1))), ..Commit::default() };
+    assert!(matches!(store.commit(nobody).await, Err(StoreError::Impossible(_))));
 }
 
 #[tokio::test]

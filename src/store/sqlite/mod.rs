@@ -10,6 +10,7 @@ mod reader;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod timers;
 mod writer;
 
 use std::fs::{File, TryLockError};
@@ -24,7 +25,7 @@ use self::writer::Writer;
 use super::{
     AttemptRow, Commit, ConversationFilter, ConversationRow, DecisionFilter, DecisionRow, DeliveryFilter, EndpointRow,
     EndpointStats, EventRow, HandoffFilter, HandoffRow, OutboxRow, PurgeLimits, Purged, QueueStats, SeenKey, SeenRow,
-    Selection, Store, StoreError, StoreFuture,
+    Selection, Store, StoreError, StoreFuture, TimerRow,
 };
 
 /// Name of the database within the data folder.
@@ -234,6 +235,14 @@ impl Store for SqliteStore {
 
     fn decisions(&self, filter: DecisionFilter) -> StoreFuture<'_, Vec<(i64, DecisionRow)>> {
         Box::pin(self.readers.run(move |db| reader::decisions(db, &filter)))
+    }
+
+    fn timers(&self, limit: usize) -> StoreFuture<'_, Vec<TimerRow>> {
+        Box::pin(self.readers.run(move |db| timers::earliest(db, limit)))
+    }
+
+    fn set_timers(&self, at: Timestamp) -> StoreFuture<'_, u64> {
+        Box::pin(self.writer.run(move |db| timers::set_all(db, at)))
     }
 
     fn purge(&self, now: Timestamp, limits: PurgeLimits) -> StoreFuture<'_, Purged> {

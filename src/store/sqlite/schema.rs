@@ -14,7 +14,11 @@ use crate::store::StoreError;
 const BUSY: Duration = Duration::from_secs(5);
 
 /// The migrations in order; the database's `user_version` is the number of those applied.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_tables.sql"), include_str!("migrations/0002_looking.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_tables.sql"),
+    include_str!("migrations/0002_timers.sql"),
+    include_str!("migrations/0003_looking.sql"),
+];
 
 /// The format that this program reads and writes.
 pub(super) const fn known() -> i64 {
