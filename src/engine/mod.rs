@@ -3,6 +3,7 @@
 mod build;
 mod hours;
 mod samples;
+mod suggest;
 mod texts;
 
 use jiff::Timestamp;
@@ -14,6 +15,8 @@ use crate::message::{Conversation, Customer, Inbound};
 use crate::rules::Book;
 use crate::rules::Files;
 use crate::rules::load::{self, Secrets};
+
+pub use suggest::Suggestion;
 
 /// A shop's knowledge, ready to decide. Never changes; a reload makes another one.
 #[derive(Debug)]

@@ -120,6 +120,7 @@ impl Pipeline {
             match self.store.commit(commit.clone()).await {
                 Ok(()) => {
                     self.hub.publish(&after.id, events.list());
+                    self.hub.desk.tell(events.news(&before, &after, row.version + 1));
                     commit.outbox.iter().for_each(|row| self.outbox.committed(&row.endpoint));
                     tracing::info!(
                         conversation = after.id,
