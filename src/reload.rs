@@ -1,9 +1,10 @@
 //! New files without a restart: built whole in the background, then swapped in; a failed one leaves the old in use and says so.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use secrecy::ExposeSecret;
 use tokio::sync::{Notify, mpsc};
@@ -28,6 +29,23 @@ pub struct Reloader {
     pipeline: Arc<Pipeline>,
     deliverer: Arc<Deliverer>,
     turn: tokio::sync::Mutex<Files>,
+    last: Mutex<LastReload>,
+}
+
+/// What became of the files when they were read last.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct LastReload {
+    /// When they were read.
+    pub at: Timestamp,
+    /// Whether they are in use.
+    pub ok: bool,
+    /// How many errors they have.
+    pub errors: usize,
+    /// How many warnings they have.
+    pub warnings: usize,
+    /// The first errors in one line, with their places.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first: Option<String>,
 }
 
 impl std::fmt::Debug for Reloader {
@@ -40,7 +58,21 @@ impl Reloader {
     /// For the files in `dir`; `files` are those in use.
     #[must_use]
     pub fn new(dir: PathBuf, pipeline: Arc<Pipeline>, deliverer: Arc<Deliverer>, files: Files) -> Self {
-        Self { dir, pipeline, deliverer, turn: tokio::sync::Mutex::new(files) }
+        let started = LastReload { at: pipeline.clock.now(), ok: true, errors: 0, warnings: 0, first: None };
+        Self { dir, pipeline, deliverer, turn: tokio::sync::Mutex::new(files), last: Mutex::new(started) }
+    }
+
+    /// What became of the files when they were read last; the start counts.
+    #[must_use]
+    pub fn last(&self) -> LastReload {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn remember(&self, report: &Report) {
+        let (errors, warnings) = (report.errors(), report.warnings());
+        let first = (errors > 0).then(|| report.first_errors(3));
+        let last = LastReload { at: self.pipeline.clock.now(), ok: errors == 0, errors, warnings, first };
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = last;
     }
 
     /// Reads all files and puts them in use if they have no error. One reload at a time.
@@ -73,7 +105,12 @@ impl Reloader {
             let endpoints = engine.as_ref().map(|engine| endpoints(&engine.book().settings, &mut report));
             (engine, endpoints, report)
         });
-        let Ok((engine, endpoints, report)) = built.await else { return failed() };
+        let Ok((engine, endpoints, report)) = built.await else {
+            let report = failed();
+            self.remember(&report);
+            return report;
+        };
+        self.remember(&report);
         match (engine, endpoints) {
             (Some(engine), Some(endpoints)) if report.errors() == 0 => {
                 self.use_engine(engine, endpoints);

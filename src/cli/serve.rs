@@ -52,9 +52,11 @@ async fn serve(global: &Global, args: Args) -> Result<Ended, Failure> {
     if app.report.warnings() > 0 {
         tracing::warn!(warnings = app.report.warnings(), "The files have warnings; `nightdesk check` shows them.");
     }
+    let here = format!("http://{address}");
+    let lines = format!("listening on {here}\ndemo page  {here}/\nconsole    {here}/console\n");
     let mut out = std::io::stdout().lock();
-    writeln!(out, "listening on http://{address}")?;
-    writeln!(out, "demo page  http://{address}/")?;
+    // In one write: whoever waits for the first line may close the pipe once it is there.
+    out.write_all(lines.as_bytes())?;
     out.flush()?;
     drop(out);
     signals(&app).await?;

@@ -5,6 +5,7 @@ mod dialogue;
 mod hours;
 mod ladder;
 mod samples;
+mod suggest;
 mod texts;
 
 use jiff::Timestamp;
@@ -17,6 +18,8 @@ use crate::message::{Conversation, Customer, Fetched, Inbound};
 use crate::rules::Book;
 use crate::rules::Files;
 use crate::rules::load::{self, Secrets};
+
+pub use suggest::Suggestion;
 
 /// A shop's knowledge, ready to decide. Never changes; a reload makes another one.
 #[derive(Debug)]

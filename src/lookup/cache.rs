@@ -9,7 +9,7 @@ use lru::LruCache;
 use crate::message::Fetched;
 
 /// Most answers that are kept; the one that was not used for longest goes first.
-const KEPT: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
+const KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4_095);
 
 /// Answers by address.
 #[derive(Debug)]

@@ -131,6 +131,7 @@ impl Pipeline {
                 Ok(()) => {
                     self.hub.publish(&after.id, events.list());
                     self.alarm.set(commit.timer.as_ref());
+                    self.hub.desk.tell(events.news(&before, &after, row.version + 1));
                     commit.outbox.iter().for_each(|row| self.outbox.committed(&row.endpoint));
                     tracing::info!(
                         conversation = after.id,

@@ -157,6 +157,7 @@ impl Pipeline {
         let endpoints: Vec<String> = commit.outbox.iter().map(|row| row.endpoint.clone()).collect();
         self.store.commit(commit).await?;
         self.hub.publish(id, events.list());
+        self.hub.desk.tell(events.news(&before, &outcome.conversation, row.version + 1));
         self.alarm.set(timer.as_ref());
         for endpoint in &endpoints {
             self.outbox.committed(endpoint);

@@ -35,6 +35,7 @@ use crate::token::Tokens;
 pub use agent::{Action, Actor, AgentError};
 pub use holds::Later;
 pub use limits::Limits;
+pub use record::told;
 
 use holds::{Holds, TooMany};
 use lookups::Running;
@@ -177,6 +178,7 @@ struct Considered {
 
 /// A step that is ready to be written.
 struct Step {
+    before: Conversation,
     commit: Commit,
     events: Events,
     accepted: Accepted,
@@ -387,6 +389,8 @@ impl Pipeline {
         let (outcome, after) = (&step.outcome, &step.outcome.conversation);
         self.hub.publish(&after.id, step.events.list());
         self.alarm.set(step.commit.timer.as_ref());
+        let version = step.commit.expected_version.unwrap_or_default() + 1;
+        self.hub.desk.tell(step.events.news(&step.before, after, version));
         step.commit.outbox.iter().for_each(|row| self.outbox.committed(&row.endpoint));
         self.metrics.decided(&after.channel, &outcome.decision);
         if let (Some(QueueEvent::Created { .. }), Some(handoff)) = (&outcome.queue, &after.handoff) {

@@ -7,7 +7,7 @@ use crate::decide::Outcome;
 use crate::message::{Conversation, OpenHandoff};
 use crate::store::NewDelivery;
 
-use super::record::Events;
+use super::record::{Events, told};
 
 /// Messages of the transcript that go with a case.
 pub(super) const TRANSCRIPT: usize = 20;
@@ -102,11 +102,11 @@ pub(super) fn delivery(endpoint: &str, conversation: &str, kind: &str, body: &Va
 /// The transcript of a case: what was kept, then what this step adds.
 #[must_use]
 pub(super) fn transcript(kept: &[crate::store::EventRow], events: &Events) -> Vec<Value> {
-    let kept = kept.iter().filter(|row| row.kind == "message").filter_map(|row| {
-        let mut data: Value = serde_json::from_str(&row.body).ok()?;
+    let kept = kept.iter().filter(|row| row.kind == "message").map(|row| {
+        let mut data = told(row);
         data["seq"] = json!(row.seq);
         data["ts"] = json!(row.at);
-        Some(data)
+        data
     });
     let new = events.list().iter().filter(|event| event.kind == "message").map(|event| {
         let mut data = event.data.as_ref().clone();

@@ -6,9 +6,12 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::decide::Outcome;
-use crate::hub::Event;
-use crate::message::{Conversation, Gesture, Inbound, Priority, Role, State};
+use crate::hub::{Event, News};
+use crate::message::{Conversation, Decision, Gesture, Inbound, Priority, Role, State};
 use crate::store::{ConversationRow, EventRow};
+
+/// Where a message's decision stands in its kept event: for people of the shop alone.
+const DECISION: &str = "decision";
 
 /// Events of one step, numbered as they are added.
 #[derive(Debug)]
@@ -17,13 +20,15 @@ pub(super) struct Events {
     seq: u64,
     at: Timestamp,
     list: Vec<Event>,
+    /// The event that was decided about, and how.
+    decided: Option<(u64, Value)>,
 }
 
 impl Events {
     /// Begins after the last event of a conversation.
     #[must_use]
     pub(super) fn after(conversation: &str, seq: u64, at: Timestamp) -> Self {
-        Self { conversation: conversation.to_owned(), seq, at, list: Vec::new() }
+        Self { conversation: conversation.to_owned(), seq, at, list: Vec::new(), decided: None }
     }
 
     /// Adds an event, and tells its number.
@@ -32,6 +37,11 @@ impl Events {
         let kind = kind.to_owned();
         self.list.push(Event { seq: self.seq, origin, kind, role, at: self.at, data: Arc::new(data), state });
         self.seq
+    }
+
+    /// Keeps with the message what was decided about it. Those who listen are not told.
+    pub(super) fn decided(&mut self, seq: u64, decision: &Decision) {
+        self.decided = Some((seq, json!(decision)));
     }
 
     /// Number of the last event.
@@ -57,10 +67,54 @@ impl Events {
                 at: event.at,
                 kind: event.kind.clone(),
                 role: event.role.as_str().to_owned(),
-                body: event.data.to_string(),
+                body: match &self.decided {
+                    Some((seq, decision)) if *seq == event.seq => {
+                        let mut data = event.data.as_ref().clone();
+                        data[DECISION] = decision.clone();
+                        data.to_string()
+                    }
+                    _ => event.data.to_string(),
+                },
             })
             .collect()
     }
+
+    /// What consoles hear of the step. `version` is that of the conversation after it.
+    #[must_use]
+    pub(super) fn news(&self, before: &Conversation, after: &Conversation, version: u64) -> Vec<News> {
+        let shown = |conversation: &Conversation| {
+            let case = conversation.handoff.as_ref().map(|handoff| (handoff.queue.clone(), handoff.priority));
+            (conversation.state, case, conversation.agent.clone())
+        };
+        let messages = self.list.iter().filter(|event| event.kind == "message").map(|event| News::Message {
+            conversation: after.id.clone(),
+            role: event.role,
+            id: event.data["message"].as_str().unwrap_or_default().to_owned(),
+        });
+        let mut news: Vec<News> = messages.collect();
+        if shown(before) != shown(after) {
+            let handoff = after.handoff.as_ref();
+            news.push(News::Queue {
+                conversation: after.id.clone(),
+                state: after.state,
+                queue: handoff.map(|handoff| handoff.queue.clone()),
+                priority: handoff.map_or(Priority::Normal, |handoff| handoff.priority),
+                agent: after.agent.clone(),
+                version,
+            });
+        }
+        news
+    }
+}
+
+/// A kept event's data as customers and other systems are told of it.
+#[must_use]
+pub fn told(row: &EventRow) -> Value {
+    let mut data: Value = serde_json::from_str(&row.body).unwrap_or_default();
+    if let Value::Object(data) = &mut data {
+        data.remove(DECISION);
+    }
+    data
 }
 
 /// The message that came in, as an event.

@@ -26,6 +26,7 @@ impl Pipeline {
         let after = &outcome.conversation;
         let said = record::message(&inbound, arrival.role, arrival.url.as_deref());
         let seq = events.push("message", arrival.role, said.clone(), conversation.state, arrival.origin);
+        events.decided(seq, &outcome.decision);
         for data in record::bot_messages(&inbound, &outcome) {
             events.push("message", Role::Bot, data, after.state, None);
         }
@@ -74,7 +75,7 @@ impl Pipeline {
                 rule_set: engine.knowledge().hash.clone(),
             }),
         };
-        Ok(Step { commit, events, accepted, outcome })
+        Ok(Step { before: conversation, commit, events, accepted, outcome })
     }
 
     /// How many cases wait before this one, itself included.

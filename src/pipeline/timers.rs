@@ -151,6 +151,7 @@ impl Pipeline {
             match self.store.commit(commit.clone()).await {
                 Ok(()) => {
                     self.hub.publish(id, events.list());
+                    self.hub.desk.tell(events.news(&before, &step.conversation, row.version + 1));
                     self.alarm.set(commit.timer.as_ref());
                     commit.outbox.iter().for_each(|row| self.outbox.committed(&row.endpoint));
                     let queue = step.conversation.handoff.as_ref().map(|handoff| handoff.queue.as_str());

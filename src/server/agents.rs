@@ -140,7 +140,7 @@ async fn act(shared: &Shared, id: &str, actor: Actor, action: Action) -> Result<
     }
 }
 
-fn agent(shared: &Shared, request: &Request) -> Result<String, Problem> {
+pub(super) fn agent(shared: &Shared, request: &Request) -> Result<String, Problem> {
     let peer = request.extensions().get::<Peer>().copied();
     auth::agent(request.headers(), peer, &shared.pipeline.engine.load().book().settings.access)
 }
@@ -156,10 +156,10 @@ fn may_write(shared: &Shared, id: &str, request: &Request) -> Result<Actor, Prob
     agent(shared, request).map(Actor::Agent)
 }
 
-fn summary(row: &ConversationRow) -> Value {
+pub(super) fn summary(row: &ConversationRow) -> Value {
     let body: Value = serde_json::from_str(&row.body).unwrap_or_default();
     json!({
-        "id": row.id, "channel": row.channel, "state": row.state, "seq": row.seq, "queue": row.queue, "priority": row.priority,
+        "id": row.id, "channel": row.channel, "state": row.state, "version": row.version, "seq": row.seq, "queue": row.queue, "priority": row.priority,
         "language": row.language, "customer": body["customer"], "handoff": body["handoff"], "tags": body["tags"], "agent": body["agent"],
         "created_at": row.created_at, "updated_at": row.updated_at,
     })

@@ -3,6 +3,8 @@
 mod agents;
 mod auth;
 mod connections;
+mod console;
+mod events;
 mod operation;
 mod pages;
 mod request;

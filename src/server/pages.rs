@@ -1,27 +1,57 @@
-//! The pages that lie in the program: the demo shop and the chat widget.
+//! The pages that lie in the program: the demo shop, the chat widget and the agents' console.
 
-use axum::http::header;
-use axum::response::IntoResponse;
+use axum::extract::Path;
+use axum::http::{HeaderName, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::channel::Problem;
 
 /// What a page of ours may load and do: itself, and the chat.
 const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; img-src 'self' data:; \
                       connect-src 'self' ws: wss:; frame-ancestors 'none'; base-uri 'none'";
+/// What the console may: its own files and paths, and no code or style that stands in a page.
+const CONSOLE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; \
+                              frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
-pub(super) async fn demo() -> impl IntoResponse {
-    let headers = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CONTENT_SECURITY_POLICY, POLICY),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::CACHE_CONTROL, "no-cache"),
-    ];
-    (headers, include_str!("../../web/demo.html"))
+const HTML: &str = "text/html; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+pub(super) async fn demo() -> Response {
+    let policy = [(header::CONTENT_SECURITY_POLICY, POLICY)];
+    (policy, page(HTML, include_str!("../../web/demo.html"))).into_response()
 }
 
-pub(super) async fn widget() -> impl IntoResponse {
+pub(super) async fn widget() -> Response {
+    page(SCRIPT, include_str!("../../web/widget.js"))
+}
+
+pub(super) async fn console() -> Response {
     let headers = [
-        (header::CONTENT_TYPE, "text/javascript; charset=utf-8"),
+        (header::CONTENT_SECURITY_POLICY, CONSOLE_POLICY),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    ];
+    (headers, page(HTML, include_str!("../../web/console.html"))).into_response()
+}
+
+pub(super) async fn console_file(Path(file): Path<String>) -> Result<Response, Problem> {
+    Ok(match file.as_str() {
+        "console.css" => page("text/css; charset=utf-8", include_str!("../../web/console.css")),
+        "console.js" => page(SCRIPT, include_str!("../../web/console.js")),
+        "case.js" => page(SCRIPT, include_str!("../../web/console/case.js")),
+        "dom.js" => page(SCRIPT, include_str!("../../web/console/dom.js")),
+        "link.js" => page(SCRIPT, include_str!("../../web/console/link.js")),
+        "shop.js" => page(SCRIPT, include_str!("../../web/console/shop.js")),
+        "words.js" => page(SCRIPT, include_str!("../../web/console/words.js")),
+        _ => return Err(Problem::not_found("The console has no such file.")),
+    })
+}
+
+fn page(kind: &'static str, text: &'static str) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, kind),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::CACHE_CONTROL, "no-cache"),
     ];
-    (headers, include_str!("../../web/widget.js"))
+    (headers, text).into_response()
 }

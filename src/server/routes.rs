@@ -12,13 +12,15 @@ use axum::routing::{get, post};
 use crate::channel::{Problem, webhook};
 
 use super::request::{Shared, body, to_its_end};
-use super::{agents, operation, pages, sockets};
+use super::{agents, console, events, operation, pages, sockets};
 
 /// All routes.
 pub fn router(shared: Shared) -> Router {
     Router::new()
         .route("/", get(pages::demo))
         .route("/widget.js", get(pages::widget))
+        .route("/console", get(pages::console))
+        .route("/console/{file}", get(pages::console_file))
         .route("/v1/chat", get(sockets::chat))
         .route("/v1/inbound/{channel}", post(inbound))
         .route("/v1/conversations", get(agents::list))
@@ -27,6 +29,12 @@ pub fn router(shared: Shared) -> Router {
         .route("/v1/conversations/{id}/take", post(agents::take))
         .route("/v1/conversations/{id}/return", post(agents::give_back))
         .route("/v1/conversations/{id}/close", post(agents::close))
+        .route("/v1/events", get(events::events))
+        .route("/v1/queue", get(console::queue))
+        .route("/v1/search", get(console::search))
+        .route("/v1/status", get(console::status))
+        .route("/v1/deliveries", get(console::deliveries))
+        .route("/v1/deliveries/{id}/{what}", post(console::delivery))
         .route("/v1/explain", get(operation::explain))
         .route("/-/reload", post(operation::reload))
         .route("/-/healthy", get(operation::healthy))

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Plays customers in a real browser: the demo page and the chat widget, against a running or a started daemon.
+"""Plays customers and agents in a real browser: demo page, chat widget and console, against a running or a started daemon.
 
     pip install -r tests/browser/requirements.txt
     tests/browser/run.py --binary target/debug/nightdesk --dir .        # starts a daemon on a free port, with data of its own
     tests/browser/run.py --url http://127.0.0.1:8080                    # or uses one that runs
 
-Two kinds of scene: `daemon_*` talk to the daemon and expect the starter pack; `widget_*` load the page from the daemon
-but play its socket themselves, so that lost acknowledgements, gaps and refusals happen when they are wanted.
+Three kinds of scene: `daemon_*` talk to the daemon and expect the starter pack; `widget_*` load the page from the daemon
+but play its socket themselves, so that lost acknowledgements, gaps and refusals happen when they are wanted; `console_*`
+start a daemon of their own, on a copy of the shop with tokens and whatever else they need (so not with --url).
 Screenshots go to --shots, of failures as FAIL-<scene>.png, with the log of a daemon started here. Exit code: 0 all passed, 1 not, 2 could not begin.
 """
 
@@ -27,6 +28,7 @@ except ImportError:
 
 sys.dont_write_bytecode = True  # nothing appears beside the scenes
 
+import scenes_console
 import scenes_daemon
 import scenes_widget
 from stage import Daemon, Stage
@@ -61,9 +63,10 @@ def main():
     shots.mkdir(parents=True, exist_ok=True)
     scenes = [
         (name, scene)
-        for module in (scenes_daemon, scenes_widget)
+        # The console's scenes need daemons with settings of their own.
+        for module in (scenes_daemon, scenes_widget, *([scenes_console] if given.binary else []))
         for name, scene in vars(module).items()
-        if name.startswith(("daemon_", "widget_")) and (given.only or "") in name
+        if name.startswith(("daemon_", "widget_", "console_")) and (given.only or "") in name
     ]
     if not scenes:
         sys.exit(f"no scene is called like {given.only!r}")
@@ -78,7 +81,7 @@ def main():
             browser = playwright.chromium.launch(executable_path=given.chromium, headless=True, args=FLAGS)
             for name, scene in scenes:
                 began = time.monotonic()
-                stage = Stage(browser, url, shots)
+                stage = Stage(browser, url, shots, given.binary, given.dir)
                 try:
                     scene(stage)
                     stage.nothing_went_wrong()
@@ -91,7 +94,7 @@ def main():
                     lines = [f"{Path(frame.filename).name}:{frame.lineno} {frame.line}" for frame in where if "scenes_" in frame.filename]
                     print("\n".join(f"       {line}" for line in lines + f"{type(error).__name__}: {error}".splitlines()[:12]))
                 finally:
-                    stage.close()
+                    stage.end()
                 print(f"{verdict}  {name}  {time.monotonic() - began:.1f} s", flush=True)
             browser.close()
     except (OSError, RuntimeError, PlaywrightError) as error:

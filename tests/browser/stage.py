@@ -3,9 +3,11 @@
 import json
 import re
 import select
+import shutil
 import subprocess
 import tempfile
 import time
+from pathlib import Path
 
 PATIENCE = 10.0  # seconds that anything may take
 
@@ -13,10 +15,10 @@ PATIENCE = 10.0  # seconds that anything may take
 class Daemon:
     """A daemon on a free port with data of its own, gone at the end."""
 
-    def __init__(self, binary, shop, log):
+    def __init__(self, binary, shop, log, address="127.0.0.1:0"):
         self.data = tempfile.TemporaryDirectory(prefix="nightdesk-browser-")
         self.log = log.open("w", encoding="utf-8")
-        command = [binary, "--dir", shop, "serve", "--listen", "127.0.0.1:0", "--data", self.data.name]
+        command = [binary, "--dir", shop, "serve", "--listen", address, "--data", self.data.name]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True)
         self.url = self._address()
 
@@ -44,10 +46,10 @@ class Daemon:
 class Stage:
     """One visitor with an empty browser, watched for errors."""
 
-    def __init__(self, browser, url, shots):
-        self.browser, self.url, self.shots = browser, url, shots
-        self.context = self.page = None
-        self.errors = []
+    def __init__(self, browser, url, shots, binary=None, shop=None):
+        self.browser, self.url, self.shots, self.binary, self.shop = browser, url, shots, binary, shop
+        self.context = self.page = self.daemon = self.files = None
+        self.agents, self.errors = [], []
 
     def enter(self, query="", locale="zh-CN", width=1180, height=760, dark=False, phone=False, socket=None, zone="Asia/Shanghai"):
         """A new visitor opens the demo page; `socket` is the `Script` that plays the server, if any."""
@@ -64,13 +66,62 @@ class Stage:
 
     def tab(self, query=""):
         """One more tab of the same visitor."""
-        page = self.context.new_page()
+        page = self.watched(self.context.new_page())
+        page.goto(f"{self.url}/{query}")
+        page.wait_for_function("window.nightdesk")
+        return page
+
+    def watched(self, page):
+        """The page, with every error of it kept."""
         page.on("pageerror", lambda error: self.errors.append(f"page error: {error}"))
         page.on("console", lambda line: line.type == "error" and self.errors.append(f"console: {line.text}"))
         page.on("dialog", lambda dialog: (self.errors.append(f"dialog: {dialog.message}"), dialog.dismiss()))
         page.on("request", lambda request: self._foreign(request.url))
-        page.goto(f"{self.url}/{query}")
-        page.wait_for_function("window.nightdesk")
+        return page
+
+    def own_daemon(self, settings="", **files):
+        """From here on a daemon of this scene's own, on a copy of the shop with more settings and files (a/b.yaml as a__b)."""
+        self.files = tempfile.TemporaryDirectory(prefix="nightdesk-shop-")
+        for name in ("nightdesk.yaml", "synonyms.yaml", "faq", "rules", "calendars"):
+            source, target = Path(self.shop) / name, Path(self.files.name) / name
+            if source.is_dir():
+                shutil.copytree(source, target)
+            elif source.exists():
+                shutil.copy(source, target)
+        self.write("nightdesk.yaml", lambda text: re.sub(r"(?m)^    origins:\n(      - .*\n)+", "", text) + "\n" + settings)
+        for name, text in files.items():
+            self.write(name.replace("__", "/") + ".yaml", lambda _, text=text: text)
+        self.daemon = Daemon(self.binary, self.files.name, self.shots / "daemon-own.log")
+        self.url = self.daemon.url
+
+    def restart(self, same_port=False):
+        """Another own daemon on the same shop, with empty data."""
+        address = self.url.removeprefix("http://") if same_port else "127.0.0.1:0"
+        self.daemon.stop()
+        self.daemon = Daemon(self.binary, self.files.name, self.shots / "daemon-own.log", address)
+        self.url = self.daemon.url
+
+    def write(self, name, change):
+        """Changes a file of the own daemon's shop."""
+        path = Path(self.files.name) / name
+        path.write_text(change(path.read_text(encoding="utf-8") if path.exists() else ""), encoding="utf-8")
+
+    def agent(self, token=None, locale="zh-CN", width=1280, height=800, dark=False, phone=False, path="/console"):
+        """An agent with a browser of their own opens the console, and signs in if there is a token."""
+        context = self.browser.new_context(
+            locale=locale, timezone_id="Asia/Shanghai", viewport={"width": width, "height": height},
+            color_scheme="dark" if dark else "light", has_touch=phone, is_mobile=phone,
+        )
+        context.set_default_timeout(PATIENCE * 1000)
+        self.agents.append(context)
+        page = self.watched(context.new_page())
+        page.goto(self.url + path)
+        if token:
+            page.locator("#token").fill(token)
+            # Before it was asked, the console looked whether it may come in without one.
+            self.errors = [error for error in self.errors if "401" not in error]
+            page.keyboard.press("Enter")
+        page.locator(".line.live").wait_for()
         return page
 
     def _foreign(self, url):
@@ -86,8 +137,10 @@ class Stage:
         while True:
             if holds():
                 return
-            assert time.monotonic() < end, f"waited {PATIENCE:.0f} s for: {what}\ntranscript: {self.transcript()}\nstate: {self.state()}"
-            self.page.wait_for_timeout(30)
+            if time.monotonic() > end:
+                seen = f"\ntranscript: {self.transcript()}\nstate: {self.state()}" if self.page else ""
+                raise AssertionError(f"waited {PATIENCE:.0f} s for: {what}{seen}")
+            (self.page or self.agents[-1].pages[0]).wait_for_timeout(30)
 
     def pause(self, seconds):
         self.page.wait_for_timeout(seconds * 1000)
@@ -115,11 +168,25 @@ class Stage:
     def shoot(self, name):
         if self.page and not self.page.is_closed():
             self.page.screenshot(path=str(self.shots / f"{name}.png"))
+        for number, context in enumerate(self.agents):
+            for page in context.pages:
+                page.screenshot(path=str(self.shots / f"{name}-agent{number}.png"))
 
     def close(self):
         if self.context:
             self.context.close()
             self.context = self.page = None
+
+    def end(self):
+        """After the scene: everything of it is closed."""
+        self.close()
+        while self.agents:
+            self.agents.pop().close()
+        if self.daemon:
+            self.daemon.stop()
+        if self.files:
+            self.files.cleanup()
+        self.daemon = self.files = None
 
 
 class Script:

@@ -186,7 +186,7 @@ async fn a_burst_is_answered_in_order_and_numbered_without_a_gap() {
             _ => {}
         }
     }
-    let kept = api::transcript(daemon.address(), client.conversation()).await;
+    let kept = api::told(daemon.address(), client.conversation()).await;
     assert_eq!(self::numbers(&kept), numbers, "the transcript has the same numbers");
     let cases = receiver.wait("/desk", 8).await;
     let seqs: Vec<u64> = cases
@@ -219,7 +219,7 @@ async fn resume_sends_exactly_what_was_missed() {
     for text in ["怎么退货", "转人工", "紫色大象"] {
         client.say(text).await;
     }
-    let kept = api::transcript(daemon.address(), client.conversation()).await;
+    let kept = api::told(daemon.address(), client.conversation()).await;
     let last = numbers(&kept).pop().unwrap();
     // Also for a client whose first welcome came before its first message, and after a restart.
     daemon.stop().await;
@@ -258,7 +258,7 @@ async fn history_is_read_in_pages() {
     for _ in 0..5 {
         client.say("怎么退货").await;
     }
-    let kept = api::transcript(daemon.address(), client.conversation()).await;
+    let kept = api::told(daemon.address(), client.conversation()).await;
     let (mut before, mut read, mut pages) = (None, Vec::new(), 0);
     loop {
         let turn = client.turn(json!({"type": "history", "id": "h-1", "data": {"before": before, "limit": 4}})).await;

@@ -257,7 +257,15 @@ fn pipeline(engine: &Arc<Engine>, data: &Path, clock: &Clock) -> Arc<Pipeline> {
     let store = Arc::new(SqliteStore::open(data).unwrap());
     let tokens = Arc::new(Tokens::open(data).unwrap());
     let engine = Arc::new(ArcSwap::from(Arc::clone(engine)));
-    Arc::new(Pipeline::new(store, engine, clock.clone(), Arc::new(Metrics::new()), tokens, Arc::new(Deaf)))
+    Arc::new(Pipeline::new(
+        store,
+        engine,
+        clock.clone(),
+        Arc::new(Metrics::new()),
+        tokens,
+        nightdesk::lookup::Lookups::new().unwrap(),
+        Arc::new(Deaf),
+    ))
 }
 
 /// Numbers without gaps; nothing said by the bot, and nobody else, while a person has the conversation.

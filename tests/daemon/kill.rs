@@ -293,7 +293,7 @@ async fn kill_nine_while_a_message_waits_for_the_next_one_loses_and_repeats_noth
     let answers: Vec<&Value> = frames.iter().filter(|frame| frame["type"] == "message").collect();
     assert_eq!(answers.len(), 1, "{frames:#?}");
     assert_eq!(answers[0]["data"]["rule"], "shoes.return", "with the words from before both kills");
-    let kept = api::transcript(daemon.address, client.conversation()).await;
+    let kept = api::told(daemon.address, client.conversation()).await;
     let said: Vec<&str> = kept.iter().map(|event| str_at(event, "/data/text")).collect();
     assert_eq!(said, ["我买的鞋", "红的那双", "怎么退", "鞋子试穿过也可以退。"]);
     assert!(receiver.hits().is_empty());

@@ -6,6 +6,7 @@ mod chat_people;
 mod chat_socket;
 mod cli;
 mod common;
+mod console;
 mod delivery;
 mod escalation;
 mod hostile;

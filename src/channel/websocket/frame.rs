@@ -107,6 +107,5 @@ pub(super) fn event(event: &Event) -> Value {
 
 /// A kept event as a frame.
 pub(super) fn row(row: &EventRow) -> Value {
-    let data: Value = serde_json::from_str(&row.body).unwrap_or_default();
-    json!({"type": row.kind, "seq": row.seq, "ts": row.at, "data": data})
+    json!({"type": row.kind, "seq": row.seq, "ts": row.at, "data": crate::pipeline::told(row)})
 }

@@ -62,6 +62,15 @@ pub async fn transcript(address: SocketAddr, conversation: &str) -> Vec<Value> {
     shown.json["events"].as_array().unwrap().clone()
 }
 
+/// The same as customers may see it: without what was decided about their messages.
+pub async fn told(address: SocketAddr, conversation: &str) -> Vec<Value> {
+    let mut events = transcript(address, conversation).await;
+    for event in &mut events {
+        event["data"].as_object_mut().unwrap().remove("decision");
+    }
+    events
+}
+
 /// The body of a forwarded text message.
 pub fn forwarded(id: &str, customer: &str, text: &str) -> Value {
     json!({"type": "message.created", "timestamp": "2026-10-14T10:00:00+08:00", "data": {

@@ -1,5 +1,7 @@
 //! Live sockets by conversation: what was committed is handed to everyone who listens, without ever waiting for them.
 
+mod desk;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,6 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
 
 use crate::message::{Role, State};
+
+pub use desk::{Desk, Ear, Gap, News, Numbered};
 
 /// Most events that wait for one socket; a slower one is cut off and comes back by resume.
 const QUEUE: usize = 256;
@@ -36,6 +40,8 @@ type Sockets = HashMap<String, Vec<(u64, mpsc::Sender<Event>)>>;
 /// All live sockets.
 #[derive(Debug, Default)]
 pub struct Hub {
+    /// The people's consoles.
+    pub desk: Desk,
     sockets: Mutex<Sockets>,
     next: AtomicU64,
 }

@@ -1,0 +1,328 @@
+"""Scenes of the agents' console, with customers in the widget: each on a daemon of its own."""
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+import time
+import urllib.request
+
+ATTACK = "<img src=x onerror=\"alert('xss')\"><script>alert('xss')</script>"
+TOKENS = "access: {admin: an-admin-token, agents: {lin: a-token-of-lin, mei: a-token-of-mei}}\n"
+SECRET = b"a secret of the platform"
+
+
+def asks(stage, text="转人工", **how):
+    """A new customer writes in the widget and waits for a person."""
+    page = stage.enter(**how)
+    page.locator(".launcher").click()
+    stage.until(lambda: page.locator(".state.busy").count() == 0, "connected")
+    stage.say(text)
+    stage.until(lambda: stage.state()[0][0] in ("queued", "urgent"), "the customer waits")
+    return page
+
+
+def forward(stage, text, customer, number=1):
+    """A platform forwards a message of a customer."""
+    body = json.dumps({"type": "message.created", "data": {"id": f"m{number}", "customer": customer, "text": text}}).encode()
+    name, at = f"evt_{customer['id']}_{number}", str(int(time.time()))
+    signature = base64.b64encode(hmac.new(SECRET, f"{name}.{at}.".encode() + body, hashlib.sha256).digest()).decode()
+    headers = {"webhook-id": name, "webhook-timestamp": at, "webhook-signature": f"v1,{signature}", "content-type": "application/json"}
+    with urllib.request.urlopen(urllib.request.Request(f"{stage.url}/v1/inbound/crm", body, headers)) as answer:
+        assert answer.status == 200
+
+
+def with_crm(stage):
+    stage.write("nightdesk.yaml", lambda text: text.replace("\nchannels:\n", f"\nchannels:\n  crm: {{kind: webhook, secret: {SECRET.decode()}}}\n"))
+
+
+def waiting(agent):
+    return agent.locator("[aria-label='等待中'] .item")
+
+
+def console_takes_answers_hands_back(stage):
+    """The whole way, by keyboard alone: a case appears by itself, is taken, answered, handed back."""
+    stage.own_daemon()
+    agent = stage.agent()
+    agent.locator(".empty").first.wait_for()
+    assert waiting(agent).count() == 0
+    customer = asks(stage, "我的快递三天没动了，转人工")
+    stage.until(lambda: waiting(agent).count() == 1, "the case appears by itself")
+    assert "我的快递三天没动了" in waiting(agent).first.text_content()
+    assert agent.title().startswith("(1)"), agent.title()
+    agent.keyboard.press("j")
+    agent.keyboard.press("Enter")
+    agent.locator(".msg.visitor").wait_for()
+    why = agent.locator(".msg.visitor .why").last
+    why.locator("summary").click()
+    assert "转人工" in why.text_content(), why.text_content()
+    agent.locator("#case-name").focus()
+    agent.keyboard.press("t")
+    stage.until(lambda: stage.state()[0] == ["human"], "the customer sees that a person is there")
+    stage.until(lambda: agent.evaluate("document.activeElement.tagName") == "TEXTAREA", "ready to write")
+    agent.keyboard.type("您好，我是小林，")
+    agent.keyboard.press("Shift+Enter")
+    agent.keyboard.type("马上帮您查。")
+    agent.keyboard.press("Enter")
+    stage.until(lambda: stage.texts("human") == ["您好，我是小林，\n马上帮您查。"], "the answer arrives once")
+    assert agent.locator("textarea").input_value() == ""
+    stage.say("好的，谢谢")
+    stage.until(lambda: agent.locator(".msg.visitor .text").last.text_content() == "好的，谢谢", "the customer's words appear by themselves")
+    agent.keyboard.press("Escape")
+    if agent.locator(".suggest").is_visible():
+        agent.keyboard.press("Escape")
+    agent.locator("#case-name").focus()
+    agent.keyboard.press("b")
+    stage.until(lambda: stage.state()[0] == ["bot"], "the bot answers again")
+    stage.until(lambda: agent.locator("[aria-label='我的'] .item").count() == 0 and waiting(agent).count() == 0, "the lists are empty")
+    customer.get_by_role("button", name="转人工").click()
+    stage.until(lambda: waiting(agent).count() == 1, "again, as a case of its own")
+    agent.keyboard.press("c")
+    agent.locator("dialog .main").click()
+    stage.until(lambda: stage.state()[0] == ["closed"], "closed")
+
+
+def console_two_agents(stage):
+    """Two press take at once: one has it, the other is told who."""
+    stage.own_daemon(TOKENS)
+    asks(stage)
+    agents = {name: stage.agent(f"a-token-of-{name}") for name in ("lin", "mei")}
+    for agent in agents.values():
+        waiting(agent).first.click()
+        agent.locator("[data-act=take]").wait_for()
+    for agent in agents.values():
+        agent.evaluate("document.querySelector('[data-act=take]').click()")
+    stage.until(lambda: all(agent.locator(".head .state-human").count() for agent in agents.values()), "both see that a person has it")
+    notes = {name: agent.locator(".note").text_content() for name, agent in agents.items() if agent.locator(".note").is_visible()}
+    assert len(notes) == 1, notes
+    loser, note = notes.popitem()
+    winner = next(name for name in agents if name != loser)
+    assert winner in note, (winner, note)
+    assert agents[loser].locator("textarea").is_disabled() and not agents[winner].locator("textarea").is_disabled()
+    assert agents[loser].locator(".actions button").count() == 0
+    stage.until(lambda: agents[loser].locator("[aria-label='同事处理中'] .item").count() == 1, "in the other's list as a colleague's")
+    # The token lives as long as the tab, and nowhere else.
+    agents[winner].reload()
+    agents[winner].locator(".line.live").wait_for()
+    assert agents[winner].evaluate("JSON.stringify(localStorage)").find("a-token") < 0
+    agents[winner].get_by_role("button", name="退出").click()
+    agents[winner].locator("#token").wait_for()
+    # The one that was refused, and the look after signing out.
+    stage.errors = [error for error in stage.errors if not re.search("401|409", error)]
+
+
+def console_wrong_token(stage):
+    """A wrong token is refused in words."""
+    stage.own_daemon(TOKENS)
+    context = stage.browser.new_context(locale="en-GB")
+    stage.agents.append(context)
+    page = stage.watched(context.new_page())
+    page.goto(stage.url + "/console")
+    page.locator("#token").fill("nonsense")
+    page.keyboard.press("Enter")
+    stage.until(lambda: page.locator("[role=alert].bad").text_content() == "This token is not known.", "refused in words")
+    page.screenshot(path=str(stage.shots / "console-signin-light.png"))
+    stage.errors = [error for error in stage.errors if "401" not in error]
+
+
+def console_markup_stays_text(stage):
+    """Markup in a name, an attribute, a message, an answer and a rule's reason is shown, never run."""
+    stage.own_daemon(faq__evil=f"faq:\n  - id: evil.answer\n    title: {json.dumps(ATTACK)}\n    category: shop\n    questions: [蓝色长颈鹿多少钱]\n    answer: {json.dumps(ATTACK)}\n")
+    with_crm(stage)
+    stage.restart()
+    forward(stage, f"{ATTACK} 蓝色长颈鹿多少钱 转人工", {"id": "c-evil", "name": ATTACK, "tier": ATTACK, "attributes": {ATTACK: ATTACK}})
+    agent = stage.agent()
+    waiting(agent).first.click()
+    agent.locator(".msg.visitor").wait_for()
+    assert agent.locator("#case-name").text_content() == ATTACK
+    assert ATTACK in agent.locator(".msg.visitor .text").text_content()
+    assert ATTACK in agent.locator(".facts").text_content()
+    agent.locator("textarea").fill("蓝色长颈鹿多少钱")
+    stage.until(lambda: agent.locator(".suggest .title").count() and agent.locator(".suggest .title").first.text_content() == ATTACK, "the entry is suggested")
+    agent.locator(".suggest button").first.click()
+    assert agent.locator("textarea").input_value() == ATTACK
+    agent.keyboard.press("Enter")
+    stage.until(lambda: agent.locator(".msg.human .text").all_text_contents() == [ATTACK], "said as it was typed")
+    assert agent.locator("#app img, #app script").count() == 0, "markup came alive"
+    # And at the customer's side.
+    asks(stage)
+    waiting(agent).first.click()
+    stage.until(lambda: agent.locator(".msg.visitor .text").all_text_contents() == ["转人工"], "the other case")
+    agent.locator("textarea").fill(ATTACK)
+    agent.locator("textarea").press("Enter")
+    stage.until(lambda: stage.texts("human") == [ATTACK], "shown as text")
+    assert stage.page.locator(".log img, .log script").count() == 0
+
+
+def console_keyboard(stage):
+    """Help, the list, suggestions and the way back without a mouse; typed letters are no shortcuts."""
+    stage.own_daemon()
+    with_crm(stage)
+    stage.restart()
+    for number in (1, 2):
+        forward(stage, "退货运费谁出？转人工", {"id": f"c-{number}", "name": f"顾客{number}"})
+    agent = stage.agent()
+    stage.until(lambda: waiting(agent).count() == 2, "two cases")
+    agent.keyboard.press("?")
+    assert agent.locator("dialog.help").is_visible()
+    agent.keyboard.press("Escape")
+    assert agent.locator("dialog").count() == 0
+    name = "document.activeElement.querySelector('.name')?.textContent"
+    for press, focused in (("j", "顾客1"), ("j", "顾客2"), ("j", "顾客2"), ("k", "顾客1")):
+        agent.keyboard.press(press)
+        assert agent.evaluate(name) == focused, (press, agent.evaluate(name))
+    agent.keyboard.press("Enter")
+    stage.until(lambda: agent.locator("#case-name").text_content() == "顾客1", "opened")
+    agent.locator(".msg").first.wait_for()
+    agent.keyboard.press("r")
+    agent.keyboard.type("tbcjkq?运费")
+    stage.until(lambda: agent.locator(".suggest button").count() > 0, "suggestions while typing")
+    assert agent.locator("dialog").count() == 0 and agent.locator(".head .state-queued").count() == 1, "letters are only letters here"
+    answer = agent.locator(".suggest button").first.get_attribute("title")
+    agent.keyboard.press("Alt+1")
+    assert agent.locator("textarea").input_value() == answer
+    agent.keyboard.press("Escape")
+    agent.keyboard.press("Escape")
+    stage.until(lambda: agent.evaluate(name) == "顾客1", "back in the list")
+    agent.keyboard.press("j")
+    agent.keyboard.press("Enter")
+    stage.until(lambda: agent.locator("#case-name").text_content() == "顾客2" and agent.locator("textarea").input_value() == "", "the other case")
+    agent.go_back()
+    stage.until(lambda: agent.locator("textarea").count() == 0 or agent.locator("#case-name").text_content() == "顾客1", "back")
+    waiting(agent).first.click()
+    stage.until(lambda: agent.locator("textarea").input_value() == answer, "what was not sent is still there")
+    agent.keyboard.press("3")
+    agent.locator(".page table").first.wait_for()
+    agent.keyboard.press("2")
+    agent.locator(".page .tabs").wait_for()
+    agent.keyboard.press("1")
+    agent.keyboard.press("q")
+    stage.until(lambda: agent.locator("[aria-label='最近'] .item").count() == 2, "recent conversations")
+
+
+def console_dead_letters(stage):
+    """What could not be delivered is listed, sent again, dropped."""
+    stage.own_daemon("webhooks:\n  desk: {url: \"http://127.0.0.1:9/desk\", secret: a-secret-of-the-desk, retry: [20ms]}\n")
+    stage.write("nightdesk.yaml", lambda text: text.replace("general:    {hours: shop,", "general:    {hours: shop, webhook: desk,"))
+    stage.restart()
+    agent = stage.agent(path="/console#/deliveries")
+    asks(stage)
+    stage.until(lambda: agent.reload() and agent.wait_for_timeout(300) is None and agent.locator("nav .loud").count() > 0, "the bar tells of a dead letter")
+    agent.locator(".line.card").wait_for()
+    assert "handoff.created" in agent.locator(".line.card").text_content()
+    agent.get_by_role("button", name="重新发送").click()
+    agent.locator(".toast.good").wait_for()
+    stage.until(lambda: agent.reload() and agent.wait_for_timeout(300) is None and agent.locator(".line.card").count() == 1, "in vain")
+    agent.get_by_role("button", name="放弃").click()
+    agent.locator("dialog .main").click()
+    stage.until(lambda: agent.locator(".line.card").count() == 0, "gone")
+
+
+def console_shop(stage):
+    """Hours of each queue, and a file with an error, in words with its place."""
+    stage.own_daemon()
+    agent = stage.agent(path="/console#/shop")
+    rows = agent.locator(".page table").first.locator("tbody tr")
+    rows.first.wait_for()
+    assert rows.count() == 9 and agent.locator("tr.open th", has_text="oncall").count() == 1
+    stage.write("faq/broken.yaml", lambda _: "faq:\n  - id: x\n    phrase: [y]\n")
+    stage.until(lambda: agent.reload() and agent.wait_for_timeout(300) is None and agent.locator("pre").count() == 1, "the error is shown")
+    assert "faq/broken.yaml:" in agent.locator("pre").text_content()
+    assert agent.locator("nav .loud").text_content() == "!"
+
+
+def console_comes_back(stage):
+    """The line breaks; what happened meanwhile is there when it is back."""
+    stage.own_daemon()
+    agent = stage.agent()
+    agent.context.set_offline(True)
+    agent.evaluate("0")
+    stage.restart(same_port=True)
+    stage.until(lambda: agent.locator(".line.lost").count() == 1, "the console says that the line is lost")
+    asks(stage)
+    agent.context.set_offline(False)
+    stage.until(lambda: agent.locator(".line.live").count() == 1 and waiting(agent).count() == 1, "back, with the new case")
+    stage.errors = [error for error in stage.errors if "ERR_" not in error]
+
+
+def console_in_pictures(stage):
+    """Every view in light, dark and on a phone; nothing runs over the edge."""
+    stage.own_daemon("webhooks:\n  desk: {url: \"http://127.0.0.1:9/desk\", secret: a-secret-of-the-desk, retry: [20ms]}\n" + TOKENS)
+    with_crm(stage)
+    stage.write("nightdesk.yaml", lambda text: text.replace("vip:        {hours: shop,", "vip:        {hours: shop, webhook: desk,"))
+    stage.restart()
+    people = [
+        ({"id": "cu-7", "name": "陈晓"}, ["你好", "收到的台灯灯罩裂了，想换一个", "我要转人工"]),
+        ({"id": "cu-12", "name": "刘伟", "tier": "wholesale"}, ["我们想订 200 盏吊灯，可以给批发价吗？转人工"]),
+        ({"id": "cu-3", "name": "Anna Meyer", "attributes": {"city": "Hangzhou"}}, ["Where is my parcel? It has not moved for 5 days"]),
+        ({"id": "cu-21", "name": "王芳", "tier": "vip", "attributes": {"city": "上海", "orders": 14}}, ["怎么退货", "退款多久到账", "已经五天了还没到，请转人工"]),
+        ({"id": "cu-30", "name": "赵敏"}, ["我的账号被盗了，有人在下单"]),
+    ]
+    for customer, texts in people:
+        for number, text in enumerate(texts):
+            forward(stage, text, customer, number)
+    for style, how in (("light", {}), ("dark", {"dark": True}), ("phone", {"width": 390, "height": 844, "phone": True})):
+        agent = stage.agent("a-token-of-lin", locale="en-GB" if style == "dark" else "zh-CN", **how)
+        shot = lambda name: agent.screenshot(path=str(stage.shots / f"console-{name}-{style}.png"))
+        agent.locator(".item").nth(4).wait_for()
+        shot("queue")
+        agent.locator(".item", has_text="王芳").click()
+        agent.locator(".msg.visitor").nth(2).wait_for()
+        if style == "light":
+            agent.locator("[data-act=take]").click()
+            stage.until(lambda: agent.locator(".head .state-human").count() == 1, "taken")
+            agent.locator("textarea").fill("王女士您好，我马上为您查退款进度。")
+            agent.locator("textarea").press("Enter")
+            agent.locator(".msg.human").wait_for()
+        agent.locator(".msg .why summary").last.click()
+        agent.locator("textarea").fill("refund" if style == "dark" else "退款")
+        typed = ("建议回复", "Suggested answers")
+        stage.until(lambda: agent.locator(".suggest").is_visible() and agent.locator(".suggest h3").text_content() in typed, "suggestions to what is typed")
+        stage.until(lambda: agent.locator(".side section").count() == 2, "the case in its place")
+        agent.locator(".scroll").evaluate("e => { e.scrollTop = e.scrollHeight }")
+        shot("case")
+        if style == "phone":
+            agent.locator(".unfold").click()
+            shot("details")
+        for view in ("shop", "deliveries"):
+            agent.evaluate(f"location.hash = '#/{view}'")
+            agent.locator(".page").wait_for()
+            if view == "deliveries":
+                agent.locator(".line.card").first.wait_for()
+            shot(view)
+            over = agent.evaluate("document.documentElement.scrollWidth - innerWidth")
+            assert over <= 0, f"{view} in {style} is {over} px too wide"
+        agent.evaluate("location.hash = '#/cases'")
+        if style != "phone":
+            agent.keyboard.press("?")
+            shot("help")
+
+
+def console_says_what_it_is(stage):
+    """Every control has a name, and colours of text stand out enough, in light and dark."""
+    stage.own_daemon()
+    asks(stage)
+    for dark in (False, True):
+        agent = stage.agent(dark=dark)
+        waiting(agent).first.click()
+        agent.locator(".msg.visitor").wait_for()
+        nameless = agent.evaluate("[...document.querySelectorAll('button, a, textarea, input')].filter(e => !(e.getAttribute('aria-label') || e.textContent.trim() || e.labels?.length)).map(e => e.outerHTML)")
+        assert nameless == [], nameless
+        weak = agent.evaluate(CONTRAST)
+        assert weak == [], weak
+
+
+# Texts whose colour has less than 4.5 : 1 against the nearest ground that is not clear.
+CONTRAST = """() => {
+  const parse = (c) => { const m = c.match(/[\\d.]+/g).map(Number); return m.length > 3 && m[3] < 1 ? null : m; };
+  const light = ([r, g, b]) => { const f = (v) => { v /= 255; return v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; }; return .2126 * f(r) + .7152 * f(g) + .0722 * f(b); };
+  const ground = (e) => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor); if (c) return c; } return [255, 255, 255]; };
+  const found = [];
+  for (const e of document.querySelectorAll('#app *')) {
+    if (![...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()) || e.closest('.sr') || !e.getClientRects().length || e.disabled || getComputedStyle(e).opacity < 1) continue;
+    const [a, b] = [light(parse(getComputedStyle(e).color)), light(ground(e))].sort((x, y) => y - x);
+    if ((a + .05) / (b + .05) < 4.5) found.push(`${e.className || e.tagName}: ${((a + .05) / (b + .05)).toFixed(2)}`);
+  }
+  return [...new Set(found)];
+}"""
