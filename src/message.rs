@@ -347,6 +347,9 @@ pub struct Conversation {
     /// Since when the customer waits for a word of the person who has the conversation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub awaits_agent: Option<Timestamp>,
+    /// When the person who has the conversation wrote last, if the customer has written nothing since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered_at: Option<Timestamp>,
     /// When it began.
     pub created_at: Timestamp,
 }
@@ -376,6 +379,7 @@ impl Conversation {
             given: BTreeMap::new(),
             agent: None,
             awaits_agent: None,
+            answered_at: None,
             created_at: now,
         }
     }

@@ -34,6 +34,8 @@ pub enum Why {
     AgentIdle,
     /// The limit over all queues passed.
     Transfer,
+    /// A person answered, and nothing was said since: the bot has the conversation again.
+    Returned,
 }
 
 impl Why {
@@ -46,6 +48,7 @@ impl Why {
             Self::Repeat => "repeat",
             Self::AgentIdle => "agent_idle",
             Self::Transfer => "transfer",
+            Self::Returned => "returned",
         }
     }
 
@@ -54,6 +57,7 @@ impl Why {
     pub fn event(self) -> &'static str {
         match self {
             Self::Warning => "handoff.warning",
+            Self::Returned => "conversation.returned",
             _ => "handoff.escalated",
         }
     }
@@ -96,6 +100,11 @@ pub fn due(knowledge: &Knowledge, conversation: &Conversation, now: Timestamp) -
     let due = plan(knowledge, conversation).into_iter().filter(|(at, _)| *at <= now);
     let why = due.map(|(_, why)| why).max()?;
     let mut after = conversation.clone();
+    if why == Why::Returned {
+        give_back(&mut after);
+        let (from, replies, notices, deadline) = (None, Vec::new(), Vec::new(), None);
+        return Some(Escalation { why, from, replies, notices, conversation: after, deadline });
+    }
     let handoff = after.handoff.as_mut()?;
     let before = handoff.queue.clone();
     let ladder = &mut handoff.ladder;
@@ -128,6 +137,8 @@ pub fn due(knowledge: &Knowledge, conversation: &Conversation, now: Timestamp) -
             after.agent = None;
             after.awaits_agent = None;
         }
+        // Done above: there is no case any more.
+        Why::Returned => {}
     }
     let queue = after.handoff.as_ref().map(|handoff| handoff.queue.clone()).unwrap_or_default();
     let from = (queue != before).then_some(before);
@@ -147,9 +158,20 @@ pub(super) fn customer_wrote(next: &mut Conversation, now: Timestamp) {
     if next.state == State::Human {
         next.awaits_agent.get_or_insert(now);
     }
+    next.answered_at = None;
     if let Some(handoff) = next.handoff.as_mut().filter(|handoff| handoff.ladder.answered) {
         handoff.ladder = taken(&handoff.ladder, now);
     }
+}
+
+/// The bot has the conversation again, as after a person gave it back.
+fn give_back(next: &mut Conversation) {
+    next.state = State::Bot;
+    next.agent = None;
+    next.handoff = None;
+    next.offered.clear();
+    next.misses = 0;
+    next.answered_at = None;
 }
 
 /// A ladder that begins again where it is, because somebody had the case: what was counted until then is done with.
@@ -167,6 +189,13 @@ fn plan(knowledge: &Knowledge, conversation: &Conversation) -> Vec<(Timestamp, W
         let idle = knowledge.limits.agent_idle;
         let silent = conversation.awaits_agent.filter(|_| !idle.is_zero());
         add(silent.and_then(|since| after(queue, since, idle.max(SHORTEST))), Why::AgentIdle);
+        let back = knowledge.limits.back_to_bot;
+        // Of the customer's own time, not of the shop's: the next morning is another talk. One who waits is kept for people, and
+        // so is a case to which another person was called.
+        let quiet = conversation.awaits_agent.is_none() && !back.is_zero() && !handoff.ladder.besides;
+        let quiet = conversation.answered_at.filter(|_| quiet);
+        let length = SignedDuration::try_from(back.max(SHORTEST)).ok();
+        add(quiet.and_then(|since| since.checked_add(length?).ok()), Why::Returned);
     }
     if !waits(conversation, handoff) {
         return plan;

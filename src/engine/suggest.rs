@@ -44,7 +44,7 @@ impl Engine {
             usable.then_some((rule, guess.near.confidence))
         });
         let suggestions = rules.filter_map(|(rule, score)| {
-            let scope = Scope { queue: Some(&queue), rule: Some(&rule.id), language: &language };
+            let scope = Scope::of(Some(&queue), Some(&rule.id), &language);
             let say = |text| speak::say(knowledge, text, &inbound, conversation, now, scope).ok();
             let (answer, language) = say(rule.replies.first()?).filter(|(answer, _)| !answer.is_empty())?;
             let title = rule.title.as_ref().and_then(say).map(|(title, _)| title).filter(|title| !title.is_empty());

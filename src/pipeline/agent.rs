@@ -184,6 +184,9 @@ impl Pipeline {
                 let handoff = after.handoff.get_or_insert_with(|| self.unasked(before, now));
                 // Whoever was called beside the person who had it is there now.
                 handoff.ladder.besides = false;
+                if matches!(action, Action::Reply { .. }) {
+                    after.answered_at = Some(now);
+                }
                 after.awaits_agent = match action {
                     Action::Reply { .. } => None,
                     _ if before.state == State::Human => before.awaits_agent,
@@ -219,6 +222,7 @@ impl Pipeline {
         if matches!(action, Action::Return | Action::Close) {
             after.agent = None;
             after.awaits_agent = None;
+            after.answered_at = None;
             after.handoff = None;
             after.offered.clear();
             after.misses = 0;

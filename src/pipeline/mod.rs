@@ -27,7 +27,7 @@ use crate::decide::{self, Outcome};
 use crate::engine::Engine;
 use crate::hub::Hub;
 use crate::lookup::Lookups;
-use crate::message::{Conversation, Customer, Fetched, Gesture, Inbound, Kind, QueueEvent, Role};
+use crate::message::{Conversation, Customer, Fetched, Gesture, Inbound, Kind, QueueEvent, Role, State};
 use crate::store::{Commit, ConversationRow, SeenKey, SeenRow, Store, StoreError};
 use crate::telemetry::Metrics;
 use crate::token::Tokens;
@@ -378,6 +378,7 @@ impl Pipeline {
         if arrival.role == Role::Human {
             // A word of the shop's own people through the platform is the word that the customer waits for.
             outcome.conversation.awaits_agent = None;
+            outcome.conversation.answered_at = (outcome.conversation.state == State::Human).then_some(now);
             outcome.conversation.handoff.iter_mut().for_each(|handoff| handoff.ladder.answered = true);
         }
         self.metrics.decide_took(began.elapsed());

@@ -154,7 +154,12 @@ impl Pipeline {
                     self.hub.desk.tell(events.news(&before, &step.conversation, row.version + 1));
                     self.alarm.set(commit.timer.as_ref());
                     commit.outbox.iter().for_each(|row| self.outbox.committed(&row.endpoint));
-                    let queue = step.conversation.handoff.as_ref().map(|handoff| handoff.queue.as_str());
+                    let queue = step
+                        .conversation
+                        .handoff
+                        .as_ref()
+                        .or(before.handoff.as_ref())
+                        .map(|handoff| handoff.queue.as_str());
                     self.metrics.escalated(queue.unwrap_or_default(), step.why.as_str());
                     tracing::info!(
                         conversation = id,
@@ -162,7 +167,7 @@ impl Pipeline {
                         queue,
                         from = step.from.as_deref(),
                         replies = step.replies.len(),
-                        "Nobody took a case in time."
+                        "Time was up for a case."
                     );
                     return Ok(());
                 }
@@ -195,9 +200,9 @@ impl Pipeline {
             events.push("message", Role::Bot, data, after.state, None);
         }
         let (mut handoffs, mut outbox) = (Vec::new(), Vec::new());
-        if let Some(handoff) = &after.handoff {
+        if let Some(handoff) = after.handoff.as_ref().or(before.handoff.as_ref()) {
             let kept = self.handoff_row(after, handoff).await?;
-            handoffs.push(changed(kept, handoff, after, step));
+            handoffs.push(changed(kept, handoff, after, step, now));
             outbox = self.queues_hear(engine, handoff, step, &events, now).await?;
         }
         outbox.extend(platform_hears(engine, after, &events, now));
@@ -234,7 +239,8 @@ impl Pipeline {
         if let Some(endpoint) = webhook(&handoff.queue) {
             let kind = step.why.event();
             let case = self.case(after, handoff, step.deadline, None, None, events, now).await?;
-            let body = payload::body(kind, &case, told(step, handoff));
+            let told = if after.handoff.is_some() { told(step, handoff) } else { json!({}) };
+            let body = payload::body(kind, &case, told);
             out.push(payload::delivery(&endpoint, &after.id, kind, &body, now));
         }
         Ok(out)
@@ -248,7 +254,16 @@ fn told(step: &Escalation, handoff: &OpenHandoff) -> Value {
 }
 
 /// The hand-off's row after a step.
-fn changed(kept: HandoffRow, handoff: &OpenHandoff, after: &Conversation, step: &Escalation) -> HandoffRow {
+fn changed(
+    kept: HandoffRow,
+    handoff: &OpenHandoff,
+    after: &Conversation,
+    step: &Escalation,
+    now: Timestamp,
+) -> HandoffRow {
+    if after.handoff.is_none() {
+        return HandoffRow { state: handoff_state::RETURNED.to_owned(), ended_at: Some(now), ..kept };
+    }
     let back = after.state == State::Queued && kept.state == handoff_state::TAKEN;
     let kept = if back {
         HandoffRow { state: handoff_state::QUEUED.to_owned(), taken_at: None, taken_by: None, ..kept }

@@ -181,6 +181,8 @@ pub struct Limits {
     pub wait_for_more: Duration,
     /// How long a person may leave a customer without a word, in open time; zero for as long as they like.
     pub agent_idle: Duration,
+    /// How long after the last word, a person's, the bot has the conversation again; zero for never.
+    pub back_to_bot: Duration,
 }
 
 /// `access:`.
@@ -304,6 +306,7 @@ fn limits(node: Option<&Node>) -> Limits {
         connections: int("connections", 20_000),
         connections_per_address: int("connections_per_address", 1_000),
         wait_for_more: node.and_then(|node| length(node, "wait_for_more")).unwrap_or_default(),
+        back_to_bot: node.and_then(|node| length(node, "back_to_bot")).unwrap_or_default(),
         agent_idle: node.and_then(|node| length(node, "agent_idle")).unwrap_or_default(),
     }
 }

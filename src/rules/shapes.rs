@@ -298,6 +298,11 @@ pub static LIMITS: Shape = Shape {
             "How long a message that nothing answers waits for the customer's next one, which may complete it. 0: not at all.",
         ),
         Key::new(
+            "back_to_bot",
+            Kind::Duration,
+            "How long after a person's answer, to which the customer writes nothing, the bot has the conversation again; off if left out.",
+        ),
+        Key::new(
             "agent_idle",
             Kind::Duration,
             "How long a person may leave a customer without a word, in open time, before the case goes back to its queue; off if left out.",

@@ -287,6 +287,38 @@ async fn a_person_who_leaves_the_customer_without_a_word_loses_the_case_to_the_q
 }
 
 #[tokio::test]
+async fn a_talk_that_has_been_quiet_for_long_goes_back_to_the_bot_and_one_that_waits_does_not() {
+    let receiver = Receiver::start().await;
+    let shop = ladder(&receiver, "limits: {back_to_bot: 12h}");
+    let daemon = Daemon::start(&shop, MORNING).await;
+    let mut customers = [Client::new(daemon.address(), "zh-CN").await, Client::new(daemon.address(), "zh-CN").await];
+    for customer in &mut customers {
+        customer.say("转人工").await;
+        let id = customer.conversation().to_owned();
+        assert_eq!(api::agent(daemon.address(), &id, "messages", json!({"text": "您好"})).await.status, 200);
+        customer.quiet().await;
+    }
+    let [quiet, waiting] = &mut customers;
+    waiting.say("大象在哪里").await;
+    daemon.turn_to("2026-10-14T21:59:59+08:00");
+    a_while().await;
+    assert!(quiet.quiet().await.frames.is_empty());
+    daemon.turn_to("2026-10-14T22:00:00+08:00");
+    crate::common::wait_for("the return", || async {
+        receiver.hits().iter().any(|hit| hit.kind() == "conversation.returned").then_some(())
+    })
+    .await;
+    let turn = quiet.quiet().await;
+    assert_eq!((turn.frames.len(), &turn.only("state")["data"]["state"]), (1, &json!("bot")));
+    assert_eq!(quiet.say("怎么退货").await.texts(), ["七天内可以退货。"]);
+    let handoffs =
+        daemon.app.pipeline.store.handoffs(nightdesk::store::HandoffFilter { limit: 9, ..Default::default() });
+    let states: Vec<String> = handoffs.await.unwrap().into_iter().map(|row| row.state).collect();
+    assert_eq!(states, ["returned", "taken"]);
+    assert!(waiting.quiet().await.frames.is_empty());
+}
+
+#[tokio::test]
 async fn a_platforms_own_people_stop_the_clock_by_answering() {
     let receiver = Receiver::start().await;
     let shop = ladder(&receiver, "");

@@ -74,7 +74,7 @@ queues:
 webhooks: {desk: {url: "http://127.0.0.1:9/desk"}}
 routes: [{queue: general}]
 channels: {web: {kind: websocket}}
-limits: {agent_idle: 20m, per_customer_per_minute: 10000}
+limits: {agent_idle: 20m, back_to_bot: 1h, per_customer_per_minute: 10000}
 notices: {closed: "没有人，{{ next_open }}", handed_over: 转接, delayed: 久等了, goodbye: 再见}
 "#;
 
