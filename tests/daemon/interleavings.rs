@@ -61,6 +61,12 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// What came before: nothing, or a person who has the conversation and has gone home, and then an emergency.
+fn scene() -> impl Strategy<Value = Vec<Step>> {
+    let late = vec![Step::Say(0, 1), Step::Reply(0, 0), Step::Pass(36_000, false), Step::Say(0, 2)];
+    prop_oneof![2 => Just(Vec::new()), 1 => Just(late)]
+}
+
 const SETTINGS: &str = r#"timezone: Asia/Shanghai
 languages: [zh]
 hours:
@@ -298,14 +304,14 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn in_whatever_order_things_happen_no_case_is_lost_or_taken_twice(steps in prop::collection::vec(step(), 5..40)) {
+    fn in_whatever_order_things_happen_no_case_is_lost_or_taken_twice(before in scene(), then in prop::collection::vec(step(), 5..40)) {
         static FILES: std::sync::OnceLock<Arc<Files>> = std::sync::OnceLock::new();
         let files = FILES.get_or_init(|| Arc::new(Files::new()));
         let data = tempfile::tempdir().unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let mut core = Core::start(files, data.path());
-            for step in &steps {
+            for step in before.iter().chain(&then) {
                 Box::pin(core.step(step)).await;
                 core.check().await;
             }
