@@ -1,5 +1,7 @@
 //! One message on its way through the decision: what was found so far, and the steps that several outcomes share.
 
+use std::cmp::Ordering;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::matching::{Candidate, View};
@@ -220,10 +222,13 @@ impl<'a> Turn<'a> {
         let given = self.before.given.get(&rule.id);
         let given = given.map_or(0, |times| times.iter().filter(|at| self.now.duration_since(**at) < day).count());
         let typed = self.inbound.gesture == Gesture::Write && self.state() == State::Bot;
-        match given {
-            given if !typed || given < rule.replies.len() => Repeats::No,
-            given if given == rule.replies.len() && self.knowledge.notices.contains_key("repeated") => Repeats::Again,
-            _ => Repeats::Enough,
+        // A shop that has no words for it has not asked for it.
+        let wanted = typed && self.knowledge.notices.contains_key("repeated");
+        match given.cmp(&rule.replies.len()) {
+            _ if !wanted => Repeats::No,
+            Ordering::Less => Repeats::No,
+            Ordering::Equal => Repeats::Again,
+            Ordering::Greater => Repeats::Enough,
         }
     }
 
