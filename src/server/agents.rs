@@ -158,7 +158,10 @@ fn may_write(shared: &Shared, id: &str, request: &Request) -> Result<Actor, Prob
 
 pub(super) fn summary(row: &ConversationRow) -> Value {
     let body: Value = serde_json::from_str(&row.body).unwrap_or_default();
+    let told =
+        body["slots"].as_object().map(|slots| slots.iter().map(|(name, slot)| (name.clone(), slot["value"].clone())));
     json!({
+        "slots": told.map(Iterator::collect::<serde_json::Map<String, Value>>).unwrap_or_default(),
         "id": row.id, "channel": row.channel, "state": row.state, "version": row.version, "seq": row.seq, "queue": row.queue, "priority": row.priority,
         "language": row.language, "customer": body["customer"], "handoff": body["handoff"], "tags": body["tags"], "agent": body["agent"],
         "created_at": row.created_at, "updated_at": row.updated_at,

@@ -255,7 +255,7 @@ def console_in_pictures(stage):
     people = [
         ({"id": "cu-7", "name": "陈晓"}, ["你好", "收到的台灯灯罩裂了，想换一个", "我要转人工"]),
         ({"id": "cu-12", "name": "刘伟", "tier": "wholesale"}, ["我们想订 200 盏吊灯，可以给批发价吗？转人工"]),
-        ({"id": "cu-3", "name": "Anna Meyer", "attributes": {"city": "Hangzhou"}}, ["Where is my parcel? It has not moved for 5 days"]),
+        ({"id": "cu-3", "name": "Anna Meyer", "attributes": {"city": "Hangzhou"}}, ["Where is my parcel? It has not moved for 5 days", "It is order 202611220001"]),
         ({"id": "cu-21", "name": "王芳", "tier": "vip", "attributes": {"city": "上海", "orders": 14}}, ["怎么退货", "退款多久到账", "已经五天了还没到，请转人工"]),
         ({"id": "cu-30", "name": "赵敏"}, ["我的账号被盗了，有人在下单"]),
     ]

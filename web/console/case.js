@@ -123,6 +123,7 @@ export class Case {
     const facts = [
       ['customer', row.customer?.id], ['tier', row.customer?.tier],
       ...Object.entries(row.customer?.attributes || {}).slice(0, 20).map(([name, value]) => [null, value, name]),
+      ...Object.entries(row.slots || {}).slice(0, 20).map(([name, value]) => [null, value, name]),
       ['channel', row.channel], ['lang', row.language], ['inQueue', row.queue],
       ['priority', handoff && sayOf('priority', row.priority)], ['reason', handoff && sayOf('reason', handoff.reason)],
       ['agent', row.agent], ['since', row.created_at && instant(row.created_at)], ['case', row.id],
