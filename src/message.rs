@@ -224,8 +224,8 @@ pub enum Gesture {
     AskForPerson,
     /// The channel says that a machine wrote this.
     Automatic,
-    /// Nobody: the look-up that an earlier message began has come to its end.
-    LookedUp,
+    /// Nobody: the look-up that an earlier message began has come to its end. Holds that message's id.
+    LookedUp(String),
 }
 
 /// A choice shown below an answer.
@@ -329,9 +329,9 @@ pub struct Conversation {
     /// The dialogue that waits for an answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dialogue: Option<Dialogue>,
-    /// The look-up that an answer waits for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub looking: Option<Looking>,
+    /// Look-ups that answers wait for, in the order in which they began.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub looking: Vec<Looking>,
     /// The hand-off that waits or is being served.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handoff: Option<OpenHandoff>,
@@ -373,7 +373,7 @@ impl Conversation {
             previous: None,
             slots: BTreeMap::new(),
             dialogue: None,
-            looking: None,
+            looking: Vec::new(),
             handoff: None,
             notices: BTreeMap::new(),
             given: BTreeMap::new(),
@@ -412,8 +412,12 @@ pub struct Dialogue {
 /// A look-up that runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Looking {
+    /// The message that began it.
+    pub message: String,
     /// The rule that answers with it.
     pub rule: String,
+    /// What the customer had told by then: the answer is about this, whatever is told meanwhile.
+    pub slots: BTreeMap<String, Filled>,
     /// When it began.
     pub since: Timestamp,
 }

@@ -93,6 +93,14 @@ const CANCELS: [&str; 28] = [
     "skip it",
 ];
 
+/// The same in a few more words: 算了不退了, 我不想退了, "never mind, thanks".
+const CANCEL_BEGINS: [&str; 5] = ["算了", "还是算了", "never mind", "nevermind", "forget it"];
+/// How it ends.
+const CANCEL_ENDS: [&str; 9] =
+    ["不退了", "不想退了", "不换了", "不想换了", "不改了", "不想改了", "不查了", "不弄了", "不办了"];
+/// Longest message that only says so, in characters of its key.
+const CANCEL_CHARACTERS: usize = 24;
+
 impl Default for Builtins {
     fn default() -> Self {
         Self::new()
@@ -129,7 +137,11 @@ impl Builtins {
     #[must_use]
     #[allow(clippy::unused_self, reason = "asked beside the others")]
     pub fn cancels(&self, view: &View) -> bool {
-        CANCELS.contains(&view.key.as_str())
+        let key = view.key.as_str();
+        let short = key.chars().count() <= CANCEL_CHARACTERS;
+        let begins = CANCEL_BEGINS.iter().any(|word| key.starts_with(word));
+        let ends = CANCEL_ENDS.iter().any(|word| key.ends_with(word));
+        CANCELS.contains(&key) || (short && (begins || ends))
     }
 
     /// Whether the customer says that no person is wanted.

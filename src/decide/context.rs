@@ -63,6 +63,7 @@ pub fn context(
     scope: Scope<'_>,
 ) -> Value {
     let schedule = scope.queue.and_then(|name| knowledge.queues.get(name)).map(|queue| Arc::clone(&queue.schedule));
+    let customer = &conversation.customer;
     let told = |text: &str| {
         if scope.escaped {
             Value::from(utf8_percent_encode(text, NON_ALPHANUMERIC).to_string())
@@ -71,9 +72,13 @@ pub fn context(
         }
     };
     let text = |text: &Option<String>| text.as_deref().map_or_else(|| Value::from(""), told);
+    let attributes = || -> Value {
+        let plain = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let all = customer.attributes.iter().map(|(name, value)| (name.clone(), told(&plain(value))));
+        Value::from(all.collect::<BTreeMap<String, Value>>())
+    };
     let slots: BTreeMap<String, Value> =
         conversation.slots.iter().map(|(name, filled)| (name.clone(), told(&filled.value))).collect();
-    let customer = &conversation.customer;
     let repeats = scope.rule.and_then(|rule| conversation.given.get(rule)).map_or(0, |times| recent(times, now));
     let values = [
         (
@@ -90,7 +95,14 @@ pub fn context(
                 ("id", told(&customer.id)),
                 ("tier", text(&customer.tier)),
                 ("name", text(&customer.name)),
-                ("attributes", Value::from(minijinja::value::Serde(&customer.attributes))),
+                (
+                    "attributes",
+                    if scope.escaped {
+                        attributes()
+                    } else {
+                        Value::from(minijinja::value::Serde(&customer.attributes))
+                    },
+                ),
             ]),
         ),
         (

@@ -13,6 +13,7 @@ use crate::template::ExpressionId;
 use super::act;
 use super::knowledge::{BuiltRule, BuiltSlot};
 use super::outcome::{LookupRequest, Outcome};
+use super::search;
 use super::slots;
 use super::turn::{Turn, Wish};
 
@@ -20,6 +21,9 @@ use super::turn::{Turn, Wish};
 const KNOWN: SignedDuration = SignedDuration::from_mins(30);
 /// How long a question waits for its answer.
 const WAITS: SignedDuration = SignedDuration::from_hours(24);
+
+/// What ends a dialogue, but is a reason where one is asked for.
+const REASONS: [&str; 5] = ["不要了", "不需要了", "没事", "leave it", "drop it"];
 
 /// What a message is to the dialogue that waits.
 pub(super) enum Heard<'a> {
@@ -48,20 +52,30 @@ pub(super) fn hear<'a>(mut turn: Turn<'a>, ranked: &[Candidate], candidates: &[S
         turn.next.dialogue = None;
         return Heard::Nothing(Box::new(turn));
     }
-    if turn.knowledge.builtins.cancels(&turn.view) {
+    // "I do not want it any more" is no end of the dialogue where it is asked why.
+    let why = slot.only_asked && REASONS.contains(&turn.view.key.as_str());
+    if !why && turn.knowledge.builtins.cancels(&turn.view) {
         turn.next.dialogue = None;
         turn.trace.notes.push(format!("the customer does not go on with `{}`", rule.id));
         let words = ["cancelled", "empty", "greeting"];
         return Heard::Done(Box::new(turn.say_notice(&words, OutcomeKind::Slot, Reason::Cancelled)));
     }
-    // Words of any kind answer such a question, but not those by which another rule is surely meant.
-    let other_wish = winner.is_some_and(|(other, winner)| {
-        slot.only_asked && other.id != rule.id && !other.smalltalk && winner.evidence.sign >= Sign::Phrase
-    });
-    let told = if other_wish { Vec::new() } else { slots::find(&rule.slots, Some(&slot.name), &turn.inbound.text) };
+    let sure = winner.filter(|(other, winner)| other.id != rule.id && winner.evidence.sign >= Sign::Phrase);
+    let (asked, text) = (slot.name.as_str(), turn.inbound.text.as_str());
+    // A complaint beside the number that was asked for is a complaint: who takes it gets the number.
+    if sure.is_some_and(|(other, _)| other.handoff.is_some() && !other.leads()) {
+        fill(&mut turn, slots::find(&rule.slots, Some(asked).filter(|_| !slot.only_asked), text));
+        turn.next.dialogue = None;
+        return Heard::Nothing(Box::new(turn));
+    }
+    // Words of any kind answer such a question, but not those by which another rule is surely meant: a wish, or 在吗 alone.
+    let other = sure.is_some_and(|(other, winner)| !other.smalltalk || !search::is_aside(&turn, winner));
+    let told = if other && slot.only_asked { Vec::new() } else { slots::find(&rule.slots, Some(asked), text) };
+    let answered = told.iter().any(|(name, _)| *name == slot.name);
     if !told.is_empty() {
         fill(&mut turn, told);
-        return Heard::Done(Box::new(go_on(turn, rule, 1.0, candidates)));
+        let next = if answered { go_on(turn, rule, 1.0, candidates) } else { again(turn, rule, slot, candidates) };
+        return Heard::Done(Box::new(next));
     }
     // Another question, or the same wish once more: an answer to it does not lose the thread.
     if let Some((other, winner)) = winner.filter(|(other, _)| other.id != rule.id) {
@@ -141,8 +155,9 @@ fn go_on<'a>(mut turn: Turn<'a>, rule: &'a BuiltRule, score: f64, candidates: &[
 
 /// All is known: fetches what has to be fetched, and does what the first branch that holds says.
 pub(super) fn complete<'a>(mut turn: Turn<'a>, rule: &'a BuiltRule, score: f64, candidates: &[Scored]) -> Outcome {
-    turn.next.dialogue = None;
-    turn.next.looking = None;
+    if turn.next.dialogue.as_ref().is_some_and(|dialogue| dialogue.rule == rule.id) {
+        turn.next.dialogue = None;
+    }
     // A condition that fails is no reason to leave it: the look-up itself will tell.
     let due = |condition: ExpressionId| turn.holds(rule, condition).unwrap_or(true);
     let lookup =

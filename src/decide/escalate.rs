@@ -172,6 +172,8 @@ fn give_back(next: &mut Conversation) {
     next.offered.clear();
     next.misses = 0;
     next.answered_at = None;
+    next.dialogue = None;
+    next.looking.clear();
 }
 
 /// A ladder that begins again where it is, because somebody had the case: what was counted until then is done with.

@@ -44,8 +44,8 @@ fn alone(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, 
     if turn.state() == State::Human {
         return while_human(turn);
     }
-    if inbound.gesture == Gesture::LookedUp {
-        return looked_up(turn);
+    if let Gesture::LookedUp(message) = &inbound.gesture {
+        return looked_up(turn, message);
     }
     if let Some(option) = turn.pressed().and_then(|id| open_option(&turn, id)) {
         return choose(turn, option);
@@ -110,15 +110,23 @@ fn alone(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, 
     act(turn, rule, score, &candidates)
 }
 
-/// A look-up that an earlier message began has ended: its rule answers, if it is still waited for.
-fn looked_up(turn: Turn<'_>) -> Outcome {
+/// A look-up that an earlier message began has ended: its rule answers with what the customer had told then, if it is still
+/// waited for.
+fn looked_up(mut turn: Turn<'_>, message: &str) -> Outcome {
     let knowledge = turn.knowledge;
-    let looking = turn.before.looking.as_ref();
-    let rule = looking.and_then(|looking| Some(&knowledge.rules[*knowledge.by_id.get(&looking.rule)? as usize]));
-    match rule.filter(|_| turn.state() == State::Bot && turn.inbound.fetched.is_some()) {
-        Some(rule) => dialogue::complete(turn, rule, 1.0, &[]),
-        None => turn.unchanged().silent(Reason::Cancelled, false),
+    let at = turn.next.looking.iter().position(|looking| looking.message == message);
+    let looking = at.map(|at| turn.next.looking.remove(at));
+    let rule = looking.and_then(|looking| Some((*knowledge.by_id.get(&looking.rule)?, looking.slots)));
+    let Some((rule, slots)) = rule.filter(|_| turn.state() == State::Bot && turn.inbound.fetched.is_some()) else {
+        return turn.unchanged().silent(Reason::Cancelled, false);
+    };
+    let since = std::mem::replace(&mut turn.next.slots, slots);
+    let mut outcome = dialogue::complete(turn, &knowledge.rules[rule as usize], 1.0, &[]);
+    // Whoever takes the case over gets what it is about; otherwise what was told since stands.
+    if outcome.decision.outcome != OutcomeKind::Handoff {
+        outcome.conversation.slots = since;
     }
+    outcome
 }
 
 /// A person has the conversation, and the bot is silent. But an emergency does not wait for one who has gone home: outside the
@@ -172,6 +180,10 @@ fn act<'a>(turn: Turn<'a>, rule: &'a BuiltRule, score: f64, candidates: &[crate:
         return match turn.state() {
             State::Bot if rule.slots.is_empty() => dialogue::complete(turn, rule, score, candidates),
             State::Bot => dialogue::begin(turn, rule, score, candidates),
+            // An emergency is one, whatever it would have asked.
+            _ if rule.urgent => {
+                turn.hand_over(&Wish { reason: Reason::Urgent, rule: Some(rule), words: None, queue: None }, candidates)
+            }
             // Whoever waits for a person is not asked by a machine what the person will ask.
             _ => turn.hand_over(&Wish { reason: Reason::NoMatch, rule: None, words: None, queue: None }, candidates),
         };

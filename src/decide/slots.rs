@@ -17,6 +17,7 @@ pub(super) fn find(slots: &[BuiltSlot], asked: Option<&str>, text: &str) -> Vec<
     let first = slots.iter().filter(|slot| asked == Some(slot.name.as_str()));
     let others = slots.iter().filter(|slot| asked != Some(slot.name.as_str()) && !slot.only_asked);
     let joined = joined(&text);
+    let mut some = Vec::new();
     for text in [text.as_ref(), joined.as_str()] {
         let mut taken: Vec<Range<usize>> = Vec::new();
         let mut out = Vec::new();
@@ -26,11 +27,15 @@ pub(super) fn find(slots: &[BuiltSlot], asked: Option<&str>, text: &str) -> Vec<
                 taken.push(span);
             }
         }
-        if !out.is_empty() {
+        let whole = asked.is_none_or(|asked| out.iter().any(|(name, _)| name == asked));
+        if whole && !out.is_empty() {
             return out;
         }
+        if some.is_empty() {
+            some = out;
+        }
     }
-    Vec::new()
+    some
 }
 
 /// Whether a value is one of a slot, whole.
@@ -88,6 +93,12 @@ mod tests {
             assert_eq!(found(Some("order"), text), order(value), "{text}");
         }
         assert_eq!(found(None, "订单202611220001电话13800138000").len(), 2);
+    }
+
+    #[test]
+    fn a_number_with_spaces_is_found_beside_another_value() {
+        let both = found(Some("order"), "2026 1122 0001 电话13800138000");
+        assert_eq!(both.len(), 2, "{both:?}");
     }
 
     #[test]

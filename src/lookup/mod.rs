@@ -74,7 +74,9 @@ impl Lookups {
         let asked = tokio::time::timeout(request.timeout, self.ask(url, &host, settings)).await;
         let fetched = asked.unwrap_or_else(|_| failed("timeout"));
         // A system that answers nonsense is no better than one that does not answer.
-        self.breakers.told(&host, fetched.error.is_none());
+        // One that refuses what a customer typed is well.
+        let refused = (400..500).contains(&fetched.status) && !matches!(fetched.status, 401 | 408 | 429);
+        self.breakers.told(&host, fetched.error.is_none() || refused);
         tracing::info!(
             rule = request.rule,
             host,
@@ -83,7 +85,8 @@ impl Lookups {
             took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
             "Looked up."
         );
-        if fetched.error.is_none() && !request.cache.is_zero() {
+        // What is not there yet may be there in a minute.
+        if fetched.error.is_none() && !fetched.body.is_null() && !request.cache.is_zero() {
             self.cache.put(&request.url, &fetched, request.cache);
         }
         fetched

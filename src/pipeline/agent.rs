@@ -166,6 +166,9 @@ impl Pipeline {
     ) -> Result<(Conversation, Events), AgentError> {
         let mut after = before.clone();
         after.unanswered.clear();
+        // What the bot asked or was looking up is a person's business now.
+        after.dialogue = None;
+        after.looking.clear();
         let mut events = Events::after(&before.id, seq, now);
         let agent = actor.name();
         // What a desk says counts as a take-over, whoever had the case: the customer has been answered there.
@@ -200,6 +203,9 @@ impl Pipeline {
                     let data = json!({"message": message, "role": Role::Human, "kind": Kind::Text, "text": text, "agent": agent});
                     events.push("message", Role::Human, data, after.state, None);
                 }
+            }
+            Action::Return | Action::Close if matches!(actor, Actor::Agent(_)) && other.is_some() => {
+                return Err(AgentError::TakenBy(other.unwrap_or_default().to_owned()));
             }
             Action::Return => {
                 if !matches!(before.state, State::Human | State::Queued) {

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::decide::LookupRequest;
-use crate::message::{Fetched, Gesture, Inbound, Role, State};
+use crate::message::{Fetched, Gesture, Inbound, QueueEvent, Role, State};
 use crate::store::{Commit, DecisionRow, StoreError, TimerRow};
 
 use super::agent::platform_hears;
@@ -19,6 +19,9 @@ use super::{Pipeline, PipelineError, TRIES, Way, conversation, handle};
 
 /// How long a message waits for its look-up before the customer is told that it takes a while.
 const SOON: Duration = Duration::from_secs(1);
+
+/// After so long nobody waits any more for a look-up that an end by force cut off.
+const FORGOTTEN: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
 
 /// A look-up on its way.
 #[derive(Debug)]
@@ -33,9 +36,10 @@ impl Running {
         self.request.url == request.url
     }
 
-    /// The answer, if it is there soon.
-    pub(super) async fn soon(mut self) -> Result<Fetched, Self> {
-        match timeout(SOON, &mut self.answer).await {
+    /// The answer, if it is there soon; `last` waits to the end, for whom nothing can be told later.
+    pub(super) async fn soon(mut self, last: bool) -> Result<Fetched, Self> {
+        let wait = if last { self.request.timeout + SOON } else { SOON };
+        match timeout(wait, &mut self.answer).await {
             Ok(fetched) => Ok(fetched.unwrap_or_else(|_| broken())),
             Err(_) => Err(self),
         }
@@ -77,9 +81,13 @@ impl Pipeline {
     pub async fn resume_lookups(self: &Arc<Self>) -> Result<(), StoreError> {
         for row in self.guard(self.store.looking().await)? {
             let before = conversation(&row)?;
-            let asked = Inbound::words("", &before.channel, before.customer.clone(), "");
-            let fetched = Fetched { error: Some("the program was ended meanwhile".to_owned()), ..Fetched::default() };
-            self.looked_up(&row.id, &asked, fetched).await;
+            let now = self.clock.now();
+            let recent = before.looking.iter().filter(|looking| now.duration_since(looking.since) < FORGOTTEN);
+            for looking in recent {
+                let asked = Inbound::words(&looking.message, &before.channel, before.customer.clone(), "");
+                let error = Some("the program was ended meanwhile".to_owned());
+                self.looked_up(&row.id, &asked, Fetched { error, ..Fetched::default() }).await;
+            }
         }
         Ok(())
     }
@@ -88,7 +96,7 @@ impl Pipeline {
         let _turn = self.turns.enter_again(id.to_owned()).await;
         let inbound = Inbound {
             message: format!("msg_{}", uuid::Uuid::now_v7().simple()),
-            gesture: Gesture::LookedUp,
+            gesture: Gesture::LookedUp(asked.message.clone()),
             fetched: Some(fetched),
             ..asked.clone()
         };
@@ -110,7 +118,11 @@ impl Pipeline {
         let Some(row) = self.guard(self.store.conversation(id).await)? else { return Ok(()) };
         let before = conversation(&row)?;
         // Answered or taken over meanwhile: what comes late is not said any more.
-        if before.looking.is_none() || before.state != State::Bot {
+        let awaited = match &inbound.gesture {
+            Gesture::LookedUp(message) => before.looking.iter().any(|looking| looking.message == *message),
+            _ => false,
+        };
+        if !awaited || before.state != State::Bot {
             tracing::info!(conversation = id, "A look-up came too late and is not answered with.");
             return Ok(());
         }
@@ -163,6 +175,9 @@ impl Pipeline {
             self.outbox.committed(endpoint);
         }
         self.metrics.decided(&after.channel, decision);
+        if let (Some(QueueEvent::Created { .. }), Some(handoff)) = (&outcome.queue, &after.handoff) {
+            self.metrics.handed_off(&handoff.queue, handoff.priority);
+        }
         Ok(())
     }
 }

@@ -124,7 +124,7 @@ pub(super) fn message(inbound: &Inbound, role: Role, url: Option<&str>) -> Value
     match &inbound.gesture {
         Gesture::Select(option) => data["option"] = json!(option),
         Gesture::AskForPerson => data["asked"] = json!("person"),
-        Gesture::Write | Gesture::Automatic | Gesture::LookedUp => {}
+        Gesture::Write | Gesture::Automatic | Gesture::LookedUp(_) => {}
     }
     if let Some(url) = url {
         data["url"] = json!(url);

@@ -25,6 +25,13 @@ const RULES: &str = "rules:
       - {if: lookup.status == 404, reply: 没有这个订单。}
       - {if: not lookup.body.shipped, reply: 还没发货。}
       - {reply: \"{{ lookup.body.carrier }}：{{ lookup.body.state }}\"}
+  - id: which
+    when: {phrase: [查单]}
+    slots:
+      number: {pattern: '\\d{12}', ask: 订单号？}
+    lookup: {url: \"{{ settings.erp_url }}/orders/{{ slots.number }}\", timeout: 3s}
+    then:
+      - {reply: \"{{ slots.number }}在{{ lookup.body.carrier }}\"}
 ";
 
 async fn shop(erp: &Erp, private: bool) -> (Shop, Receiver) {
@@ -163,6 +170,38 @@ async fn an_answer_that_comes_after_the_customer_asked_for_a_person_is_not_said(
     tokio::time::sleep(Duration::from_secs(1)).await;
     let events = transcript(daemon.address(), client.conversation()).await;
     assert!(events.iter().all(|event| event["data"]["text"] != "顺丰：派送中"), "{events:#?}");
+}
+
+#[tokio::test]
+async fn two_slow_look_ups_are_each_answered_with_their_own_order() {
+    let erp = Erp::start().await;
+    let (shop, _receiver) = shop(&erp, true).await;
+    let daemon = Daemon::start(&shop, WEDNESDAY).await;
+    let mut client = Client::new(daemon.address(), "zh-CN").await;
+    client.send(message("m-1", "查单150000000011")).await;
+    client.send(message("m-2", "查单150000000012")).await;
+    let mut said = Vec::new();
+    while said.iter().filter(|text: &&String| text.contains("在顺丰")).count() < 2 {
+        let frame = client.next().await;
+        if frame["type"] == "message" {
+            said.push(str_at(&frame, "/data/text").to_owned());
+        }
+    }
+    for number in ["150000000011", "150000000012"] {
+        assert!(said.contains(&format!("{number}在顺丰")), "{said:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_question_that_was_asked_meanwhile_still_waits_for_its_answer() {
+    let erp = Erp::start().await;
+    let (shop, _receiver) = shop(&erp, true).await;
+    let daemon = Daemon::start(&shop, WEDNESDAY).await;
+    let mut client = Client::new(daemon.address(), "zh-CN").await;
+    assert_eq!(asked(&mut client, "m-1", "150000000013").await, ["正在查询……"]);
+    assert_eq!(client.say("查单").await.texts(), ["订单号？"], "it is asked for another");
+    while str_at(&client.next().await, "/data/text") != "顺丰：派送中" {}
+    assert_eq!(client.say("100000000014").await.texts(), ["100000000014在顺丰"]);
 }
 
 #[tokio::test]

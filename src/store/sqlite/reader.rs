@@ -94,7 +94,7 @@ pub(super) fn conversations(db: &Connection, filter: &ConversationFilter) -> Res
 
 /// Conversations whose answer waits for a look-up.
 pub(super) fn looking(db: &Connection) -> Result<Vec<ConversationRow>, StoreError> {
-    let sql = conversation_rows!(r#"INDEXED BY conversations_looking WHERE instr(body, '"looking":{') > 0 LIMIT 1000"#);
+    let sql = conversation_rows!(r#"INDEXED BY conversations_looking WHERE instr(body, '"looking":[') > 0 LIMIT 1000"#);
     let mut query = db.prepare_cached(sql)?;
     let rows = query.query_map([], conversation_row)?;
     Ok(rows.collect::<Result<_, _>>()?)
