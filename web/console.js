@@ -202,7 +202,9 @@ function showCase() {
 function leave() {
   const id = wanted();
   location.hash = '#/cases';
-  setTimeout(() => (id && itemOf(id) ? itemOf(id) : items()[0])?.focus(), 0);
+  // At once, so that the next key finds the list; `hashchange` comes later and changes nothing more.
+  showView();
+  (id && itemOf(id) ? itemOf(id) : items()[0])?.focus();
 }
 
 // --- What the daemon says
