@@ -86,9 +86,10 @@ pub(super) fn hear<'a>(mut turn: Turn<'a>, ranked: &[Candidate], candidates: &[S
         turn.trace.notes.push(format!("`{}` is answered in between, and `{}` is asked again", other.id, slot.name));
         let ask = turn.say(&slot.ask, Some(rule)).unwrap_or_default();
         let score = winner.evidence.score();
+        let inbound = turn.inbound;
         let mut outcome = act(turn, other, score, candidates);
         if outcome.decision.outcome != OutcomeKind::Handoff && !ask.is_empty() {
-            let message = format!("{}b", outcome.replies.last().map_or_else(String::new, |last| last.message.clone()));
+            let message = format!("{}-{}", inbound.message, outcome.replies.len() + 1);
             let reply =
                 Reply { message, kind: Kind::Text, text: ask, rule: Some(rule.id.clone()), options: Vec::new() };
             outcome.replies.push(reply);

@@ -88,8 +88,7 @@ fn alone(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, 
         Several::Partly if winner.is_some_and(|winner| winner.evidence.sign == Sign::Like) => {
             turn.trace.notes.push("a part of the message asks what nothing answers".to_owned());
             turn.missed();
-            return turn
-                .hand_over(&Wish { reason: Reason::NoMatch, rule: None, words: None, queue: None }, &candidates);
+            return turn.hand_over(&Wish::because(Reason::NoMatch), &candidates);
         }
         Several::Partly => winner = winner.filter(|winner| !search::is_aside(&turn, winner)),
     }
@@ -103,7 +102,7 @@ fn alone(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, 
             return turn.say_notice(&["empty", "greeting"], OutcomeKind::Smalltalk, Reason::NoMatch);
         }
         turn.missed();
-        return turn.hand_over(&Wish { reason: Reason::NoMatch, rule: None, words: None, queue: None }, &candidates);
+        return turn.hand_over(&Wish::because(Reason::NoMatch), &candidates);
     };
     let rule = &knowledge.rules[winner.rule as usize];
     let score = winner.evidence.score();
@@ -161,7 +160,7 @@ fn unmatched(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversati
     let ranked = ranked(&mut turn);
     let candidates = turn.trace_candidates(&ranked);
     turn.missed();
-    turn.hand_over(&Wish { reason: Reason::NoMatch, rule: None, words: None, queue: None }, &candidates)
+    turn.hand_over(&Wish::because(Reason::NoMatch), &candidates)
 }
 
 /// What is done with a message when our own code failed on it: a person takes it.
@@ -171,7 +170,7 @@ pub fn failed(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversat
     if turn.state() == State::Human {
         return turn.silent(Reason::HumanOwns, true);
     }
-    turn.hand_over(&Wish { reason: Reason::InternalError, rule: None, words: None, queue: None }, &[])
+    turn.hand_over(&Wish::because(Reason::InternalError), &[])
 }
 
 /// Does what a rule says: answers, hands over, or keeps silent while the customer waits.
@@ -185,7 +184,7 @@ fn act<'a>(turn: Turn<'a>, rule: &'a BuiltRule, score: f64, candidates: &[crate:
                 turn.hand_over(&Wish { reason: Reason::Urgent, rule: Some(rule), words: None, queue: None }, candidates)
             }
             // Whoever waits for a person is not asked by a machine what the person will ask.
-            _ => turn.hand_over(&Wish { reason: Reason::NoMatch, rule: None, words: None, queue: None }, candidates),
+            _ => turn.hand_over(&Wish::because(Reason::NoMatch), candidates),
         };
     }
     if rule.handoff.is_some() || rule.urgent {
@@ -195,9 +194,7 @@ fn act<'a>(turn: Turn<'a>, rule: &'a BuiltRule, score: f64, candidates: &[crate:
     if rule.smalltalk {
         return match turn.state() {
             // Somebody who waits wants the person, not to be greeted again.
-            State::Queued => {
-                turn.hand_over(&Wish { reason: Reason::NoMatch, rule: None, words: None, queue: None }, candidates)
-            }
+            State::Queued => turn.hand_over(&Wish::because(Reason::NoMatch), candidates),
             _ => turn.answer(rule, score, OutcomeKind::Smalltalk, candidates),
         };
     }
@@ -206,7 +203,7 @@ fn act<'a>(turn: Turn<'a>, rule: &'a BuiltRule, score: f64, candidates: &[crate:
         Repeats::No => {}
         Repeats::Again => return turn.repeated(rule, score, outcome, candidates),
         Repeats::Enough => {
-            let wish = Wish { reason: Reason::Repeated, rule: None, words: None, queue: None };
+            let wish = Wish::because(Reason::Repeated);
             return turn.hand_over(&wish, candidates);
         }
     }

@@ -3,6 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use reqwest::header::{HeaderName, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+
 use crate::decide::Knowledge;
 use crate::decide::builtin::Builtins;
 use crate::decide::knowledge::{BuiltHandoff, BuiltRule, BuiltText, Queue, Route};
@@ -117,6 +120,9 @@ fn check_settings(settings: &Settings, report: &mut Report) {
             );
         }
     }
+    for (name, value) in settings.lookups.headers.values().flatten() {
+        check_header(name, value, report);
+    }
     for webhook in settings.webhooks.values() {
         check_url(&webhook.url, report);
     }
@@ -134,6 +140,18 @@ fn check_url(url: &Located<String>, report: &mut Report) {
             Finding::error("bad-url", "this is not the address of a receiver")
                 .at(&url.place)
                 .help("write it with its scheme, such as https://desk.example/hooks/nightdesk"),
+        );
+    }
+}
+
+fn check_header(name: &Located<String>, value: &SecretString, report: &mut Report) {
+    let fits =
+        HeaderName::from_bytes(name.value.as_bytes()).is_ok() && HeaderValue::from_str(value.expose_secret()).is_ok();
+    if !fits {
+        report.push(
+            Finding::error("bad-header", format!("`{}` cannot be sent as a header with this value", name.value))
+                .at(&name.place)
+                .help("a name has no spaces and no Chinese, a value is one line: {Authorization: \"Bearer ${ERP_TOKEN}\"}"),
         );
     }
 }

@@ -73,6 +73,13 @@ pub(super) struct Wish<'a> {
     pub queue: Option<&'a str>,
 }
 
+impl Wish<'_> {
+    /// A wish that no rule stands behind: the routes name the queue.
+    pub(super) const fn because(reason: Reason) -> Self {
+        Self { reason, rule: None, words: None, queue: None }
+    }
+}
+
 impl<'a> Turn<'a> {
     pub(super) fn new(
         knowledge: &'a Knowledge,
@@ -176,10 +183,7 @@ impl<'a> Turn<'a> {
             nothing => {
                 let why = nothing.err().map_or_else(|| "it came out empty".to_owned(), |error| error.to_string());
                 self.trace.notes.push(format!("the answer of `{}` failed: {why}", rule.id));
-                return self.hand_over(
-                    &Wish { reason: Reason::InternalError, rule: None, words: None, queue: None },
-                    candidates,
-                );
+                return self.hand_over(&Wish::because(Reason::InternalError), candidates);
             }
         }
         self.settle(rule);
@@ -194,8 +198,10 @@ impl<'a> Turn<'a> {
         let typed = self.inbound.gesture == Gesture::Write && self.state() == State::Bot;
         // A shop that has no words for it has not asked for it.
         let wanted = typed && self.knowledge.notices.contains_key("repeated");
+        if !wanted {
+            return Repeats::No;
+        }
         match given.cmp(&rule.replies.len()) {
-            _ if !wanted => Repeats::No,
             Ordering::Less => Repeats::No,
             Ordering::Equal => Repeats::Again,
             Ordering::Greater => Repeats::Enough,
@@ -221,10 +227,7 @@ impl<'a> Turn<'a> {
             let Ok(Some(reply)) = self.render_reply(rule) else {
                 self.trace.notes.push(format!("the answer of `{}` failed", rule.id));
                 self.replies.clear();
-                return self.hand_over(
-                    &Wish { reason: Reason::InternalError, rule: None, words: None, queue: None },
-                    candidates,
-                );
+                return self.hand_over(&Wish::because(Reason::InternalError), candidates);
             };
             self.replies.push(reply);
         }
@@ -249,7 +252,7 @@ impl<'a> Turn<'a> {
         let Some(text) = said.as_ref().ok().filter(|said| !said.is_empty()).cloned() else {
             let why = said.err().map_or_else(|| "it came out empty".to_owned(), |error| error.to_string());
             self.trace.notes.push(format!("a question of `{}` failed: {why}", rule.id));
-            let wish = Wish { reason: Reason::InternalError, rule: None, words: None, queue: None };
+            let wish = Wish::because(Reason::InternalError);
             return self.hand_over(&wish, candidates);
         };
         let message = self.reply_id();
@@ -294,7 +297,7 @@ impl<'a> Turn<'a> {
         let said = self.knowledge.notices.get("choice").and_then(|text| self.say(text, None).ok());
         let Some(text) = said.filter(|said| !said.is_empty()) else {
             self.missed();
-            return self.hand_over(&Wish { reason: Reason::NoMatch, rule: None, words: None, queue: None }, candidates);
+            return self.hand_over(&Wish::because(Reason::NoMatch), candidates);
         };
         self.replies.push(Reply { message: self.reply_id(), kind: Kind::Text, text, rule: None, options });
         self.finish(OutcomeKind::Choice, Reason::Ambiguous, None, candidates)
