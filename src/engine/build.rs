@@ -172,6 +172,11 @@ fn index(book: &Book, report: &mut Report) -> HashMap<String, u32> {
             by_id.insert(rule.id.value.clone(), index);
         }
     }
+    for (replaced, pilot) in &book.aliases {
+        if let Some(index) = by_id.get(pilot).copied() {
+            by_id.insert(replaced.clone(), index);
+        }
+    }
     by_id
 }
 
@@ -333,7 +338,12 @@ fn routes(settings: &Settings, templates: &mut Templates, report: &mut Report) -
 }
 
 /// Reports a name that nothing has.
-fn reference<'a>(name: &Located<String>, known: impl Iterator<Item = &'a String>, what: &str, report: &mut Report) {
+pub(super) fn reference<'a>(
+    name: &Located<String>,
+    known: impl Iterator<Item = &'a String>,
+    what: &str,
+    report: &mut Report,
+) {
     // Sorted: what is said must not hang on the order of a hash table.
     let known: std::collections::BTreeSet<&str> = known.map(String::as_str).collect();
     if known.contains(name.value.as_str()) {

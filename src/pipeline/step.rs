@@ -73,6 +73,7 @@ impl Pipeline {
                 score: outcome.decision.score,
                 language: outcome.decision.language.clone(),
                 rule_set: engine.knowledge().hash.clone(),
+                pilots: outcome.decision.pilots.as_ref().map(|pilots| json!(pilots).to_string()),
             }),
         };
         Ok(Step { before: conversation, commit, events, accepted, outcome })

@@ -484,6 +484,7 @@ impl<'a> Turn<'a> {
             class: self.class,
             language: self.language,
             notices: self.notices,
+            pilots: None,
         };
         Outcome {
             decision,
