@@ -105,7 +105,7 @@ fn again<'a>(mut turn: Turn<'a>, rule: &'a BuiltRule, slot: &'a BuiltSlot, candi
     turn.trace.notes.push(format!("nothing of this is `{}`: {attempts} of {} attempts", slot.name, slot.attempts));
     if attempts >= slot.attempts {
         turn.next.dialogue = None;
-        let wish = Wish { reason: Reason::Misses, rule: None, words: None, queue: queue_of(rule) };
+        let wish = Wish::about(rule, Reason::Misses);
         return turn.hand_over(&wish, candidates);
     }
     if let Some(dialogue) = &mut turn.next.dialogue {
@@ -168,7 +168,7 @@ pub(super) fn complete<'a>(mut turn: Turn<'a>, rule: &'a BuiltRule, score: f64, 
             Ok(url) => url,
             Err(error) => {
                 turn.trace.notes.push(format!("the address of `{}` failed: {error}", rule.id));
-                let wish = Wish { reason: Reason::LookupFailed, rule: None, words: None, queue: queue_of(rule) };
+                let wish = Wish::about(rule, Reason::LookupFailed);
                 return turn.hand_over(&wish, candidates);
             }
         };
@@ -195,12 +195,12 @@ pub(super) fn complete<'a>(mut turn: Turn<'a>, rule: &'a BuiltRule, score: f64, 
     let does = branch.unwrap_or(rule);
     if does.handoff.is_some() || does.urgent {
         let reason = if failed.is_some() { Reason::LookupFailed } else { Reason::Policy };
-        return turn.hand_over(&Wish { reason, rule: Some(does), words: None, queue: None }, candidates);
+        return turn.hand_over(&Wish::of(does, reason), candidates);
     }
     // An answer that rests on what could not be fetched would be a guess.
     if does.replies.is_empty() || (failed.is_some() && branch.is_none()) {
         let reason = if failed.is_some() { Reason::LookupFailed } else { Reason::Policy };
-        return turn.hand_over(&Wish { reason, rule: None, words: None, queue: queue_of(rule) }, candidates);
+        return turn.hand_over(&Wish::about(rule, reason), candidates);
     }
     turn.answer(does, score, OutcomeKind::Rule, candidates)
 }
@@ -214,11 +214,4 @@ fn fill(turn: &mut Turn<'_>, told: Vec<(String, String)>) {
         }
         turn.next.slots.insert(name, Filled { value, at: turn.now });
     }
-}
-
-/// The queue that a rule names, itself or in a branch: who takes over when it comes to no end.
-fn queue_of(rule: &BuiltRule) -> Option<&str> {
-    let own = rule.handoff.iter();
-    let branches = rule.then.iter().filter_map(|branch| branch.act.handoff.as_ref());
-    own.chain(branches).find_map(|handoff| handoff.queue.as_deref())
 }

@@ -54,11 +54,10 @@ fn alone(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, 
         return asked(turn);
     }
     if inbound.kind != Kind::Text && turn.view.key.is_empty() {
-        return turn.hand_over(&Wish { reason: Reason::Media, rule: None, words: Some("media"), queue: None }, &[]);
+        return turn.hand_over(&Wish { words: Some("media"), ..Wish::because(Reason::Media) }, &[]);
     }
     if inbound.text.chars().count() > knowledge.limits.message_chars {
-        return turn
-            .hand_over(&Wish { reason: Reason::TooLong, rule: None, words: Some("too_long"), queue: None }, &[]);
+        return turn.hand_over(&Wish { words: Some("too_long"), ..Wish::because(Reason::TooLong) }, &[]);
     }
     if turn.view.key.is_empty() {
         return match turn.state() {
@@ -139,7 +138,7 @@ fn while_human(mut turn: Turn<'_>) -> Outcome {
         turn.raise(Priority::Urgent);
         return turn.silent(Reason::HumanOwns, true);
     }
-    turn.call_besides(&Wish { reason: Reason::Urgent, rule: Some(rule), words: None, queue: None });
+    turn.call_besides(&Wish::of(rule, Reason::Urgent));
     turn.silent(Reason::HumanOwns, false)
 }
 
@@ -151,7 +150,7 @@ fn asked(mut turn: Turn<'_>) -> Outcome {
     let rule = rules().find(|rule| rule.urgent).or_else(|| rules().find(|rule| rule.handoff.is_some()));
     let reason = if rule.is_some_and(|rule| rule.urgent) { Reason::Urgent } else { Reason::Asked };
     let candidates = turn.trace_candidates(&ranked);
-    turn.hand_over(&Wish { reason, rule, words: None, queue: None }, &candidates)
+    turn.hand_over(&Wish { rule, ..Wish::because(reason) }, &candidates)
 }
 
 /// A person takes what nothing answers.
@@ -180,16 +179,14 @@ fn act<'a>(turn: Turn<'a>, rule: &'a BuiltRule, score: f64, candidates: &[crate:
             State::Bot if rule.slots.is_empty() => dialogue::complete(turn, rule, score, candidates),
             State::Bot => dialogue::begin(turn, rule, score, candidates),
             // An emergency is one, whatever it would have asked.
-            _ if rule.urgent => {
-                turn.hand_over(&Wish { reason: Reason::Urgent, rule: Some(rule), words: None, queue: None }, candidates)
-            }
+            _ if rule.urgent => turn.hand_over(&Wish::of(rule, Reason::Urgent), candidates),
             // Whoever waits for a person is not asked by a machine what the person will ask.
             _ => turn.hand_over(&Wish::because(Reason::NoMatch), candidates),
         };
     }
     if rule.handoff.is_some() || rule.urgent {
         let reason = if rule.urgent { Reason::Urgent } else { Reason::Policy };
-        return turn.hand_over(&Wish { reason, rule: Some(rule), words: None, queue: None }, candidates);
+        return turn.hand_over(&Wish::of(rule, reason), candidates);
     }
     if rule.smalltalk {
         return match turn.state() {

@@ -12,6 +12,7 @@ mod texts;
 use jiff::Timestamp;
 
 use crate::decide::escalate::{self, Escalation};
+use crate::decide::routing::Case;
 use crate::decide::{self, Knowledge, LookupRequest, Outcome};
 use crate::diag::Report;
 use crate::likeness::Why;
@@ -196,7 +197,7 @@ impl Engine {
     #[must_use]
     pub fn notice(&self, id: &str, inbound: &Inbound, conversation: &Conversation, now: Timestamp) -> Option<String> {
         let language = decide::speak::language(&self.knowledge, inbound, conversation);
-        let queue = decide::routing::way(&self.knowledge, None, inbound, conversation, now, &language).queue;
+        let queue = decide::routing::way(&self.knowledge, Case::UNKNOWN, inbound, conversation, now, &language).queue;
         let scope = decide::context::Scope::of(Some(&queue), None, &language);
         let text = self.knowledge.notices.get(id)?;
         decide::speak::say(&self.knowledge, text, inbound, conversation, now, scope).ok().map(|(said, _)| said)
@@ -215,7 +216,7 @@ impl Engine {
             return handoff.queue.clone();
         }
         let language = decide::speak::language(&self.knowledge, inbound, conversation);
-        decide::routing::way(&self.knowledge, None, inbound, conversation, now, &language).queue
+        decide::routing::way(&self.knowledge, Case::UNKNOWN, inbound, conversation, now, &language).queue
     }
 
     /// Whether people are there for a conversation, and when they are next: of [`Engine::queue`].

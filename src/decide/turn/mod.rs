@@ -18,7 +18,7 @@ use super::escalate;
 use super::knowledge::{BuiltRule, BuiltText, Knowledge};
 use super::notices;
 use super::outcome::{LookupRequest, Outcome, Trace, TraceCandidate, TraceNear};
-use super::routing;
+use super::routing::{self, Case};
 use super::speak;
 
 /// Most times that are remembered of one rule's answers within a day.
@@ -69,14 +69,36 @@ pub(super) struct Wish<'a> {
     pub rule: Option<&'a BuiltRule>,
     /// The notice said in place of "handed over", such as `media`.
     pub words: Option<&'a str>,
-    /// The queue, where no rule names one; else the routes decide.
-    pub queue: Option<&'a str>,
+    /// The rule that it is about, though its words are not said: its queue and class count.
+    pub about: Option<&'a BuiltRule>,
 }
 
-impl Wish<'_> {
+impl<'a> Wish<'a> {
     /// A wish that no rule stands behind: the routes name the queue.
     pub(super) const fn because(reason: Reason) -> Self {
-        Self { reason, rule: None, words: None, queue: None }
+        Self { reason, rule: None, words: None, about: None }
+    }
+
+    /// What a rule says.
+    pub(super) const fn of(rule: &'a BuiltRule, reason: Reason) -> Self {
+        Self { reason, rule: Some(rule), words: None, about: None }
+    }
+
+    /// What a rule could not bring to its end.
+    pub(super) const fn about(rule: &'a BuiltRule, reason: Reason) -> Self {
+        Self { reason, rule: None, words: None, about: Some(rule) }
+    }
+
+    /// The case that it makes.
+    fn case(&self) -> Case<'a> {
+        let Some(rule) = self.rule.or(self.about) else {
+            return Case { reason: self.reason.as_str(), ..Case::UNKNOWN };
+        };
+        let case = Case::of(rule, Some(self.reason));
+        // A branch may name the queue that the whole does not.
+        let named = case.named.or_else(|| self.about.and_then(BuiltRule::some_queue));
+        let reason = if self.rule.is_some() { case.reason } else { self.reason.as_str() };
+        Case { named, reason, ..case }
     }
 }
 
@@ -354,8 +376,8 @@ impl<'a> Turn<'a> {
     fn queue_meant(&self, rule: Option<&BuiltRule>) -> String {
         let queue = self.next.handoff.as_ref().map(|handoff| handoff.queue.clone());
         queue.unwrap_or_else(|| {
-            let named = rule.and_then(|rule| rule.handoff.as_ref()?.queue.as_deref());
-            routing::way(self.knowledge, named, self.inbound, &self.next, self.now, &self.language).queue
+            let case = rule.map_or(Case::UNKNOWN, |rule| Case::of(rule, None));
+            routing::way(self.knowledge, case, self.inbound, &self.next, self.now, &self.language).queue
         })
     }
 
