@@ -7,6 +7,7 @@ mod ladder;
 mod samples;
 mod suggest;
 mod texts;
+mod wording;
 
 use jiff::Timestamp;
 
@@ -20,6 +21,8 @@ use crate::rules::Files;
 use crate::rules::load::{self, Secrets};
 
 pub use suggest::Suggestion;
+pub(crate) use texts::inside;
+pub use wording::Unfit;
 
 /// A shop's knowledge, ready to decide. Never changes; a reload makes another one.
 #[derive(Debug)]

@@ -195,6 +195,14 @@ impl Hits<'_> {
         starts
     }
 
+    /// Where some literals stand as whole words, where their script has words, from left to right.
+    pub(super) fn wholes(&self, literals: &[LiteralId]) -> Vec<Range<usize>> {
+        let places = literals.iter().flat_map(|&one| self.places(one)).map(|hit| hit.start..hit.end);
+        let mut wholes: Vec<Range<usize>> = places.filter(|span| is_whole(self.text, span.clone())).collect();
+        wholes.sort_unstable_by_key(|span| (span.start, span.end));
+        wholes
+    }
+
     /// Where a literal first stands as whole words, where its script has words.
     pub(super) fn whole(&self, literal: LiteralId) -> Option<Range<usize>> {
         self.places(literal).iter().map(|hit| hit.start..hit.end).find(|span| is_whole(self.text, span.clone()))

@@ -164,6 +164,7 @@ impl Pipeline {
                 language: decision.language.clone(),
                 rule_set: engine.knowledge().hash.clone(),
             }),
+            ..Commit::default()
         };
         let timer = commit.timer.clone();
         let endpoints: Vec<String> = commit.outbox.iter().map(|row| row.endpoint.clone()).collect();

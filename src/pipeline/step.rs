@@ -74,6 +74,7 @@ impl Pipeline {
                 language: outcome.decision.language.clone(),
                 rule_set: engine.knowledge().hash.clone(),
             }),
+            ..Commit::default()
         };
         Ok(Step { before: conversation, commit, events, accepted, outcome })
     }

@@ -11,3 +11,4 @@ mod layers;
 mod licences;
 mod likeness;
 mod source;
+mod wording;
