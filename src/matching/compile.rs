@@ -11,7 +11,7 @@ use super::Matcher;
 use super::gate::{self, Gate, Gates, Way};
 use super::like::Sentences;
 use super::likely::Learner;
-use super::phrase::{Chained, LiteralId, Literals, Part, Phrases};
+use super::phrase::{Chained, LiteralId, Literals, Part, Phrases, Sets};
 use super::regular::Pattern;
 use super::require::{Link, OneOf, What};
 
@@ -159,7 +159,7 @@ impl Builder {
     ///
     /// # Errors
     /// When the literals are more than it can hold.
-    pub(super) fn literals(self) -> Result<(Literals, Vec<Box<[LiteralId]>>), aho_corasick::BuildError> {
+    pub(super) fn literals(self) -> Result<(Literals, Sets), aho_corasick::BuildError> {
         Ok((Literals::new(&self.literals)?, self.sets))
     }
 

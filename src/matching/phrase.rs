@@ -11,6 +11,9 @@ use crate::text::is_whole;
 /// Index of a literal.
 pub(super) type LiteralId = u32;
 
+/// Literals of which any will do, as [`Part`]s number them.
+pub(super) type Sets = Vec<Box<[LiteralId]>>;
+
 /// Any of some literals, as one number: a literal by its own index, several as a set of the list of sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Part(u32);

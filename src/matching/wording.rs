@@ -14,14 +14,14 @@ use crate::rules::wording::Wording;
 use crate::text::{Fold, Folded, Variants, is_han};
 
 use super::compile::{Builder, Fault};
-use super::phrase::{Hits, LiteralId, Literals, Part, Phrases};
+use super::phrase::{Hits, Literals, Part, Phrases, Sets};
 
 /// Everything that must not be said, compiled.
 #[derive(Debug)]
 pub struct Watch {
     fold: Arc<Fold>,
     literals: Literals,
-    sets: Vec<Box<[LiteralId]>>,
+    sets: Sets,
     list: Vec<Watched>,
 }
 

@@ -151,7 +151,7 @@ impl Pipeline {
                     self.alarm.set(commit.timer.as_ref());
                     self.hub.desk.tell(events.news(&before, &after, row.version + 1));
                     commit.outbox.iter().for_each(|row| self.outbox.committed(&row.endpoint));
-                    wording.iter().for_each(|unfit| self.metrics.wording(&unfit.id, true));
+                    self.count_wording(&wording, true);
                     tracing::info!(
                         conversation = after.id,
                         by = actor.kind(),

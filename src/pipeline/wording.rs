@@ -34,10 +34,17 @@ impl Pipeline {
         }
         let wordings = found.iter().map(|unfit| row(conversation, agent, unfit, false, now)).collect();
         self.guard(self.store.commit(Commit { wordings, ..Commit::default() }).await)?;
-        found.iter().for_each(|unfit| self.metrics.wording(&unfit.id, false));
+        self.count_wording(&found, false);
         let ids: Vec<&str> = found.iter().map(|unfit| unfit.id.as_str()).collect();
         tracing::info!(conversation = conversation.id, wording = ids.join(","), "An agent's message was held back.");
         Err(AgentError::Wording { found, may_insist })
+    }
+
+    /// Figures of what is on disk.
+    pub(super) fn count_wording(&self, found: &[Unfit], sent: bool) {
+        for unfit in found {
+            self.metrics.wording(&unfit.id, sent);
+        }
     }
 }
 
