@@ -256,7 +256,7 @@ def console_better_words(stage):
     text.press("Enter")
     panel.locator("[data-act=anyway]").click()
     stage.until(lambda: stage.texts("human")[1:] == ["绝对没问题的"], "sent all the same")
-    assert not panel.is_visible() and text.input_value() == ""
+    stage.until(lambda: not panel.is_visible() and text.input_value() == "", "nothing is left")
     # Where nobody may insist.
     stage.write("nightdesk.yaml", lambda settings: settings + "\nwording: {agents: refuse}\n")
     text.fill("绝对")

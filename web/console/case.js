@@ -240,6 +240,7 @@ export class Case {
       this.searchedFor = this.lastAsked();
     } catch (error) {
       if (error instanceof Refused && error.code === 'wording') {
+        clearTimeout(this.timer);
         this.showSuggestions([]);
         this.wording.show(text, error.problem.wording || [], error.problem.anyway === true);
       } else {

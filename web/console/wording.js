@@ -47,7 +47,7 @@ export class Wording {
   line(found) {
     const words = String(found.phrase), better = String(found.instead);
     const line = make('li', { data: { words } }, make('p', {}, make('del', {}, words), ' ', String(found.why)),
-      button({ className: 'plain small', 'aria-label': say('replaceWith', better) }, () => this.replace(line, words, better, Number(found.at) || 0),
+      button({ className: 'main small', 'aria-label': say('replaceWith', better) }, () => this.replace(line, words, better, Number(found.at) || 0),
         make('span', { 'aria-hidden': 'true' }, '→ '), better));
     return line;
   }
