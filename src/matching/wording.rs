@@ -91,8 +91,11 @@ impl Watch {
                 continue;
             }
             let ends: &[usize] = ends.get_or_insert_with(|| ends_of_clauses(&folded, line));
-            let fine = self.places(&hits, &watched.none, ends);
-            let over = |place: &Range<usize>| fine.iter().any(|fine| fine.start < place.end && place.start < fine.end);
+            let fine = joined(self.places(&hits, &watched.none, ends));
+            let over = |place: &Range<usize>| {
+                let next = fine.partition_point(|fine| fine.end <= place.start);
+                fine.get(next).is_some_and(|fine| fine.start < place.end)
+            };
             let places = self.places(&hits, &watched.phrases, ends).into_iter().filter(|place| !over(place));
             // Of those that begin together the longest says most.
             if let Some(place) = places.min_by_key(|place| (place.start, usize::MAX - place.end)) {
@@ -131,6 +134,19 @@ impl Watch {
         };
         first.iter().filter_map(whole).collect()
     }
+}
+
+/// Places without overlaps, from left to right.
+fn joined(mut places: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    places.sort_unstable_by_key(|place| place.start);
+    places.dedup_by(|next, before| {
+        let overlap = next.start < before.end;
+        if overlap {
+            before.end = before.end.max(next.end);
+        }
+        overlap
+    });
+    places
 }
 
 /// Where clauses of a folded line end. What stands between digits (1,000.50, 9:00) ends none, nor does a comma that enumerates:

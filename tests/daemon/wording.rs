@@ -179,4 +179,11 @@ async fn each_agent_is_counted_apart_and_the_count_outlives_the_daemon() {
     daemon.stop().await;
     let expected = [of("lin", "wording.absolute", false), of("mei", "wording.no-way", true)];
     assert_eq!(counted(&shop, client.conversation()).await, expected);
+    // For people with a shell.
+    let db = rusqlite::Connection::open(shop.data().join("nightdesk.db")).unwrap();
+    let mut query = db.prepare("SELECT agent, wording, sent, held_back FROM v_wordings").unwrap();
+    let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).unwrap();
+    let rows: Vec<(String, String, i64, i64)> = rows.map(Result::unwrap).collect();
+    let row = |agent: &str, wording: &str, sent, held| (agent.to_owned(), wording.to_owned(), sent, held);
+    assert_eq!(rows, [row("lin", "wording.absolute", 0, 1), row("mei", "wording.no-way", 1, 0)]);
 }

@@ -9,3 +9,11 @@ CREATE TABLE wordings (
     sent         INTEGER NOT NULL CHECK (sent IN (0, 1))
 ) STRICT;
 CREATE INDEX wordings_at ON wordings (at);
+
+-- For people with a sqlite3 shell.
+CREATE VIEW v_wordings AS
+SELECT agent, wording, sum(sent) AS sent, sum(1 - sent) AS held_back,
+       datetime(max(at) / 1000, 'unixepoch') AS last_utc
+FROM wordings
+GROUP BY agent, wording
+ORDER BY agent, count(*) DESC, wording;
