@@ -8,6 +8,7 @@ mod pilots;
 mod samples;
 mod suggest;
 mod texts;
+mod wording;
 
 use jiff::Timestamp;
 
@@ -24,6 +25,8 @@ use crate::rules::pilots::book_for;
 
 pub use pilots::Arm;
 pub use suggest::Suggestion;
+pub(crate) use texts::inside;
+pub use wording::Unfit;
 
 /// A shop's knowledge, ready to decide. Never changes; a reload makes another one.
 #[derive(Debug)]

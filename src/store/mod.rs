@@ -15,7 +15,7 @@ use jiff::Timestamp;
 pub use rows::{
     AttemptResult, AttemptRow, Commit, ConversationFilter, ConversationRow, DecisionFilter, DecisionRow,
     DeliveryFilter, EndpointRow, EndpointStats, EventRow, HandoffFilter, HandoffRow, NewDelivery, OutboxRow,
-    PurgeLimits, Purged, QueueStats, SeenKey, SeenRow, Selection, TimerRow, delivery_state, handoff_state,
+    PurgeLimits, Purged, QueueStats, SeenKey, SeenRow, Selection, TimerRow, WordingRow, delivery_state, handoff_state,
 };
 
 /// What every method of a store answers, later.
@@ -107,6 +107,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Decisions with their numbers, ascending: what a report is made from.
     fn decisions(&self, filter: DecisionFilter) -> StoreFuture<'_, Vec<(i64, DecisionRow)>>;
+
+    /// Words in agents' messages that must not be said, with their numbers, ascending: what a report is made from.
+    fn wordings(&self, filter: DecisionFilter) -> StoreFuture<'_, Vec<(i64, WordingRow)>>;
 
     /// The earliest timers, ascending.
     fn timers(&self, limit: usize) -> StoreFuture<'_, Vec<TimerRow>>;

@@ -301,6 +301,23 @@ pub struct Commit {
     pub decision: Option<DecisionRow>,
     /// When time alone will have something to do; none leaves that as it is.
     pub timer: Option<TimerRow>,
+    /// Words in an agent's message that must not be said.
+    pub wordings: Vec<WordingRow>,
+}
+
+/// Words in an agent's message that must not be said. Never the message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WordingRow {
+    /// When it was written.
+    pub at: Timestamp,
+    /// Who wrote it.
+    pub agent: String,
+    /// To whom.
+    pub conversation: String,
+    /// Id of the wording.
+    pub wording: String,
+    /// Whether it was sent; else it was held back.
+    pub sent: bool,
 }
 
 /// When time alone has something to do in a conversation.
@@ -343,7 +360,7 @@ pub struct DeliveryFilter {
     pub limit: usize,
 }
 
-/// Which decisions to read: `from` ≤ time < `until`.
+/// Which decisions or wordings to read: `from` ≤ time < `until`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecisionFilter {
     /// The first instant.

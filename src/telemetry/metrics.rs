@@ -69,6 +69,12 @@ struct HashLabel {
     hash: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WordingLabels {
+    wording: String,
+    sent: &'static str,
+}
+
 type Seconds = Gauge<f64, AtomicU64>;
 
 /// All figures of a daemon.
@@ -79,6 +85,7 @@ pub struct Metrics {
     rules: Family<RuleLabel, Counter>,
     handoffs: Family<HandoffLabels, Counter>,
     escalations: Family<EscalationLabels, Counter>,
+    wordings: Family<WordingLabels, Counter>,
     decide_seconds: Histogram,
     message_seconds: Histogram,
     deliveries: Family<DeliveryLabels, Counter>,
@@ -116,6 +123,7 @@ impl Metrics {
             rules: Family::default(),
             handoffs: Family::default(),
             escalations: Family::default(),
+            wordings: Family::default(),
             // 5 µs to 160 ms for the pure part, 100 µs to 50 s for what waits on disks and networks.
             decide_seconds: Histogram::new(exponential_buckets(0.000_005, 2.0, 16)),
             message_seconds: Histogram::new(exponential_buckets(0.000_1, 2.0, 16)),
@@ -147,6 +155,7 @@ impl Metrics {
         r.register("rule_hits", "Messages that a rule or entry decided", self.rules.clone());
         r.register("handoffs", "New hand-offs by queue and priority", self.handoffs.clone());
         r.register("escalations", "Warnings and escalations by queue and why", self.escalations.clone());
+        r.register("wording", "Words of agents that must not be said, by wording", self.wordings.clone());
         r.register(
             "decide_seconds",
             "Time to decide one message, without disk and network",
@@ -212,6 +221,12 @@ impl Metrics {
     /// A queue was warned of a case, or got one whose target passed. `why` is a fixed word.
     pub fn escalated(&self, queue: &str, why: &'static str) {
         self.escalations.get_or_create(&EscalationLabels { queue: queue.to_owned(), why }).inc();
+    }
+
+    /// An agent's message held words that must not be said; it was sent or held back.
+    pub fn wording(&self, wording: &str, sent: bool) {
+        let sent = if sent { "true" } else { "false" };
+        self.wordings.get_or_create(&WordingLabels { wording: wording.to_owned(), sent }).inc();
     }
 
     /// One attempt to deliver ended.

@@ -181,7 +181,9 @@ impl Core {
         match *step {
             Step::Say(who, word) => self.say(number, who, word).await,
             Step::Take(who, agent) => self.act(who, agent, Action::Take).await,
-            Step::Reply(who, agent) => self.act(who, agent, Action::Reply { text: "您好".into(), id: None }).await,
+            Step::Reply(who, agent) => {
+                self.act(who, agent, Action::Reply { text: "您好".into(), id: None, anyway: false }).await;
+            }
             Step::Return(who, agent) => self.act(who, agent, Action::Return).await,
             Step::Close(who, agent) => self.act(who, agent, Action::Close).await,
             Step::Pass(seconds, look) => {

@@ -22,3 +22,4 @@ mod signatures;
 mod store;
 mod story;
 mod together;
+mod wording;

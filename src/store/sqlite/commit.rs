@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, params};
 
 use super::columns::{int, limit, millis};
-use super::{outbox, timers};
+use super::{outbox, timers, wordings};
 use crate::store::{
     Commit, ConversationRow, DecisionRow, EventRow, HandoffRow, PurgeLimits, Purged, SeenRow, StoreError,
 };
@@ -34,6 +34,9 @@ pub(super) fn commit(db: &Connection, commit: &Commit) -> Result<(), StoreError>
     }
     if let Some(timer) = &commit.timer {
         timers::put(db, timer)?;
+    }
+    for wording in &commit.wordings {
+        wordings::put(db, wording)?;
     }
     Ok(())
 }

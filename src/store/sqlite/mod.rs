@@ -11,6 +11,7 @@ mod schema;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod wordings;
 mod writer;
 
 use std::fs::{File, TryLockError};
@@ -25,7 +26,7 @@ use self::writer::Writer;
 use super::{
     AttemptRow, Commit, ConversationFilter, ConversationRow, DecisionFilter, DecisionRow, DeliveryFilter, EndpointRow,
     EndpointStats, EventRow, HandoffFilter, HandoffRow, OutboxRow, PurgeLimits, Purged, QueueStats, SeenKey, SeenRow,
-    Selection, Store, StoreError, StoreFuture, TimerRow,
+    Selection, Store, StoreError, StoreFuture, TimerRow, WordingRow,
 };
 
 /// Name of the database within the data folder.
@@ -235,6 +236,10 @@ impl Store for SqliteStore {
 
     fn decisions(&self, filter: DecisionFilter) -> StoreFuture<'_, Vec<(i64, DecisionRow)>> {
         Box::pin(self.readers.run(move |db| reader::decisions(db, &filter)))
+    }
+
+    fn wordings(&self, filter: DecisionFilter) -> StoreFuture<'_, Vec<(i64, WordingRow)>> {
+        Box::pin(self.readers.run(move |db| wordings::between(db, &filter)))
     }
 
     fn timers(&self, limit: usize) -> StoreFuture<'_, Vec<TimerRow>> {

@@ -19,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_timers.sql"),
     include_str!("migrations/0003_looking.sql"),
     include_str!("migrations/0004_pilots.sql"),
+    include_str!("migrations/0005_wordings.sql"),
 ];
 
 /// The format that this program reads and writes.
