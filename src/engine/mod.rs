@@ -8,6 +8,7 @@ mod pilots;
 mod samples;
 mod suggest;
 mod texts;
+mod webhooks;
 mod wording;
 
 use jiff::Timestamp;
