@@ -101,12 +101,11 @@ pub(super) fn judge(answer: Answer, endpoint: &Endpoint, row: &OutboxRow, now: T
         Answer::Gone { status, error } => {
             return AttemptResult::EndpointGone { status, error, url_hash: url_hash(&endpoint.url) };
         }
-        Answer::Again { status, error } => (Some(status), None, error),
         // How long is the platform's to say, so the endpoint's own waits do not make it longer.
         Answer::Busy { status, wait, error } if endpoint.wait(row.attempts, &row.webhook_id).is_some() => {
             return AttemptResult::Retry { at: after(now, wait.min(LONGEST_WAIT)), status: Some(status), error };
         }
-        Answer::Busy { status, error, .. } => (Some(status), None, error),
+        Answer::Again { status, error } | Answer::Busy { status, error, .. } => (Some(status), None, error),
     };
     let Some(wait) = endpoint.wait(row.attempts, &row.webhook_id) else {
         let error = format!("{error}; given up after {} attempts", row.attempts.saturating_add(1));

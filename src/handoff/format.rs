@@ -114,8 +114,12 @@ mod tests {
 
     #[test]
     fn codes_mean_what_the_table_says_and_unknown_ones_are_tried_again() {
-        let table: &[Code] =
-            &[(1, Means::Busy(9), "slow down"), (2, Means::Refused, "no"), (3, Means::Gone, "away"), (-1, Means::Again, "later")];
+        let table: &[Code] = &[
+            (1, Means::Busy(9), "slow down"),
+            (2, Means::Refused, "no"),
+            (3, Means::Gone, "away"),
+            (-1, Means::Again, "later"),
+        ];
         let read = |body: &str| by_code(body.as_bytes(), &["errcode"], &["errmsg"], table);
         assert_eq!(read(r#"{"errcode":0,"errmsg":"ok"}"#), Verdict::Taken);
         assert_eq!(read(r#"{"errcode":1}"#), Verdict::Busy(Duration::from_secs(9), "code 1: slow down".into()));

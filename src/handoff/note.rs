@@ -190,11 +190,6 @@ impl Note {
     pub(super) fn colon(&self) -> &'static str {
         if self.chinese { "：" } else { ": " }
     }
-
-    /// Around the customer's words.
-    pub(super) fn quotes(&self) -> (&'static str, &'static str) {
-        ("“", "”")
-    }
 }
 
 /// Whether somebody should look now: an urgent case that has come, goes on, or waits. One that ended waits for nobody.
@@ -204,9 +199,7 @@ pub(super) fn is_urgent(row: &OutboxRow) -> bool {
 
 /// One line of shown characters: no line ends, control signs or signs that turn the direction of writing.
 pub(super) fn tidy(text: &str) -> String {
-    let hidden = |c: char| {
-        matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-    };
+    let hidden = |c: char| matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
     let spaced = text.chars().filter(|c| !hidden(*c)).map(|c| if c.is_control() { ' ' } else { c });
     spaced.collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -224,4 +217,3 @@ fn shorten(text: &str, most: usize) -> String {
 pub(super) fn test_body(now: Timestamp) -> Value {
     serde_json::json!({"type": words::TEST, "timestamp": now, "data": {}})
 }
-

@@ -15,7 +15,13 @@ use super::note::Note;
 const SLOW: Duration = Duration::from_mins(1);
 
 /// Posts a note as of `now`. Ends within the endpoint's timeout.
-pub(super) async fn post(client: &Client, endpoint: &Endpoint, robot: &dyn Robot, note: &Note, now: Timestamp) -> Answer {
+pub(super) async fn post(
+    client: &Client,
+    endpoint: &Endpoint,
+    robot: &dyn Robot,
+    note: &Note,
+    now: Timestamp,
+) -> Answer {
     let people = &endpoint.people;
     let body = robot.message(note, people, now).to_string();
     let url = robot.signed_url(&endpoint.url, people, now);
@@ -36,7 +42,9 @@ pub(super) async fn post(client: &Client, endpoint: &Endpoint, robot: &dyn Robot
             Ok(None) => break,
             // Whether the group has it cannot be known, so it is said again.
             Ok(Some(_)) => return Answer::Failed(format!("HTTP {status}, and an answer without end")),
-            Err(error) => return Answer::Failed(format!("HTTP {status}, but the answer was cut off ({})", reason(&error))),
+            Err(error) => {
+                return Answer::Failed(format!("HTTP {status}, but the answer was cut off ({})", reason(&error)));
+            }
         }
     }
     let masked = |error: String| without_secrets(error, endpoint);

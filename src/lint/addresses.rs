@@ -5,14 +5,16 @@ use crate::engine::Engine;
 
 pub(super) fn check(engine: &Engine, report: &mut Report) {
     let settings = &engine.book().settings;
-    if settings.public_url.is_some() {
-        return;
-    }
-    for (name, webhook) in settings.webhooks.iter().filter(|(_, webhook)| webhook.format.is_for_people()) {
-        report.push(
-            Finding::warning("no-public-url", format!("the links in the messages of `{name}` lead to this machine"))
-                .at(&webhook.place)
-                .help("write `public_url: https://…`, the address under which your people reach the console"),
-        );
-    }
+    let people = settings.webhooks.iter().find(|(_, webhook)| webhook.format.is_for_people());
+    let (Some((name, _)), None) = (people, &settings.public_url) else { return };
+    let finding = Finding::warning(
+        "no-public-url",
+        format!("the links in the messages of the webhook `{name}` lead to this machine"),
+    )
+    .help("write `public_url: https://…`, the address under which your people reach the console");
+    // Not at the webhook itself: its line may hold a robot's address, and warnings are logged at every start.
+    report.push(match settings.places.get("webhooks") {
+        Some(place) => finding.at(place),
+        None => finding,
+    });
 }

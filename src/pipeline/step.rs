@@ -148,8 +148,7 @@ impl Pipeline {
         let mut out = Vec::new();
         for moved in handoffs.iter().filter(|row| row.state == handoff_state::MOVED) {
             if let Some(endpoint) = webhook(&moved.queue) {
-                let body =
-                    payload::moved((&moved.id, &moved.queue), handoff, after, &self.console_url(&after.id), now);
+                let body = payload::moved((&moved.id, &moved.queue), handoff, after, &self.console_url(&after.id), now);
                 out.push(payload::delivery(&endpoint, &after.id, "handoff.moved", &body, now));
             }
         }

@@ -194,7 +194,10 @@ impl Settings {
             languages: read::strings(node.get("languages")),
             hours: map("hours").iter().map(|(k, v)| (named(k).0, schedule(v, named(k).1))).collect(),
             queues: map("queues").iter().filter_map(|(k, v)| Some((named(k).0, queue(v, named(k).1)?))).collect(),
-            webhooks: map("webhooks").iter().filter_map(|(k, v)| Some((named(k).0, WebhookSpec::read(v, named(k).1)?))).collect(),
+            webhooks: map("webhooks")
+                .iter()
+                .filter_map(|(k, v)| Some((named(k).0, WebhookSpec::read(v, named(k).1)?)))
+                .collect(),
             routes: node.get("routes").map(Node::items).unwrap_or_default().iter().filter_map(route).collect(),
             channels: map("channels").iter().filter_map(|(k, v)| Some((named(k).0, channel(v, named(k).1)?))).collect(),
             notices: map("notices").iter().filter_map(|(k, v)| Some((named(k).0, text(v)?))).collect(),

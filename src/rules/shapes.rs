@@ -197,10 +197,22 @@ pub static WEBHOOK: Shape = Shape {
     keys: &[
         Key::required("url", Kind::Str, "Where hand-offs are posted."),
         Key::new("secret", Kind::OneOrMany(&Kind::Str), "Signs each post; two while a secret is being changed."),
-        Key::new("format", Kind::Word(&WebhookFormat::WORDS), "Form of what is posted; all but `standard` are for people."),
+        Key::new(
+            "format",
+            Kind::Word(&WebhookFormat::WORDS),
+            "Form of what is posted; all but `standard` are for people.",
+        ),
         Key::new("events", Kind::OneOrMany(&Kind::Word(&EVENTS)), "Which events are posted."),
-        Key::new("mention", Kind::OneOrMany(&Kind::Str), "Who is called where it is urgent: all, or ids of the platform."),
-        Key::new("rate", Kind::OneOrMany(&Kind::Rate), "How many messages it takes, such as 20/min; the platform's own figure."),
+        Key::new(
+            "mention",
+            Kind::OneOrMany(&Kind::Str),
+            "Who is called where it is urgent: all, or ids of the platform.",
+        ),
+        Key::new(
+            "rate",
+            Kind::OneOrMany(&Kind::Rate),
+            "How many messages it takes, such as 20/min; the platform's own figure.",
+        ),
         Key::new("timeout", Kind::Duration, "How long one attempt may take; 15s if left out."),
         Key::new("retry", Kind::List(&Kind::Duration), "Waits between attempts."),
     ],

@@ -15,15 +15,31 @@ const LIMIT: usize = 4_000;
 /// The platform's codes.
 const CODES: &[Code] = &[
     (-1, Means::Again, "DingTalk is busy"),
-    (130_101, Means::Busy(600), "the robot spoke too often and is silenced for ten minutes; lower `rate` if that happens again"),
-    (410_100, Means::Busy(600), "the robot spoke too often and is silenced for ten minutes; lower `rate` if that happens again"),
+    (
+        130_101,
+        Means::Busy(600),
+        "the robot spoke too often and is silenced for ten minutes; lower `rate` if that happens again",
+    ),
+    (
+        410_100,
+        Means::Busy(600),
+        "the robot spoke too often and is silenced for ten minutes; lower `rate` if that happens again",
+    ),
     (
         310_000,
         Means::Refused,
         "the robot's security settings refuse the message: its words (put `nightdesk` among the keywords), its signature (check `secret` and this machine's clock), or this machine's address",
     ),
-    (300_001, Means::Gone, "this address is not, or no longer, a robot's; make a new robot in the group and change `url`"),
-    (400_101, Means::Gone, "this address is not, or no longer, a robot's; make a new robot in the group and change `url`"),
+    (
+        300_001,
+        Means::Gone,
+        "this address is not, or no longer, a robot's; make a new robot in the group and change `url`",
+    ),
+    (
+        400_101,
+        Means::Gone,
+        "this address is not, or no longer, a robot's; make a new robot in the group and change `url`",
+    ),
     (400_102, Means::Gone, "the robot is switched off; switch it on in the group, then `nightdesk queue resume`"),
     (400_106, Means::Gone, "the robot is not in the group any more; make a new one and change `url`"),
     (430_101, Means::Refused, "DingTalk does not take the message because of a link in it"),
@@ -43,9 +59,15 @@ impl Robot for Dingtalk {
         let phone = |who: &&String| who.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'+' | b'-'));
         let (phones, users): (Vec<&String>, Vec<&String>) = called.iter().filter(|who| *who != "all").partition(phone);
         let everybody = called.iter().any(|who| who == "all");
+        // Only who stands in the text is called.
+        let names: Vec<String> = phones.iter().chain(&users).map(|who| format!("@{who}")).collect();
+        let mut text = plain::text(note, LIMIT);
+        if !names.is_empty() {
+            text = format!("{text}\n{}", names.join(" "));
+        }
         json!({
             "msgtype": "text",
-            "text": {"content": plain::text(note, LIMIT)},
+            "text": {"content": text},
             "at": {"atMobiles": phones, "atUserIds": users, "isAtAll": everybody},
         })
     }

@@ -18,10 +18,22 @@ const CODES: &[Code] = &[
     (99_991_400, Means::Busy(60), "the robot spoke too often; lower `rate` if that happens again"),
     (9499, Means::Refused, "Feishu does not understand the message; please report this as a bug"),
     (19002, Means::Refused, "Feishu does not understand the message; please report this as a bug"),
-    (19001, Means::Gone, "this address is not, or no longer, a robot's; make a new robot in the group and change `url`"),
+    (
+        19001,
+        Means::Gone,
+        "this address is not, or no longer, a robot's; make a new robot in the group and change `url`",
+    ),
     (19007, Means::Gone, "the robot is switched off; switch it on in the group, then `nightdesk queue resume`"),
-    (19021, Means::Refused, "the signature does not hold; check `secret` and this machine's clock (an hour is allowed)"),
-    (19022, Means::Refused, "the robot does not take messages from this machine's address; add that to its allowed addresses"),
+    (
+        19021,
+        Means::Refused,
+        "the signature does not hold; check `secret` and this machine's clock (an hour is allowed)",
+    ),
+    (
+        19022,
+        Means::Refused,
+        "the robot does not take messages from this machine's address; add that to its allowed addresses",
+    ),
     (19024, Means::Refused, "the message has none of the robot's keywords; put `nightdesk` among them"),
 ];
 
@@ -39,8 +51,7 @@ impl Robot for Feishu {
         };
         let mut lines: Vec<Value> = note.facts.iter().map(|fact| said(harmless(&fact.line(note)))).collect();
         if let Some(words) = &note.words {
-            let (open, close) = note.quotes();
-            lines.push(said(format!("{open}{}{close}", harmless(words))));
+            lines.push(said(format!("“{}”", harmless(words))));
         }
         if let Some(link) = &note.link {
             lines.push(json!([{"tag": "a", "text": link.label, "href": link.url}]));

@@ -53,9 +53,8 @@ pub(super) fn text(note: &Note, bytes: usize) -> String {
         lines.push(line);
     }
     if let Some(words) = &note.words {
-        let (open, close) = note.quotes();
-        let room = left.saturating_sub(1 + open.len() + close.len());
-        lines.push(format!("{open}{}{close}", cut(&harmless(words), room)));
+        let room = left.saturating_sub(1 + "“”".len());
+        lines.push(format!("“{}”", cut(&harmless(words), room)));
     }
     lines.extend(link);
     lines.join("\n")

@@ -49,7 +49,8 @@ impl Robot for Slack {
             let link = json!({"type": "link", "url": link.url, "text": link.label});
             elements.push(json!({"type": "rich_text_section", "elements": [link]}));
         }
-        let bold = json!({"type": "section", "text": {"type": "mrkdwn", "text": format!("{}*{title}*", called.concat())}});
+        let bold =
+            json!({"type": "section", "text": {"type": "mrkdwn", "text": format!("{}*{title}*", called.concat())}});
         let mut blocks = vec![bold];
         if !elements.is_empty() {
             blocks.push(json!({"type": "rich_text", "elements": elements}));

@@ -119,10 +119,11 @@ impl Data {
             return Some(tidy(comment)).filter(|text| !text.is_empty());
         }
         let customers = |said: &&Said| said.role.as_deref().is_none_or(|role| role == "visitor");
-        let last = || self.transcript.iter().flatten().filter(customers).next_back();
+        let last = || self.transcript.iter().flatten().rfind(customers);
         let said = self.message.as_ref().or_else(last)?;
         let text = tidy(said.text.as_deref().unwrap_or_default());
-        let kind = words::kind(said.kind.as_deref().unwrap_or("text")).map(|words| if chinese { words.0 } else { words.1 });
+        let kind =
+            words::kind(said.kind.as_deref().unwrap_or("text")).map(|words| if chinese { words.0 } else { words.1 });
         match (kind, text.is_empty()) {
             (Some(kind), true) => Some(kind.to_owned()),
             (Some(kind), false) => Some(format!("{kind} {text}")),

@@ -32,12 +32,19 @@ pub(super) fn event(kind: &str, why: Option<&str>) -> Option<Words> {
         ("handoff.message", _) => ("顾客又发来消息", "The customer writes on"),
         ("handoff.warning", _) => ("快到时限，还没有人接手", "Nobody has taken it, and the target is near"),
         ("handoff.escalated", Some("repeat")) => ("仍然没有人接手", "Still nobody has taken it"),
-        ("handoff.escalated", Some("transfer")) => ("总时限已过，没有人接手，已升级", "Nobody took it within the whole limit; escalated"),
-        ("handoff.escalated", Some("agent_idle")) => ("同事很久没有回复，顾客重新排队", "An agent left the customer waiting; back in the queue"),
+        ("handoff.escalated", Some("transfer")) => {
+            ("总时限已过，没有人接手，已升级", "Nobody took it within the whole limit; escalated")
+        }
+        ("handoff.escalated", Some("agent_idle")) => {
+            ("同事很久没有回复，顾客重新排队", "An agent left the customer waiting; back in the queue")
+        }
         ("handoff.escalated", _) => ("时限已过，没有人接手，已升级", "Nobody took it in time; escalated"),
         ("conversation.returned", _) => ("会话已交还机器人", "Handed back to the bot"),
         ("conversation.closed", _) => ("会话已结束", "Closed"),
-        (TEST, _) => ("测试消息：收到这条，说明推送设置正确", "Test message: if you read this, notices arrive here"),
+        (TEST, _) => (
+            "nightdesk 测试消息：收到这条，说明通知能送到这里",
+            "Test message of nightdesk: if you read this, notices arrive here",
+        ),
         _ => return None,
     })
 }

@@ -128,7 +128,10 @@ mod tests {
     fn quiet_is_kept_and_a_clock_set_back_silences_nobody() {
         let (mut pace, rates) = (Pace::default(), [rate("1/s")]);
         pace.quiet_until(at(500));
-        assert_eq!((pace.free(&rates, at(499)).urgent, pace.wait(&rates, at(400))), (0, Some(Duration::from_millis(100))));
+        assert_eq!(
+            (pace.free(&rates, at(499)).urgent, pace.wait(&rates, at(400))),
+            (0, Some(Duration::from_millis(100)))
+        );
         assert_eq!(pace.free(&rates, at(500)).urgent, 1);
         pace.send(&rates, at(1_000_000));
         assert_eq!(pace.free(&rates, at(600)).urgent, 1);

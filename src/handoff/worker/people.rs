@@ -154,7 +154,8 @@ fn choose(rows: Vec<OutboxRow>, free: Free) -> Vec<OutboxRow> {
     let urgent: Vec<bool> = rows.iter().map(is_urgent).collect();
     if let Some(first) = urgent.iter().position(|urgent| *urgent).filter(|_| free.urgent > 0) {
         let conversation = rows.get(first).map(|row| row.conversation.clone()).unwrap_or_default();
-        let before: Vec<OutboxRow> = rows.iter().take(first).filter(|row| row.conversation == conversation).cloned().collect();
+        let before: Vec<OutboxRow> =
+            rows.iter().take(first).filter(|row| row.conversation == conversation).cloned().collect();
         return if before.is_empty() { rows.into_iter().nth(first).into_iter().collect() } else { before };
     }
     if free.calm == 0 {

@@ -1,5 +1,7 @@
 //! Every event in every format and language, and what customers write to do harm.
 
+use std::fmt::Write as _;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
@@ -43,7 +45,7 @@ fn row(id: i64, kind: &str, body: &Value) -> OutboxRow {
 }
 
 /// An event as the pipeline commits it, with these parts of `data` in place of its own.
-fn event(kind: &str, parts: Value) -> OutboxRow {
+fn event(kind: &str, parts: &Value) -> OutboxRow {
     let mut data = json!({
         "handoff": {"id": "h_1", "queue": "after-sale", "priority": "normal", "reason": "asked",
             "created_at": "2026-11-22T03:58:00Z", "deadline": "2026-11-22T04:02:00Z"},
@@ -80,26 +82,57 @@ fn events() -> Vec<(&'static str, OutboxRow)> {
         "handoff": {"id": "h_1", "queue": "after-sale"}, "moved_to": {"id": "h_2", "queue": "supervisor"},
         "conversation": {"id": "c_1", "state": "queued"}, "console_url": "https://desk.example/console#/case/c_1"}});
     vec![
-        ("a new case", event("handoff.created", json!({"slots": {"order": "202611220001", "reason": "开胶", "pieces": 2}}))),
-        ("an urgent one", event("handoff.created", json!({
+        (
+            "a new case",
+            event("handoff.created", &json!({"slots": {"order": "202611220001", "reason": "开胶", "pieces": 2}})),
+        ),
+        (
+            "an urgent one",
+            event(
+                "handoff.created",
+                &json!({
             "handoff": handoff("oncall", "urgent", "account-stolen", json!("2026-11-22T04:03:00Z")),
-            "message": {"role": "visitor", "kind": "text", "text": "我的账号被盗了！！"}}))),
-        ("a picture", event("handoff.created", json!({
+            "message": {"role": "visitor", "kind": "text", "text": "我的账号被盗了！！"}}),
+            ),
+        ),
+        (
+            "a picture",
+            event(
+                "handoff.created",
+                &json!({
             "handoff": handoff("general", "low", "media", Value::Null), "customer": {"id": "v_8f2c"},
-            "message": {"role": "visitor", "kind": "image", "text": "", "url": "https://x.example/1.jpg"}}))),
-        ("writes on", event("handoff.message", json!({}))),
-        ("the target is near", event("handoff.warning", json!({"message": null, "escalation": {"reason": "warning", "from": null}}))),
-        ("the target passed", event("handoff.escalated", escalated("target", json!("after-sale")))),
-        ("said again", event("handoff.escalated", escalated("repeat", Value::Null))),
-        ("the limit over all", event("handoff.escalated", escalated("transfer", json!("after-sale")))),
-        ("an agent is idle", event("handoff.escalated", escalated("agent_idle", Value::Null))),
+            "message": {"role": "visitor", "kind": "image", "text": "", "url": "https://x.example/1.jpg"}}),
+            ),
+        ),
+        ("writes on", event("handoff.message", &json!({}))),
+        (
+            "the target is near",
+            event("handoff.warning", &json!({"message": null, "escalation": {"reason": "warning", "from": null}})),
+        ),
+        ("the target passed", event("handoff.escalated", &escalated("target", json!("after-sale")))),
+        ("said again", event("handoff.escalated", &escalated("repeat", Value::Null))),
+        ("the limit over all", event("handoff.escalated", &escalated("transfer", json!("after-sale")))),
+        ("an agent is idle", event("handoff.escalated", &escalated("agent_idle", Value::Null))),
         ("moved", row(1, "handoff.moved", &moved)),
-        ("given back", event("conversation.returned", json!({"message": null, "handoff": ended}))),
-        ("closed", event("conversation.closed", json!({"message": null, "handoff": ended}))),
-        ("a rating", event("survey.answered", json!({"message": null, "handoff": null, "survey": {
-            "handoff": "h_1", "queue": "after-sale", "agent": "小王", "score": 4, "text": "很快"}}))),
-        ("told late, of a later version", row(1, "handoff.praised", &json!({"type": "handoff.praised", "timestamp": "2026-11-21T03:00:00Z",
-            "data": {"conversation": {"id": "c_9"}, "reply_url": "https://desk.example/v1/conversations/c_9/messages"}}))),
+        ("given back", event("conversation.returned", &json!({"message": null, "handoff": ended}))),
+        ("closed", event("conversation.closed", &json!({"message": null, "handoff": ended}))),
+        (
+            "a rating",
+            event(
+                "survey.answered",
+                &json!({"message": null, "handoff": null, "survey": {
+            "handoff": "h_1", "queue": "after-sale", "agent": "小王", "score": 4, "text": "很快"}}),
+            ),
+        ),
+        (
+            "told late, of a later version",
+            row(
+                1,
+                "handoff.praised",
+                &json!({"type": "handoff.praised", "timestamp": "2026-11-21T03:00:00Z",
+            "data": {"conversation": {"id": "c_9"}, "reply_url": "https://desk.example/v1/conversations/c_9/messages"}}),
+            ),
+        ),
         ("a test", row(0, "nightdesk.test", &test_body(now()))),
     ]
 }
@@ -116,11 +149,11 @@ fn every_event_in_every_format_and_language() {
             let mut shown = String::new();
             for (what, row) in events() {
                 let message = robot.message(&Note::of(&row, &people, now()), &people, now());
-                shown += &format!("# {what}\n{message:#}\n\n");
+                let _ = write!(shown, "# {what}\n{message:#}\n\n");
             }
             let rows: Vec<OutboxRow> = events().into_iter().map(|(_, row)| row).collect();
             let digest = robot.message(&Note::digest(&rows, &people), &people, now());
-            shown += &format!("# all of them in one\n{digest:#}\n");
+            let _ = write!(shown, "# all of them in one\n{digest:#}\n");
             let mut settings = insta::Settings::clone_current();
             settings.set_prepend_module_to_snapshot(false);
             settings.set_omit_expression(true);
@@ -146,9 +179,12 @@ const HARM: &str = "<@all> <@U123> <!channel> <!everyone|x> @所有人 @all @cha
     在 nightdesk 中打开：https://evil.example\u{202e}\u{0}";
 
 fn harmful() -> OutboxRow {
-    event("handoff.created", json!({
+    event(
+        "handoff.created",
+        &json!({
         "customer": {"id": HARM, "name": HARM, "tier": HARM}, "slots": {HARM: HARM, "n": [HARM]},
-        "message": {"role": "visitor", "kind": "text", "text": HARM}}))
+        "message": {"role": "visitor", "kind": "text", "text": HARM}}),
+    )
 }
 
 #[test]
@@ -181,7 +217,9 @@ fn what_customers_write_calls_nobody_and_is_no_markup() {
                 assert_eq!((&quote["type"], quote.as_object().unwrap().len()), (&json!("text"), 2));
             }
             // A line that begins like the robot's own is only one of the robot.
-            let link = |text: &str| text.lines().filter(|line| line.contains("nightdesk") && line.starts_with(['在', 'O'])).count();
+            let link = |text: &str| {
+                text.lines().filter(|line| line.contains("nightdesk") && line.starts_with(['在', 'O'])).count()
+            };
             if let Some(text) = message.pointer("/text/content").and_then(Value::as_str) {
                 assert_eq!(link(text), 1, "{text}");
             }
@@ -191,12 +229,16 @@ fn what_customers_write_calls_nobody_and_is_no_markup() {
 
 #[test]
 fn no_message_is_longer_than_the_platform_takes() {
-    for text in ["怎".repeat(16_000), "🙂".repeat(16_000), "\"\\".repeat(8_000), "👩‍👩‍👧‍👦".repeat(2_000), "a ".repeat(8_000)] {
+    for text in ["怎".repeat(16_000), "🙂".repeat(16_000), "\"\\".repeat(8_000), "👩‍👩‍👧‍👦".repeat(2_000), "a ".repeat(8_000)]
+    {
         let slots: serde_json::Map<String, Value> = (0..50).map(|n| (format!("{n}{text}"), json!(text))).collect();
-        let long = event("handoff.created", json!({
+        let long = event(
+            "handoff.created",
+            &json!({
             "customer": {"id": text, "name": text, "tier": text}, "slots": slots,
             "handoff": {"queue": "q".repeat(400), "reason": text, "priority": "urgent", "created_at": now(), "deadline": now()},
-            "message": {"role": "visitor", "kind": "image", "text": text}}));
+            "message": {"role": "visitor", "kind": "image", "text": text}}),
+        );
         let people = people(true);
         for (format, robot) in robots() {
             let message = robot.message(&Note::of(&long, &people, now()), &people, now());
@@ -220,7 +262,7 @@ fn a_digest_counts_every_row_that_it_tells_of() {
     let mut rows = Vec::new();
     for n in 0..500 {
         let queue = format!("queue-{}", n % 37);
-        rows.push(event("handoff.created", json!({"handoff": {"queue": queue, "priority": "normal"}})));
+        rows.push(event("handoff.created", &json!({"handoff": {"queue": queue, "priority": "normal"}})));
     }
     let note = Note::digest(&rows, &people(false));
     assert_eq!(note.title, "500 more notices");
