@@ -145,6 +145,7 @@ impl App {
         pipeline.resume_lookups().await?;
         metrics.reloaded(&settings.knowledge().hash, pipeline.clock.now());
         let reloader = Arc::new(Reloader::new(options.dir, Arc::clone(&pipeline), deliverer, files));
+        reloader.recall_forced().await?;
         let (reload, requests) = mpsc::channel(1);
         watched("reload", &back_tasks, &back, Arc::clone(&reloader).watch(back.clone()));
         watched(

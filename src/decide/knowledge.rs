@@ -19,8 +19,8 @@ use crate::text::{Variants, Vocabulary};
 
 use super::builtin::Builtins;
 
-/// A shop's knowledge, compiled.
-#[derive(Debug)]
+/// A shop's knowledge, compiled. A copy shares all that is large.
+#[derive(Clone, Debug)]
 pub struct Knowledge {
     /// Tells this set from another.
     pub hash: String,
@@ -29,17 +29,17 @@ pub struct Knowledge {
     /// Languages that are answered; the first is the default.
     pub languages: Vec<String>,
     /// Words by which languages in Latin letters are told apart.
-    pub vocabulary: Vocabulary,
+    pub vocabulary: Arc<Vocabulary>,
     /// Rules and entries in file order.
-    pub rules: Vec<BuiltRule>,
+    pub rules: Arc<[BuiltRule]>,
     /// Index by id.
-    pub by_id: HashMap<String, u32>,
+    pub by_id: Arc<HashMap<String, u32>>,
     /// All conditions.
-    pub matcher: Matcher,
+    pub matcher: Arc<Matcher>,
     /// Words that must not be said.
-    pub watch: Watch,
+    pub watch: Arc<Watch>,
     /// All texts and expressions.
-    pub templates: Templates,
+    pub templates: Arc<Templates>,
     /// Simplified to Traditional.
     pub variants: Arc<Variants>,
     /// Queues by name.
@@ -47,11 +47,11 @@ pub struct Knowledge {
     /// Targets of channels by name, which count before those of queues.
     pub channel_targets: BTreeMap<String, Duration>,
     /// In order.
-    pub routes: Vec<Route>,
+    pub routes: Arc<[Route]>,
     /// Texts by notice.
-    pub notices: HashMap<String, BuiltText>,
+    pub notices: Arc<HashMap<String, BuiltText>>,
     /// Asking for a person, and the like.
-    pub builtins: Builtins,
+    pub builtins: Arc<Builtins>,
     /// Bounds.
     pub limits: Limits,
     /// Free values for texts and conditions.
@@ -159,8 +159,10 @@ pub struct BuiltText {
 }
 
 /// A human queue.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Queue {
+    /// Name of its schedule.
+    pub hours: String,
     /// When people are there.
     pub schedule: Arc<Schedule>,
     /// Receiver of its events.

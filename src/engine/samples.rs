@@ -56,7 +56,7 @@ pub(super) fn try_texts(knowledge: &Knowledge, book: &Book, report: &mut Report)
             }
         }
     };
-    for (rule, built) in book.rules.iter().zip(&knowledge.rules) {
+    for (rule, built) in book.rules.iter().zip(knowledge.rules.iter()) {
         let texts = rule.replies.iter().zip(&built.replies).chain(rule.title.iter().zip(&built.title));
         texts.for_each(|(written, text)| try_text(written, text, Some(built)));
         for (slot, text) in rule.slots.iter().zip(&built.slots) {

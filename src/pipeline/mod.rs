@@ -14,6 +14,7 @@ mod timers;
 mod turns;
 mod wording;
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,6 +27,7 @@ use tokio::time;
 use crate::clock::Clock;
 use crate::decide::{self, Outcome};
 use crate::engine::Engine;
+use crate::hours::Forced;
 use crate::hub::Hub;
 use crate::lookup::Lookups;
 use crate::message::{Conversation, Customer, Fetched, Gesture, Inbound, Kind, QueueEvent, Role, State};
@@ -153,6 +155,8 @@ pub struct Pipeline {
     pub lookups: Lookups,
     /// Hears of new deliveries.
     pub outbox: Arc<dyn OutboxListener>,
+    /// Opening hours that people have set, by name of the schedule: what `engine` was given.
+    pub forced: ArcSwap<BTreeMap<String, Forced>>,
     /// Address under which this program is reached, without a slash at the end.
     pub public_url: ArcSwap<String>,
     turns: Turns,
@@ -209,6 +213,7 @@ impl Pipeline {
             limits,
             lookups,
             outbox,
+            forced: ArcSwap::default(),
             public_url: ArcSwap::default(),
             turns: Turns::default(),
             holds: Holds::default(),

@@ -4,6 +4,7 @@
 //! messages and what people do; so a timer that is late, early or set twice does nothing wrong. Each open case has one timer on
 //! disk, written with whatever changed it; at every start and after every change of the files all of them are looked at anew.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -16,6 +17,7 @@ use serde_json::{Value, json};
 
 use crate::decide::escalate::Escalation;
 use crate::engine::Engine;
+use crate::hours::Forced;
 use crate::message::{Conversation, Kind, OpenHandoff, Role, State};
 use crate::store::{Commit, ConversationRow, HandoffRow, NewDelivery, StoreError, TimerRow, handoff_state};
 
@@ -65,16 +67,16 @@ impl Alarm {
 impl Pipeline {
     /// Acts whenever a timer comes. Never ends.
     pub async fn watch_timers(self: Arc<Self>) {
-        let mut known: Option<String> = None;
+        let mut known: Option<(String, Arc<BTreeMap<String, Forced>>)> = None;
         let mut looked: Option<Timestamp> = None;
         loop {
             let now = self.clock.now();
-            let files = self.engine.load().knowledge().hash.clone();
-            if known.as_ref() != Some(&files) {
-                // Other files may have other hours and targets.
+            let hours = (self.engine.load().knowledge().hash.clone(), self.forced.load_full());
+            if known.as_ref() != Some(&hours) {
+                // Other files may have other hours and targets, and so may a person's word.
                 match self.guard(self.store.set_timers(now).await) {
                     Ok(_) => {
-                        known = Some(files);
+                        known = Some(hours);
                         looked = None;
                     }
                     Err(_) => tokio::time::sleep(LOOK * 4).await,

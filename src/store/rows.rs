@@ -282,6 +282,36 @@ pub struct DecisionRow {
     pub pilots: Option<String>,
 }
 
+/// A message that nothing surely answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnmatchedRow {
+    /// The conversation's id.
+    pub conversation: String,
+    /// `seq` of the message's event.
+    pub seq: u64,
+    /// When it came.
+    pub at: Timestamp,
+    /// Why it was not answered.
+    pub reason: String,
+    /// The message's event: JSON of the chat protocol's `data`, with the decision.
+    pub body: String,
+}
+
+/// Opening hours that a person has set for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForcedRow {
+    /// Name of the schedule.
+    pub schedule: String,
+    /// Open or closed.
+    pub open: bool,
+    /// Since when.
+    pub since: Timestamp,
+    /// When the schedule counts again.
+    pub until: Timestamp,
+    /// Who set it.
+    pub set_by: String,
+}
+
 /// All that one step writes, in one transaction.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Commit {

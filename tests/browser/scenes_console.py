@@ -301,6 +301,41 @@ def console_shop(stage):
     assert agent.locator("nav .loud").text_content() == "!"
 
 
+def console_hours_by_hand(stage):
+    """The shop is closed by hand until a time, the customer's side hears of it, and it is taken back."""
+    stage.own_daemon()
+    agent = stage.agent(path="/console#/shop")
+    line = agent.locator("[data-schedule=shop]")
+    line.wait_for()
+    shut = line.locator(".chip.quiet").count() == 1
+    line.locator("button").last.click()
+    dialog = agent.locator("dialog")
+    dialog.locator("input").wait_for()
+    agent.screenshot(path=str(stage.shots / "console-hours-dialog.png"))
+    dialog.locator("button[type=submit]").click()
+    now = "good" if shut else "quiet"
+    stage.until(lambda: line.locator(f".chip.{now}").count() == 1 and line.locator("button").count() == 2, "set by hand")
+    stage.until(lambda: dialog.count() == 0, "the dialog is gone")
+    line.locator("button").first.click()
+    stage.until(lambda: line.locator("button").count() == 1, "as planned again")
+
+
+def console_unanswered(stage):
+    """What nothing answered today, with the way to the case."""
+    stage.own_daemon(TOKENS)
+    with_crm(stage)
+    stage.restart()
+    for number, text in enumerate(["天王盖地虎", "天王盖地虎", "宝塔镇河妖"]):
+        forward(stage, text, {"id": f"cu-{number}", "name": "陈晓"}, number)
+    agent = stage.agent("a-token-of-lin", path="/console#/unmatched")
+    lines = agent.locator(".lines .card")
+    stage.until(lambda: lines.count() == 2, "two different questions")
+    assert "天王盖地虎" in lines.first.text_content() and "× 2" in lines.first.text_content()
+    agent.screenshot(path=str(stage.shots / "console-unanswered.png"))
+    lines.first.locator("a").click()
+    agent.locator(".msg.visitor").first.wait_for()
+
+
 def console_comes_back(stage):
     """The line breaks; what happened meanwhile is there when it is back."""
     stage.own_daemon()
@@ -354,7 +389,7 @@ def console_in_pictures(stage):
         if style == "phone":
             agent.locator(".unfold").click()
             shot("details")
-        for view in ("shop", "deliveries"):
+        for view in ("shop", "unmatched", "deliveries"):
             agent.evaluate(f"location.hash = '#/{view}'")
             agent.locator(".page").wait_for()
             if view == "deliveries":

@@ -9,6 +9,7 @@ mod common;
 mod console;
 mod delivery;
 mod escalation;
+mod forced_hours;
 mod hostile;
 mod inbound;
 mod interleavings;

@@ -62,7 +62,15 @@ const WORDS = {
   sendAgain: ['重新发送', 'Retry'], drop: ['放弃', 'Drop'], dropSure: ['放弃投递 %？接收方将收不到它。', 'Drop delivery %? Its receiver will not get it.'],
   willSend: ['正在重新发送', 'It is sent again'], dropped: ['已放弃', 'Dropped'], attempts: ['% 次尝试', '% attempts'], openCase: ['查看会话', 'Open the case'],
   kMove: ['上下移动', 'Move through the list'], kOpen: ['打开', 'Open'], kLeave: ['离开输入框或返回', 'Leave the text field, go back'], kInsert: ['填入第 n 条建议', 'Insert suggested answer n'],
-  kViews: ['会话、投递、店铺', 'Cases, deliveries, shop'], kRecent: ['队列或最近', 'Queue or recent'], kHelp: ['显示这个窗口', 'Show this'],
+  kViews: ['会话、投递、未答上、店铺', 'Cases, deliveries, unanswered, shop'], kRecent: ['队列或最近', 'Queue or recent'], kHelp: ['显示这个窗口', 'Show this'],
+  unmatched: ['未答上', 'Unanswered'], unmatchedHint: ['% 以来，没有把握回答的问题，问得多的在前。', 'What nothing surely answered since %, the most frequent first.'],
+  unmatchedCut: ['（只看了最近的 2000 条）', '(Only the latest 2,000 messages were looked at.)'], unmatchedNone: ['今天都答上了', 'Everything was answered today'],
+  nearest: ['最接近 %', 'nearest %'], timesAsked: ['问了 % 次', 'asked % times'],
+  hours: ['上班时间', 'Opening hours'], closeNow: ['临时休息…', 'Close…'], openNow: ['临时营业…', 'Open…'], asPlanned: ['恢复原计划', 'As planned again'],
+  closeUntil: ['现在起休息：%', 'Closed from now on: %'], openUntil: ['现在起营业：%', 'Open from now on: %'], untilWhen: ['到什么时候（本机时间）', 'Until when (your time)'], set: ['确定', 'Set'],
+  closeUntilHint: ['顾客会听到下次上班的时间；到时自动恢复原计划。', 'Customers hear when people are back. At that time the schedule counts again by itself.'],
+  openUntilHint: ['顾客不再听到“非工作时间”，时限照常计算；到时自动恢复原计划。', 'Customers are not told that you are closed, and targets count. At that time the schedule counts again by itself.'],
+  forcedOpen: ['临时营业，到 %', 'Opened by hand until %'], forcedShut: ['临时休息，到 %', 'Closed by hand until %'], hoursSet: ['已生效', 'It counts now'], hoursBack: ['已恢复原计划', 'The schedule counts again'],
   newCase: ['新会话：%', 'New case: %'], newMessage: ['顾客：%', 'Customer: %'],
 };
 

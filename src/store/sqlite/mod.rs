@@ -5,6 +5,7 @@
 
 mod columns;
 mod commit;
+mod forced;
 mod outbox;
 mod reader;
 mod schema;
@@ -25,8 +26,8 @@ use self::reader::Readers;
 use self::writer::Writer;
 use super::{
     AttemptRow, Commit, ConversationFilter, ConversationRow, DecisionFilter, DecisionRow, DeliveryFilter, EndpointRow,
-    EndpointStats, EventRow, HandoffFilter, HandoffRow, OutboxRow, PurgeLimits, Purged, QueueStats, SeenKey, SeenRow,
-    Selection, Store, StoreError, StoreFuture, TimerRow, WordingRow,
+    EndpointStats, EventRow, ForcedRow, HandoffFilter, HandoffRow, OutboxRow, PurgeLimits, Purged, QueueStats, SeenKey,
+    SeenRow, Selection, Store, StoreError, StoreFuture, TimerRow, UnmatchedRow, WordingRow,
 };
 
 /// Name of the database within the data folder.
@@ -238,8 +239,25 @@ impl Store for SqliteStore {
         Box::pin(self.readers.run(move |db| reader::decisions(db, &filter)))
     }
 
+    fn unmatched(&self, since: Timestamp, limit: usize) -> StoreFuture<'_, Vec<UnmatchedRow>> {
+        Box::pin(self.readers.run(move |db| reader::unmatched(db, since, limit)))
+    }
+
     fn wordings(&self, filter: DecisionFilter) -> StoreFuture<'_, Vec<(i64, WordingRow)>> {
         Box::pin(self.readers.run(move |db| wordings::between(db, &filter)))
+    }
+
+    fn forced_hours(&self, now: Timestamp) -> StoreFuture<'_, Vec<ForcedRow>> {
+        Box::pin(self.readers.run(move |db| forced::read(db, now)))
+    }
+
+    fn force_hours(&self, row: ForcedRow) -> StoreFuture<'_, ()> {
+        Box::pin(self.writer.run(move |db| forced::put(db, &row)))
+    }
+
+    fn release_hours(&self, schedule: &str) -> StoreFuture<'_, bool> {
+        let schedule = schedule.to_owned();
+        Box::pin(self.writer.run(move |db| forced::remove(db, &schedule)))
     }
 
     fn timers(&self, limit: usize) -> StoreFuture<'_, Vec<TimerRow>> {
