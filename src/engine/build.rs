@@ -15,7 +15,7 @@ use crate::rules::{ChannelKind, Settings};
 use crate::template::Templates;
 use crate::text::{Fold, Variants, Vocabulary};
 
-use super::{dialogue, hours, ladder, samples, texts};
+use super::{dialogue, hours, ladder, samples, survey, texts};
 
 /// Builds what can be built; what is wrong goes into the report.
 pub(super) fn build(book: &Book, report: &mut Report) -> Option<Knowledge> {
@@ -57,6 +57,7 @@ pub(super) fn build(book: &Book, report: &mut Report) -> Option<Knowledge> {
         }
     }
     ladder::check(settings, report);
+    let survey = survey::built(settings, &mut templates, report);
     let languages: Vec<String> = settings.languages.iter().map(|language| language.value.clone()).collect();
     let knowledge = Knowledge {
         hash: book.hash.clone(),
@@ -72,6 +73,7 @@ pub(super) fn build(book: &Book, report: &mut Report) -> Option<Knowledge> {
         channel_targets: ladder::channel_targets(settings),
         routes,
         notices,
+        survey,
         builtins: Builtins::new(),
         limits: settings.limits.clone(),
         values: minijinja::Value::from(minijinja::value::Serde(&settings.values)),
@@ -315,7 +317,7 @@ fn routes(settings: &Settings, templates: &mut Templates, report: &mut Report) -
 }
 
 /// Reports a name that nothing has.
-fn reference<'a>(name: &Located<String>, known: impl Iterator<Item = &'a String>, what: &str, report: &mut Report) {
+pub(super) fn reference<'a>(name: &Located<String>, known: impl Iterator<Item = &'a String>, what: &str, report: &mut Report) {
     // Sorted: what is said must not hang on the order of a hash table.
     let known: std::collections::BTreeSet<&str> = known.map(String::as_str).collect();
     if known.contains(name.value.as_str()) {

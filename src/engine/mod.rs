@@ -6,6 +6,7 @@ mod hours;
 mod ladder;
 mod samples;
 mod suggest;
+mod survey;
 mod texts;
 
 use jiff::Timestamp;

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 pub use rows::{
     AttemptResult, AttemptRow, Commit, ConversationFilter, ConversationRow, DecisionFilter, DecisionRow,
     DeliveryFilter, EndpointRow, EndpointStats, EventRow, HandoffFilter, HandoffRow, NewDelivery, OutboxRow,
-    PurgeLimits, Purged, QueueStats, SeenKey, SeenRow, Selection, TimerRow, delivery_state, handoff_state,
+    PurgeLimits, Purged, QueueStats, SeenKey, SeenRow, Selection, SurveyFilter, SurveyRow, TimerRow, delivery_state, handoff_state,
 };
 
 /// What every method of a store answers, later.
@@ -107,6 +107,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Decisions with their numbers, ascending: what a report is made from.
     fn decisions(&self, filter: DecisionFilter) -> StoreFuture<'_, Vec<(i64, DecisionRow)>>;
+
+    /// Cases that customers were asked about, the longest ago first: what a report of satisfaction is made from.
+    fn surveys(&self, filter: SurveyFilter) -> StoreFuture<'_, Vec<SurveyRow>>;
 
     /// The earliest timers, ascending.
     fn timers(&self, limit: usize) -> StoreFuture<'_, Vec<TimerRow>>;

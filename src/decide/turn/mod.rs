@@ -1,6 +1,7 @@
 //! One message on its way through the decision: what was found so far, and the steps that several outcomes share.
 
 mod handover;
+mod rating;
 
 use std::cmp::Ordering;
 
@@ -9,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::matching::{Candidate, View};
 use crate::message::{
     Choice, Conversation, Decision, Gesture, Inbound, Kind, Looking, OutcomeKind, QueueEvent, Reason, Reply, Scored,
-    State,
+    State, Survey,
 };
 use crate::template::{ExpressionId, TemplateError, TemplateId};
 
@@ -20,6 +21,7 @@ use super::notices;
 use super::outcome::{LookupRequest, Outcome, Trace, TraceCandidate, TraceNear};
 use super::routing;
 use super::speak;
+use super::survey;
 
 /// Most times that are remembered of one rule's answers within a day.
 const MAX_GIVEN: usize = 16;
@@ -47,6 +49,7 @@ pub(super) struct Turn<'a> {
     urgent: bool,
     tags: Vec<String>,
     class: Option<String>,
+    answered: Option<Survey>,
     pub trace: Trace,
 }
 
@@ -96,6 +99,7 @@ impl<'a> Turn<'a> {
             next.dialogue = None;
             next.looking.clear();
         }
+        survey::expire(knowledge, &mut next, now);
         escalate::customer_wrote(&mut next, now);
         let trace = Trace { folded: view.folded.text().to_owned(), language: language.clone(), ..Trace::default() };
         Self {
@@ -114,6 +118,7 @@ impl<'a> Turn<'a> {
             urgent: false,
             tags: Vec::new(),
             class: None,
+            answered: None,
             trace,
         }
     }
@@ -469,6 +474,7 @@ impl<'a> Turn<'a> {
                 .map(|r| r.options.clone())
                 .unwrap_or_default();
         }
+        self.end_survey(reason);
         let (rule, score) = rule.unzip();
         let decision = Decision {
             outcome,
@@ -489,6 +495,7 @@ impl<'a> Turn<'a> {
             conversation: self.next,
             deadline: self.deadline,
             lookup: self.lookup,
+            answered: self.answered,
             trace: self.trace,
         }
     }

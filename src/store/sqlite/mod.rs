@@ -8,6 +8,7 @@ mod commit;
 mod outbox;
 mod reader;
 mod schema;
+mod surveys;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -25,7 +26,7 @@ use self::writer::Writer;
 use super::{
     AttemptRow, Commit, ConversationFilter, ConversationRow, DecisionFilter, DecisionRow, DeliveryFilter, EndpointRow,
     EndpointStats, EventRow, HandoffFilter, HandoffRow, OutboxRow, PurgeLimits, Purged, QueueStats, SeenKey, SeenRow,
-    Selection, Store, StoreError, StoreFuture, TimerRow,
+    Selection, Store, StoreError, StoreFuture, SurveyFilter, SurveyRow, TimerRow,
 };
 
 /// Name of the database within the data folder.
@@ -134,6 +135,10 @@ impl From<rusqlite::Error> for StoreError {
 }
 
 impl Store for SqliteStore {
+    fn surveys(&self, filter: SurveyFilter) -> StoreFuture<'_, Vec<SurveyRow>> {
+        Box::pin(self.readers.run(move |db| surveys::asked(db, &filter)))
+    }
+
     fn conversation(&self, id: &str) -> StoreFuture<'_, Option<ConversationRow>> {
         let id = id.to_owned();
         Box::pin(self.readers.run(move |db| reader::conversation(db, &id)))

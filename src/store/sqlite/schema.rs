@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_tables.sql"),
     include_str!("migrations/0002_timers.sql"),
     include_str!("migrations/0003_looking.sql"),
+    include_str!("migrations/0004_surveys.sql"),
 ];
 
 /// The format that this program reads and writes.
