@@ -42,20 +42,16 @@ pub fn ask(
     let language = speak::language(knowledge, &inbound, before);
     let scope = Scope::of(Some(&handoff.queue), None, &language);
     // Words that fail are no reason to keep the case open; `check` has tried them.
-    let (mut text, _) =
-        speak::say(knowledge, knowledge.notices.get("survey")?, &inbound, before, now, scope).ok()?;
+    let (mut text, _) = speak::say(knowledge, knowledge.notices.get("survey")?, &inbound, before, now, scope).ok()?;
     if text.is_empty() {
         return None;
     }
     let options: Vec<Choice> = (1..=BEST)
-        .map(|score| Choice {
-            id: format!("{OPTION}{score}"),
-            label: label(knowledge, score, &inbound, before, now),
-        })
+        .map(|score| Choice { id: format!("{OPTION}{score}"), label: label(knowledge, score, &inbound, before, now) })
         .collect();
     if rules.numbered.contains(&before.channel) {
         for (score, option) in (1..=BEST).zip(&options) {
-            text.push_str(&format!("\n{score} {}", option.label));
+            text.extend(["\n", &score.to_string(), " ", &option.label]);
         }
     }
     let agent = agent.or(before.agent.as_deref()).or(handoff.served_by.as_deref()).map(str::to_owned);
@@ -66,7 +62,13 @@ pub fn ask(
 
 /// What a score means, in the customer's language; the score itself where there are no words.
 #[must_use]
-pub fn label(knowledge: &Knowledge, score: u8, inbound: &Inbound, conversation: &Conversation, now: Timestamp) -> String {
+pub fn label(
+    knowledge: &Knowledge,
+    score: u8,
+    inbound: &Inbound,
+    conversation: &Conversation,
+    now: Timestamp,
+) -> String {
     let language = speak::language(knowledge, inbound, conversation);
     let written = usize::from(score).checked_sub(1).and_then(|at| knowledge.survey.labels.get(at));
     let scope = Scope::of(None, None, &language);
@@ -160,12 +162,29 @@ fn score(view: &View) -> Option<u8> {
         ("⭐⭐⭐⭐", 4),
         ("⭐⭐⭐⭐⭐", 5),
     ];
-    let text = view.folded.text().trim_matches(|c: char| !c.is_alphanumeric() && c != '⭐');
+    let text = view.folded.text().trim_start().trim_end_matches(|c: char| !c.is_alphanumeric() && c != '⭐');
     let mut rest = text;
     for begin in ["我", "就", "给", "給", "打", "评", "評", "选", "選", "i give ", "i would give ", "a "] {
         rest = rest.strip_prefix(begin).unwrap_or(rest);
     }
-    for end in ["吧", "啦", "哦", " please", " thanks", " out of 5", "/5", "分", "颗星", "顆星", "星", "个星", " stars", " star", " points", " point"] {
+    for end in [
+        "吧",
+        "啦",
+        "哦",
+        " please",
+        " thanks",
+        " out of 5",
+        "/5",
+        "分",
+        "颗星",
+        "顆星",
+        "星",
+        "个星",
+        " stars",
+        " star",
+        " points",
+        " point",
+    ] {
         rest = rest.strip_suffix(end).unwrap_or(rest);
     }
     let rest = rest.trim();
@@ -202,7 +221,8 @@ mod tests {
         ] {
             assert_eq!(read(text), Some(expected), "{text}");
         }
-        for text in ["6", "0", "10", "55", "5 6", "10分", "-1", "1.5", "五六", "5天", "我", "分", "", "3 orders", "a"] {
+        for text in ["6", "0", "10", "55", "5 6", "10分", "-1", "1.5", "五六", "5天", "我", "分", "", "3 orders", "a"]
+        {
             assert_eq!(read(text), None, "{text}");
         }
     }

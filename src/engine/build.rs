@@ -317,7 +317,12 @@ fn routes(settings: &Settings, templates: &mut Templates, report: &mut Report) -
 }
 
 /// Reports a name that nothing has.
-pub(super) fn reference<'a>(name: &Located<String>, known: impl Iterator<Item = &'a String>, what: &str, report: &mut Report) {
+pub(super) fn reference<'a>(
+    name: &Located<String>,
+    known: impl Iterator<Item = &'a String>,
+    what: &str,
+    report: &mut Report,
+) {
     // Sorted: what is said must not hang on the order of a hash table.
     let known: std::collections::BTreeSet<&str> = known.map(String::as_str).collect();
     if known.contains(name.value.as_str()) {

@@ -18,11 +18,11 @@ const SCORES: usize = 5;
 const QUEUE: &str = "complaints";
 /// What the scores mean, unless the shop says otherwise.
 const LABELS: [[(&str, &str); 2]; SCORES] = [
-    [("zh", "很不满意"), ("en", "Very dissatisfied")],
-    [("zh", "不满意"), ("en", "Dissatisfied")],
-    [("zh", "一般"), ("en", "Neither")],
-    [("zh", "满意"), ("en", "Satisfied")],
-    [("zh", "非常满意"), ("en", "Very satisfied")],
+    [("zh", "很不满意"), ("en", "Very poor")],
+    [("zh", "不满意"), ("en", "Poor")],
+    [("zh", "一般"), ("en", "Okay")],
+    [("zh", "满意"), ("en", "Good")],
+    [("zh", "非常满意"), ("en", "Very good")],
 ];
 
 /// What is decided with; mistakes go into the report.
@@ -36,15 +36,16 @@ pub(super) fn built(settings: &Settings, templates: &mut Templates, report: &mut
         report.push(
             Finding::error("survey-labels", format!("there are {} labels for {SCORES} scores", labels.value.len()))
                 .at(&labels.place)
-                .help("write five texts, what 1 means first: labels: [{zh: 很不满意, en: Very dissatisfied}, …]"),
+                .help("write five texts, what 1 means first: labels: [{zh: 很不满意, en: Very poor}, …]"),
         );
     }
     let own = spec.labels.as_ref().filter(|labels| labels.value.len() == SCORES);
     let labels: Vec<Text> = own.map_or_else(|| shipped(settings), |labels| labels.value.clone());
     let webhook = |replies: bool| {
-        let of = settings.channels.iter().filter(move |(_, channel)| {
-            channel.kind == ChannelKind::Webhook && channel.reply_url.is_some() == replies
-        });
+        let of = settings
+            .channels
+            .iter()
+            .filter(move |(_, channel)| channel.kind == ChannelKind::Webhook && channel.reply_url.is_some() == replies);
         of.map(|(name, _)| name.clone()).collect()
     };
     SurveyRules {

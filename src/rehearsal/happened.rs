@@ -79,7 +79,8 @@ impl Happened {
         let inbound = Inbound::words("", &before.channel, before.customer.clone(), "");
         let goodbye = engine.notice("goodbye", &inbound, before, now).filter(|text| !text.is_empty());
         let message = |which: &str| format!("msg_test-{which}");
-        let reply = |text| Reply { message: message("goodbye"), kind: Kind::Notice, text, rule: None, options: Vec::new() };
+        let reply =
+            |text| Reply { message: message("goodbye"), kind: Kind::Notice, text, rule: None, options: Vec::new() };
         self.notices.extend(goodbye.iter().map(|_| "goodbye".to_owned()));
         self.replies.extend(goodbye.map(reply));
         let asked = engine.ask_survey(before, after, Some(PERSON), &message("survey"), now);

@@ -15,7 +15,8 @@ use jiff::Timestamp;
 pub use rows::{
     AttemptResult, AttemptRow, Commit, ConversationFilter, ConversationRow, DecisionFilter, DecisionRow,
     DeliveryFilter, EndpointRow, EndpointStats, EventRow, HandoffFilter, HandoffRow, NewDelivery, OutboxRow,
-    PurgeLimits, Purged, QueueStats, SeenKey, SeenRow, Selection, SurveyFilter, SurveyRow, TimerRow, delivery_state, handoff_state,
+    PurgeLimits, Purged, QueueStats, SeenKey, SeenRow, Selection, SurveyFilter, SurveyRow, TimerRow, delivery_state,
+    handoff_state,
 };
 
 /// What every method of a store answers, later.

@@ -21,4 +21,5 @@ mod reload;
 mod signatures;
 mod store;
 mod story;
+mod survey;
 mod together;

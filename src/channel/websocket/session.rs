@@ -496,9 +496,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         };
         let (open, next_open) = engine.hours(&inbound, &conversation, now);
         let greeting = if begun { None } else { engine.notice("greeting", &inbound, &conversation, now) };
-        let asked = survey::open(engine.knowledge(), &conversation, now).map(
-            |asked| json!({"case": asked.handoff.id, "until": survey::until(engine.knowledge(), asked)}),
-        );
+        let asked = survey::open(engine.knowledge(), &conversation, now)
+            .map(|asked| json!({"case": asked.handoff.id, "until": survey::until(engine.knowledge(), asked)}));
         let (case, waits) = (conversation.handoff.as_ref(), conversation.state == State::Queued);
         json!({"type": "welcome", "ts": now, "data": {
             "state": conversation.state,
