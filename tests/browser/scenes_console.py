@@ -376,4 +376,6 @@ def console_satisfaction_english(stage):
     assert labels.locator("span").all_text_contents() == ["Very poor", "Poor", "Okay", "Good", "Very good"]
     cut = labels.evaluate_all("all => all.filter(e => e.scrollWidth > e.clientWidth).map(e => e.textContent)")
     assert not cut, f"cut off: {cut}"
+    below = customer.locator(".scroll").evaluate("e => e.scrollHeight - e.scrollTop - e.clientHeight")
+    assert below < 3, f"the form is in sight, not {below} pixels below"
     stage.shoot("survey-phone-en")

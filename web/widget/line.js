@@ -194,9 +194,9 @@ function receive(frame, data) {
   else if (type === 'message') {
     if (!note(seq)) return;
     if (data.role !== 'visitor') showTyping(false);
-    show(seq, ts, data);
     if (data.rating) awaitRating(null); // in another tab
     else if (data.survey) awaitRating(data.survey.score ? null : data.survey.case);
+    show(seq, ts, data);
     if (data.role !== 'visitor') unread(1);
   } else if (type === 'state') {
     if (seq === undefined ? owner.state !== data.state : !note(seq)) return; // a place in the line has no seq
