@@ -515,6 +515,9 @@ pub struct Decision {
     /// Notices that were given with it, such as `closed`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<String>,
+    /// Pilots that the customer takes part in, empty for one of the rest; none where the shop has no pilot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pilots: Option<Vec<String>>,
 }
 
 /// One message that goes to the customer.

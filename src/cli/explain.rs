@@ -71,6 +71,12 @@ pub(super) fn human(text: &str, outcome: &Outcome, engine: &Engine, color: bool)
     let rule = decision.rule.as_deref().map(|rule| format!(" by {rule}")).unwrap_or_default();
     line("decision", &format!("{} ({}){rule}", decision.outcome, decision.reason));
     line("language", &trace.language);
+    if let Some(pilots) = &decision.pilots {
+        line(
+            "pilots",
+            &if pilots.is_empty() { "none: the customer is one of the rest".to_owned() } else { pilots.join(", ") },
+        );
+    }
     line("together", trace.joined.as_deref().unwrap_or_default());
     line("folded", &trace.folded);
     for (index, candidate) in trace.candidates.iter().enumerate() {

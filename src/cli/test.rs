@@ -156,7 +156,10 @@ fn print_coverage(engine: &Engine, done: &[Done]) {
         .flat_map(|test| &test.played.turns)
         .filter_map(|turn| turn.outcome.as_ref()?.decision.rule.as_deref())
         .collect();
-    let rules = &engine.knowledge().rules;
+    let pilots = engine.arms().iter().flat_map(|arm| &arm.engine.knowledge().rules);
+    let mut known = BTreeSet::new();
+    let rules: Vec<_> =
+        engine.knowledge().rules.iter().chain(pilots).filter(|rule| known.insert(rule.id.as_str())).collect();
     let missing: Vec<_> = rules.iter().filter(|rule| !reached.contains(rule.id.as_str())).collect();
     for rule in &missing {
         anstream::println!("not reached  {}  {}", rule.place.file, rule.id);

@@ -14,6 +14,7 @@ use crate::message::{Conversation, Fetched, Inbound};
 use crate::template::Moment;
 
 use super::knowledge::Knowledge;
+use super::routing::Case;
 
 /// Names at the top of the context, and those below each that are known beforehand. `*` stands for any.
 pub const NAMES: &[(&str, &[&str])] = &[
@@ -22,6 +23,7 @@ pub const NAMES: &[(&str, &[&str])] = &[
     ("conversation", &["id", "state", "misses", "turns", "previous", "tags", "channel"]),
     ("slots", &["*"]),
     ("lookup", &["error", "status", "body"]),
+    ("case", &["class", "urgent", "reason"]),
     ("repeats", &[]),
     ("open", &[]),
     ("next_open", &["*"]),
@@ -43,6 +45,8 @@ pub struct Scope<'a> {
     pub rule: Option<&'a str>,
     /// The language in which times are said.
     pub language: &'a str,
+    /// The case that is brought to a person, for routes.
+    pub case: Case<'a>,
     /// Whether what customers wrote is escaped for an address.
     pub escaped: bool,
 }
@@ -51,7 +55,7 @@ impl<'a> Scope<'a> {
     /// For what people read.
     #[must_use]
     pub const fn of(queue: Option<&'a str>, rule: Option<&'a str>, language: &'a str) -> Self {
-        Self { queue, rule, language, escaped: false }
+        Self { queue, rule, language, case: Case::UNKNOWN, escaped: false }
     }
 }
 
@@ -122,6 +126,14 @@ pub fn context(
         ),
         ("slots", Value::from(slots)),
         ("lookup", inbound.fetched.as_ref().map_or(Value::UNDEFINED, lookup)),
+        (
+            "case",
+            object([
+                ("class", Value::from(scope.case.class)),
+                ("urgent", Value::from(scope.case.urgent)),
+                ("reason", Value::from(scope.case.reason)),
+            ]),
+        ),
         ("repeats", Value::from(repeats)),
         ("score", survey.and_then(|survey| survey.score).map_or(Value::UNDEFINED, Value::from)),
         ("comment", survey.and_then(|survey| survey.comment.as_deref()).map_or(Value::from(""), told)),

@@ -86,9 +86,10 @@ pub(super) fn hear<'a>(mut turn: Turn<'a>, ranked: &[Candidate], candidates: &[S
         turn.trace.notes.push(format!("`{}` is answered in between, and `{}` is asked again", other.id, slot.name));
         let ask = turn.say(&slot.ask, Some(rule)).unwrap_or_default();
         let score = winner.evidence.score();
+        let inbound = turn.inbound;
         let mut outcome = act(turn, other, score, candidates);
         if outcome.decision.outcome != OutcomeKind::Handoff && !ask.is_empty() {
-            let message = format!("{}b", outcome.replies.last().map_or_else(String::new, |last| last.message.clone()));
+            let message = format!("{}-{}", inbound.message, outcome.replies.len() + 1);
             let reply =
                 Reply { message, kind: Kind::Text, text: ask, rule: Some(rule.id.clone()), options: Vec::new() };
             outcome.replies.push(reply);
@@ -104,7 +105,7 @@ fn again<'a>(mut turn: Turn<'a>, rule: &'a BuiltRule, slot: &'a BuiltSlot, candi
     turn.trace.notes.push(format!("nothing of this is `{}`: {attempts} of {} attempts", slot.name, slot.attempts));
     if attempts >= slot.attempts {
         turn.next.dialogue = None;
-        let wish = Wish { reason: Reason::Misses, rule: None, words: None, queue: queue_of(rule) };
+        let wish = Wish::about(rule, Reason::Misses);
         return turn.hand_over(&wish, candidates);
     }
     if let Some(dialogue) = &mut turn.next.dialogue {
@@ -167,7 +168,7 @@ pub(super) fn complete<'a>(mut turn: Turn<'a>, rule: &'a BuiltRule, score: f64, 
             Ok(url) => url,
             Err(error) => {
                 turn.trace.notes.push(format!("the address of `{}` failed: {error}", rule.id));
-                let wish = Wish { reason: Reason::LookupFailed, rule: None, words: None, queue: queue_of(rule) };
+                let wish = Wish::about(rule, Reason::LookupFailed);
                 return turn.hand_over(&wish, candidates);
             }
         };
@@ -194,12 +195,12 @@ pub(super) fn complete<'a>(mut turn: Turn<'a>, rule: &'a BuiltRule, score: f64, 
     let does = branch.unwrap_or(rule);
     if does.handoff.is_some() || does.urgent {
         let reason = if failed.is_some() { Reason::LookupFailed } else { Reason::Policy };
-        return turn.hand_over(&Wish { reason, rule: Some(does), words: None, queue: None }, candidates);
+        return turn.hand_over(&Wish::of(does, reason), candidates);
     }
     // An answer that rests on what could not be fetched would be a guess.
     if does.replies.is_empty() || (failed.is_some() && branch.is_none()) {
         let reason = if failed.is_some() { Reason::LookupFailed } else { Reason::Policy };
-        return turn.hand_over(&Wish { reason, rule: None, words: None, queue: queue_of(rule) }, candidates);
+        return turn.hand_over(&Wish::about(rule, reason), candidates);
     }
     turn.answer(does, score, OutcomeKind::Rule, candidates)
 }
@@ -213,11 +214,4 @@ fn fill(turn: &mut Turn<'_>, told: Vec<(String, String)>) {
         }
         turn.next.slots.insert(name, Filled { value, at: turn.now });
     }
-}
-
-/// The queue that a rule names, itself or in a branch: who takes over when it comes to no end.
-fn queue_of(rule: &BuiltRule) -> Option<&str> {
-    let own = rule.handoff.iter();
-    let branches = rule.then.iter().filter_map(|branch| branch.act.handoff.as_ref());
-    own.chain(branches).find_map(|handoff| handoff.queue.as_deref())
 }

@@ -206,6 +206,13 @@ pub struct Route {
 }
 
 impl BuiltRule {
+    /// The queue that it names, itself or in a branch.
+    #[must_use]
+    pub fn some_queue(&self) -> Option<&str> {
+        let branches = self.then.iter().filter_map(|branch| branch.act.handoff.as_ref());
+        self.handoff.iter().chain(branches).find_map(|handoff| handoff.queue.as_deref())
+    }
+
     /// Whether it asks or fetches something before it answers.
     #[must_use]
     pub fn leads(&self) -> bool {

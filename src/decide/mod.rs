@@ -60,11 +60,10 @@ fn alone(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, 
         return asked(turn);
     }
     if inbound.kind != Kind::Text && turn.view.key.is_empty() {
-        return turn.hand_over(&Wish { reason: Reason::Media, rule: None, words: Some("media"), queue: None }, &[]);
+        return turn.hand_over(&Wish { words: Some("media"), ..Wish::because(Reason::Media) }, &[]);
     }
     if inbound.text.chars().count() > knowledge.limits.message_chars {
-        return turn
-            .hand_over(&Wish { reason: Reason::TooLong, rule: None, words: Some("too_long"), queue: None }, &[]);
+        return turn.hand_over(&Wish { words: Some("too_long"), ..Wish::because(Reason::TooLong) }, &[]);
     }
     if turn.view.key.is_empty() {
         return match turn.state() {
@@ -109,8 +108,7 @@ fn alone(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, 
         Several::Partly if winner.is_some_and(|winner| winner.evidence.sign == Sign::Like) => {
             turn.trace.notes.push("a part of the message asks what nothing answers".to_owned());
             turn.missed();
-            return turn
-                .hand_over(&Wish { reason: Reason::NoMatch, rule: None, words: None, queue: None }, &candidates);
+            return turn.hand_over(&Wish::because(Reason::NoMatch), &candidates);
         }
         Several::Partly => winner = winner.filter(|winner| !search::is_aside(&turn, winner)),
     }
@@ -124,7 +122,7 @@ fn alone(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, 
             return turn.say_notice(&["empty", "greeting"], OutcomeKind::Smalltalk, Reason::NoMatch);
         }
         turn.missed();
-        return turn.hand_over(&Wish { reason: Reason::NoMatch, rule: None, words: None, queue: None }, &candidates);
+        return turn.hand_over(&Wish::because(Reason::NoMatch), &candidates);
     };
     let rule = &knowledge.rules[winner.rule as usize];
     let score = winner.evidence.score();
@@ -161,7 +159,7 @@ fn while_human(mut turn: Turn<'_>) -> Outcome {
         turn.raise(Priority::Urgent);
         return turn.silent(Reason::HumanOwns, true);
     }
-    turn.call_besides(&Wish { reason: Reason::Urgent, rule: Some(rule), words: None, queue: None });
+    turn.call_besides(&Wish::of(rule, Reason::Urgent));
     turn.silent(Reason::HumanOwns, false)
 }
 
@@ -173,7 +171,7 @@ fn asked(mut turn: Turn<'_>) -> Outcome {
     let rule = rules().find(|rule| rule.urgent).or_else(|| rules().find(|rule| rule.handoff.is_some()));
     let reason = if rule.is_some_and(|rule| rule.urgent) { Reason::Urgent } else { Reason::Asked };
     let candidates = turn.trace_candidates(&ranked);
-    turn.hand_over(&Wish { reason, rule, words: None, queue: None }, &candidates)
+    turn.hand_over(&Wish { rule, ..Wish::because(reason) }, &candidates)
 }
 
 /// A person takes what nothing answers.
@@ -182,7 +180,7 @@ fn unmatched(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversati
     let ranked = ranked(&mut turn);
     let candidates = turn.trace_candidates(&ranked);
     turn.missed();
-    turn.hand_over(&Wish { reason: Reason::NoMatch, rule: None, words: None, queue: None }, &candidates)
+    turn.hand_over(&Wish::because(Reason::NoMatch), &candidates)
 }
 
 /// What is done with a message when our own code failed on it: a person takes it.
@@ -192,7 +190,7 @@ pub fn failed(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversat
     if turn.state() == State::Human {
         return turn.silent(Reason::HumanOwns, true);
     }
-    turn.hand_over(&Wish { reason: Reason::InternalError, rule: None, words: None, queue: None }, &[])
+    turn.hand_over(&Wish::because(Reason::InternalError), &[])
 }
 
 /// Does what a rule says: answers, hands over, or keeps silent while the customer waits.
@@ -202,23 +200,19 @@ fn act<'a>(turn: Turn<'a>, rule: &'a BuiltRule, score: f64, candidates: &[crate:
             State::Bot if rule.slots.is_empty() => dialogue::complete(turn, rule, score, candidates),
             State::Bot => dialogue::begin(turn, rule, score, candidates),
             // An emergency is one, whatever it would have asked.
-            _ if rule.urgent => {
-                turn.hand_over(&Wish { reason: Reason::Urgent, rule: Some(rule), words: None, queue: None }, candidates)
-            }
+            _ if rule.urgent => turn.hand_over(&Wish::of(rule, Reason::Urgent), candidates),
             // Whoever waits for a person is not asked by a machine what the person will ask.
-            _ => turn.hand_over(&Wish { reason: Reason::NoMatch, rule: None, words: None, queue: None }, candidates),
+            _ => turn.hand_over(&Wish::because(Reason::NoMatch), candidates),
         };
     }
     if rule.handoff.is_some() || rule.urgent {
         let reason = if rule.urgent { Reason::Urgent } else { Reason::Policy };
-        return turn.hand_over(&Wish { reason, rule: Some(rule), words: None, queue: None }, candidates);
+        return turn.hand_over(&Wish::of(rule, reason), candidates);
     }
     if rule.smalltalk {
         return match turn.state() {
             // Somebody who waits wants the person, not to be greeted again.
-            State::Queued => {
-                turn.hand_over(&Wish { reason: Reason::NoMatch, rule: None, words: None, queue: None }, candidates)
-            }
+            State::Queued => turn.hand_over(&Wish::because(Reason::NoMatch), candidates),
             _ => turn.answer(rule, score, OutcomeKind::Smalltalk, candidates),
         };
     }
@@ -227,7 +221,7 @@ fn act<'a>(turn: Turn<'a>, rule: &'a BuiltRule, score: f64, candidates: &[crate:
         Repeats::No => {}
         Repeats::Again => return turn.repeated(rule, score, outcome, candidates),
         Repeats::Enough => {
-            let wish = Wish { reason: Reason::Repeated, rule: None, words: None, queue: None };
+            let wish = Wish::because(Reason::Repeated);
             return turn.hand_over(&wish, candidates);
         }
     }

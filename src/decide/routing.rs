@@ -2,10 +2,43 @@
 
 use jiff::Timestamp;
 
-use crate::message::{Conversation, Inbound, Priority};
+use crate::message::{Conversation, Inbound, Priority, Reason};
 
 use super::context::{self, Scope};
-use super::knowledge::Knowledge;
+use super::knowledge::{BuiltRule, Knowledge};
+
+/// What is known of a case when its queue is looked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Case<'a> {
+    /// The queue that its rule names.
+    pub named: Option<&'a str>,
+    /// Class of the enquiry; `enquiry` where no rule tells it.
+    pub class: &'a str,
+    /// Whether an urgent rule is behind it.
+    pub urgent: bool,
+    /// Why a person is needed: the rule's word, or one of [`Reason`].
+    pub reason: &'a str,
+}
+
+impl<'a> Case<'a> {
+    /// A case that nothing is known of.
+    pub const UNKNOWN: Case<'static> = Case { named: None, class: "enquiry", urgent: false, reason: "" };
+
+    /// A case as a rule makes it.
+    #[must_use]
+    pub fn of(rule: &'a BuiltRule, reason: Option<Reason>) -> Self {
+        let handoff = rule.handoff.as_ref();
+        Self {
+            named: handoff.and_then(|handoff| handoff.queue.as_deref()),
+            class: rule.class.as_deref().unwrap_or(Self::UNKNOWN.class),
+            urgent: rule.urgent,
+            reason: handoff
+                .and_then(|handoff| handoff.reason.as_deref())
+                .or(reason.map(Reason::as_str))
+                .unwrap_or_default(),
+        }
+    }
+}
 
 /// The queue of a case, with the least priority of its route.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,24 +51,25 @@ pub struct Way {
     pub tried: Vec<String>,
 }
 
-/// Finds the queue. `named` is what the rule says.
+/// Finds the queue: the one that the case's rule names, else the first route's that holds.
 #[must_use]
 pub fn way(
     knowledge: &Knowledge,
-    named: Option<&str>,
+    case: Case<'_>,
     inbound: &Inbound,
     conversation: &Conversation,
     now: Timestamp,
     language: &str,
 ) -> Way {
     let mut tried = Vec::new();
+    let named = case.named;
     if let Some(queue) = named {
         tried.push(format!("the rule names the queue `{queue}`"));
     }
     let mut priority = None;
     let mut found = named.map(str::to_owned);
     for route in &knowledge.routes {
-        let scope = Scope::of(Some(&route.queue), None, language);
+        let scope = Scope { case, ..Scope::of(Some(&route.queue), None, language) };
         let holds = match route.condition {
             None => true,
             Some(id) => {
@@ -50,6 +84,9 @@ pub fn way(
         if holds {
             // A route's priority stands for the customer, so it counts for cases with a queue of their own as well.
             priority = route.priority;
+            if let Some(priority) = priority {
+                tried.push(format!("{}: at least priority {}", route.source, priority.as_str()));
+            }
             found.get_or_insert_with(|| route.queue.clone());
             break;
         }

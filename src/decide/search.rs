@@ -9,7 +9,7 @@ use crate::template::ExpressionId;
 
 use super::context::{self, Scope};
 use super::knowledge::BuiltRule;
-use super::routing;
+use super::routing::{self, Case};
 use super::several::{asks, parts};
 use super::turn::Turn;
 
@@ -110,11 +110,12 @@ fn ranked_view(turn: &Turn<'_>, view: &View) -> (Vec<Candidate>, Vec<String>) {
 fn holds(turn: &Turn<'_>, rule: u32, id: matching::ExpressionId) -> Result<bool, String> {
     let knowledge = turn.knowledge;
     let rule = &knowledge.rules[rule as usize];
-    let queue =
-        rule.handoff.as_ref().and_then(|handoff| handoff.queue.clone()).unwrap_or_else(|| {
-            routing::way(knowledge, None, turn.inbound, turn.after(), turn.now, &turn.language).queue
-        });
-    let scope = Scope::of(Some(&queue), Some(&rule.id), &turn.language);
+    let case = Case::of(rule, None);
+    let queue = case.named.map_or_else(
+        || routing::way(knowledge, case, turn.inbound, turn.after(), turn.now, &turn.language).queue,
+        str::to_owned,
+    );
+    let scope = Scope { case, ..Scope::of(Some(&queue), Some(&rule.id), &turn.language) };
     let context = context::context(knowledge, turn.inbound, turn.after(), turn.now, scope);
     knowledge
         .templates

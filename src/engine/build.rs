@@ -3,6 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use reqwest::header::{HeaderName, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+
 use crate::decide::Knowledge;
 use crate::decide::builtin::Builtins;
 use crate::decide::knowledge::{BuiltHandoff, BuiltRule, BuiltText, Queue, Route};
@@ -119,6 +122,9 @@ fn check_settings(settings: &Settings, report: &mut Report) {
             );
         }
     }
+    for (name, value) in settings.lookups.headers.values().flatten() {
+        check_header(name, value, report);
+    }
     for webhook in settings.webhooks.values() {
         check_url(&webhook.url, report);
     }
@@ -140,6 +146,18 @@ fn check_url(url: &Located<String>, report: &mut Report) {
     }
 }
 
+fn check_header(name: &Located<String>, value: &SecretString, report: &mut Report) {
+    let fits =
+        HeaderName::from_bytes(name.value.as_bytes()).is_ok() && HeaderValue::from_str(value.expose_secret()).is_ok();
+    if !fits {
+        report.push(
+            Finding::error("bad-header", format!("`{}` cannot be sent as a header with this value", name.value))
+                .at(&name.place)
+                .help("a name has no spaces and no Chinese, a value is one line: {Authorization: \"Bearer ${ERP_TOKEN}\"}"),
+        );
+    }
+}
+
 /// Ids of all rules; one that stands twice is a mistake.
 fn index(book: &Book, report: &mut Report) -> HashMap<String, u32> {
     let mut by_id: HashMap<String, u32> = HashMap::new();
@@ -154,6 +172,11 @@ fn index(book: &Book, report: &mut Report) -> HashMap<String, u32> {
             );
         } else {
             by_id.insert(rule.id.value.clone(), index);
+        }
+    }
+    for (replaced, pilot) in &book.aliases {
+        if let Some(index) = by_id.get(pilot).copied() {
+            by_id.insert(replaced.clone(), index);
         }
     }
     by_id

@@ -106,7 +106,7 @@ pub(super) fn branch(
     BuiltBranch { condition, act }
 }
 
-/// Branches below one that always holds are never reached; slots of the same name cannot both be filled.
+/// Finds branches below one that always holds: they are never reached.
 pub(super) fn check(rule: &Rule, report: &mut Report) {
     let last = rule.then.iter().position(|branch| branch.condition.is_none());
     if let Some((always, next)) = last.and_then(|at| Some((&rule.then[at], rule.then.get(at + 1)?))) {

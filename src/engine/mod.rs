@@ -4,6 +4,7 @@ mod build;
 mod dialogue;
 mod hours;
 mod ladder;
+mod pilots;
 mod samples;
 mod suggest;
 mod survey;
@@ -12,6 +13,7 @@ mod texts;
 use jiff::Timestamp;
 
 use crate::decide::escalate::{self, Escalation};
+use crate::decide::routing::Case;
 use crate::decide::{self, Knowledge, LookupRequest, Outcome};
 use crate::diag::Report;
 use crate::likeness::Why;
@@ -19,7 +21,9 @@ use crate::message::{Conversation, Customer, Fetched, Inbound};
 use crate::rules::Book;
 use crate::rules::Files;
 use crate::rules::load::{self, Secrets};
+use crate::rules::pilots::book_for;
 
+pub use pilots::Arm;
 pub use suggest::Suggestion;
 
 /// A shop's knowledge, ready to decide. Never changes; a reload makes another one.
@@ -27,14 +31,24 @@ pub use suggest::Suggestion;
 pub struct Engine {
     knowledge: Knowledge,
     book: Book,
+    /// By share, ascending.
+    arms: Vec<Arm>,
 }
 
 impl Engine {
     /// Compiles a Book. All that is wrong goes into the report; without a single error there is an engine.
     #[must_use]
     pub fn build(book: Book, report: &mut Report) -> Option<Self> {
+        let arms = pilots::arms(&book, report);
+        let rest = if arms.as_ref().is_some_and(Vec::is_empty) { book } else { book_for(&book, None).0 };
+        let engine = Self::of(rest, report)?;
+        Some(Self { arms: arms?, ..engine })
+    }
+
+    /// Compiles a Book as it stands, pilots and all.
+    fn of(book: Book, report: &mut Report) -> Option<Self> {
         let knowledge = build::build(&book, report)?;
-        (report.errors() == 0).then_some(Self { knowledge, book })
+        (report.errors() == 0).then_some(Self { knowledge, book, arms: Vec::new() })
     }
 
     /// Reads and compiles all files of a shop: what `serve`, `check`, `test`, `chat` and `explain` begin with.
@@ -49,19 +63,33 @@ impl Engine {
     /// Decides one message. Pure: the same message, conversation and time give the same outcome.
     #[must_use]
     pub fn handle(&self, inbound: &Inbound, conversation: &Conversation, now: Timestamp) -> Outcome {
-        decide::decide(&self.knowledge, inbound, conversation, now)
+        self.told_pilots(decide::decide(self.knowledge_of(&inbound.customer), inbound, conversation, now), inbound)
+    }
+
+    /// What is decided with for a customer: the rules of the pilots that the customer takes part in, else of the rest.
+    fn knowledge_of(&self, customer: &Customer) -> &Knowledge {
+        pilots::arm_of(&self.arms, &customer.id).map_or(&self.knowledge, |arm| &arm.engine.knowledge)
+    }
+
+    /// The outcome with the pilots that the customer takes part in.
+    fn told_pilots(&self, mut outcome: Outcome, inbound: &Inbound) -> Outcome {
+        if !self.arms.is_empty() {
+            let arm = pilots::arm_of(&self.arms, &inbound.customer.id);
+            outcome.decision.pilots = Some(arm.map(|arm| arm.pilots.clone()).unwrap_or_default());
+        }
+        outcome
     }
 
     /// Whether to wait for the customer's next message, which may complete this one, before the outcome is made true.
     #[must_use]
     pub fn waits(&self, inbound: &Inbound, conversation: &Conversation, outcome: &Outcome) -> bool {
-        decide::waits(&self.knowledge, inbound, conversation, outcome)
+        decide::waits(self.knowledge_of(&inbound.customer), inbound, conversation, outcome)
     }
 
     /// What comes of a message that waited, when the next one is there.
     #[must_use]
     pub fn continued(&self, inbound: &Inbound, conversation: &Conversation, now: Timestamp) -> Outcome {
-        decide::continued(&self.knowledge, inbound, conversation, now)
+        self.told_pilots(decide::continued(self.knowledge_of(&inbound.customer), inbound, conversation, now), inbound)
     }
 
     /// Decides messages that a customer writes in a row, each before the wait for it is over, as the daemon does. One outcome for
@@ -85,7 +113,7 @@ impl Engine {
         let mut outcomes = Vec::with_capacity(row.len());
         for (index, inbound) in row.iter().enumerate() {
             let mut outcome = self.handle(inbound, &conversation, now);
-            let fetched = |request| answer(request).or_else(|| self.sample(request));
+            let fetched = |request| answer(request).or_else(|| sample(self.knowledge_of(&inbound.customer), request));
             if let Some(fetched) = outcome.lookup.as_ref().and_then(fetched) {
                 let inbound = Inbound { fetched: Some(fetched), ..inbound.clone() };
                 outcome = self.handle(&inbound, &conversation, now);
@@ -97,13 +125,6 @@ impl Engine {
             outcomes.push(outcome);
         }
         outcomes
-    }
-
-    /// What a look-up brings according to its rule's own sample.
-    fn sample(&self, request: &LookupRequest) -> Option<Fetched> {
-        let rule = self.knowledge.rules.get(*self.knowledge.by_id.get(&request.rule)? as usize)?;
-        let body = rule.lookup.as_ref()?.sample.clone()?;
-        Some(Fetched { error: None, status: 200, body })
     }
 
     /// Decides the first messages of a conversation, written in a row: what `explain` is about. None if there is no such channel;
@@ -137,9 +158,10 @@ impl Engine {
     #[must_use]
     pub fn why(&self, outcome: &Outcome) -> Option<Why> {
         // Folding what is folded changes nothing, so this is the text that was decided on.
-        let view = self.knowledge.matcher.view(&outcome.trace.folded);
-        let guess = self.knowledge.matcher.guesses(&view).into_iter().next()?;
-        Some(self.knowledge.matcher.why(&view, &guess))
+        let matcher = &self.knowledge_of(&outcome.conversation.customer).matcher;
+        let view = matcher.view(&outcome.trace.folded);
+        let guess = matcher.guesses(&view).into_iter().next()?;
+        Some(matcher.why(&view, &guess))
     }
 
     /// The step that time alone has made necessary in a conversation, if one is due.
@@ -154,13 +176,19 @@ impl Engine {
         escalate::next(&self.knowledge, conversation)
     }
 
-    /// What is decided with.
+    /// What customers of pilots get, by share, ascending.
+    #[must_use]
+    pub fn arms(&self) -> &[Arm] {
+        &self.arms
+    }
+
+    /// What is decided with for customers of no pilot.
     #[must_use]
     pub fn knowledge(&self) -> &Knowledge {
         &self.knowledge
     }
 
-    /// What operations wrote.
+    /// What operations wrote, without pilots.
     #[must_use]
     pub fn book(&self) -> &Book {
         &self.book
@@ -170,7 +198,7 @@ impl Engine {
     #[must_use]
     pub fn notice(&self, id: &str, inbound: &Inbound, conversation: &Conversation, now: Timestamp) -> Option<String> {
         let language = decide::speak::language(&self.knowledge, inbound, conversation);
-        let queue = decide::routing::way(&self.knowledge, None, inbound, conversation, now, &language).queue;
+        let queue = decide::routing::way(&self.knowledge, Case::UNKNOWN, inbound, conversation, now, &language).queue;
         let scope = decide::context::Scope::of(Some(&queue), None, &language);
         let text = self.knowledge.notices.get(id)?;
         decide::speak::say(&self.knowledge, text, inbound, conversation, now, scope).ok().map(|(said, _)| said)
@@ -189,7 +217,7 @@ impl Engine {
             return handoff.queue.clone();
         }
         let language = decide::speak::language(&self.knowledge, inbound, conversation);
-        decide::routing::way(&self.knowledge, None, inbound, conversation, now, &language).queue
+        decide::routing::way(&self.knowledge, Case::UNKNOWN, inbound, conversation, now, &language).queue
     }
 
     /// Whether people are there for a conversation, and when they are next: of [`Engine::queue`].
@@ -200,4 +228,11 @@ impl Engine {
             None => (false, None),
         }
     }
+}
+
+/// What a look-up brings according to its rule's own sample.
+fn sample(knowledge: &Knowledge, request: &LookupRequest) -> Option<Fetched> {
+    let rule = knowledge.rules.get(*knowledge.by_id.get(&request.rule)? as usize)?;
+    let body = rule.lookup.as_ref()?.sample.clone()?;
+    Some(Fetched { error: None, status: 200, body })
 }

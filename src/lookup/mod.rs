@@ -19,6 +19,7 @@ use serde_json::Value;
 use crate::decide::LookupRequest;
 use crate::message::Fetched;
 use crate::rules::LookupSettings;
+use crate::rules::model::Located;
 
 use address::{PublicOnly, is_public};
 use breaker::Breakers;
@@ -124,12 +125,12 @@ impl Lookups {
     }
 }
 
-/// Headers that can be sent; others were refused by `check`.
-fn header_map(list: &[(String, SecretString)]) -> HeaderMap {
-    let header = |(name, value): &(String, SecretString)| {
+/// Headers that can be sent; others are errors that [`crate::engine::Engine::build`] finds (`bad-header`).
+fn header_map(list: &[(Located<String>, SecretString)]) -> HeaderMap {
+    let header = |(name, value): &(Located<String>, SecretString)| {
         let mut value = HeaderValue::from_str(value.expose_secret()).ok()?;
         value.set_sensitive(true);
-        Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value))
+        Some((HeaderName::from_bytes(name.value.as_bytes()).ok()?, value))
     };
     list.iter().filter_map(header).collect()
 }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -164,6 +165,7 @@ impl Pipeline {
                 score: decision.score,
                 language: decision.language.clone(),
                 rule_set: engine.knowledge().hash.clone(),
+                pilots: decision.pilots.as_ref().map(|pilots| json!(pilots).to_string()),
             }),
         };
         let timer = commit.timer.clone();

@@ -1,7 +1,7 @@
 //! All that follows from one decision, gathered for one commit: transcript, conversation, hand-off, deliveries, the id seen.
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::decide::Outcome;
 use crate::engine::Engine;
@@ -74,6 +74,7 @@ impl Pipeline {
                 score: outcome.decision.score,
                 language: outcome.decision.language.clone(),
                 rule_set: engine.knowledge().hash.clone(),
+                pilots: outcome.decision.pilots.as_ref().map(|pilots| json!(pilots).to_string()),
             }),
         };
         Ok(Step { before: conversation, commit, events, accepted, outcome })

@@ -14,6 +14,8 @@ pub struct Book {
     pub synonyms: Vec<Vec<Located<String>>>,
     /// What could not be read of the files, so that a reference to it is not called unknown as well.
     pub unread: Unread,
+    /// Ids under which rules are known that stand in the place of others, and the ids of those that stand there.
+    pub aliases: Vec<(String, String)>,
     /// Hash of all texts that were read, so that a set can be told from another.
     pub hash: String,
 }

@@ -87,7 +87,7 @@ pub fn load(mut files: Files, secrets: &dyn Secrets) -> (Option<Book>, Report) {
     }
     let hash = hash(&report);
     let synonyms = synonyms.unwrap_or_default();
-    (settings.map(|settings| Book { settings, rules, synonyms, unread, hash }), report)
+    (settings.map(|settings| Book { settings, rules, synonyms, unread, aliases: Vec::new(), hash }), report)
 }
 
 /// Parses one file; what is wrong goes into the report.

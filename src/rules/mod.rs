@@ -5,6 +5,7 @@ pub mod dialogue;
 mod files;
 pub mod load;
 pub mod model;
+pub mod pilots;
 mod read;
 pub mod schema;
 mod settings;

@@ -97,6 +97,10 @@ pub struct Rule {
     pub review_by: Option<Located<Date>>,
     /// How careful to be with likeness; the shop's own degree if left out.
     pub careful: Option<Careful>,
+    /// Only for so many of all customers, in ten-thousandths.
+    pub rollout: Option<Located<u16>>,
+    /// The rule in whose place those customers get it.
+    pub replaces: Option<Located<String>>,
 }
 
 /// A piece of information that a rule asks for.

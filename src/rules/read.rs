@@ -4,8 +4,8 @@ use jiff::civil::Date;
 
 use crate::yaml::{Node, Value};
 
-use super::dialogue;
 use super::model::{Careful, Condition, Located, Origin, Phrase, Rule, Text};
+use super::{dialogue, shape};
 
 /// A scalar with its place.
 #[must_use]
@@ -52,7 +52,8 @@ fn words(node: Option<&Node>) -> Vec<String> {
 /// An entry of `faq:`.
 #[must_use]
 pub(super) fn faq(node: &Node) -> Option<Rule> {
-    let mut ways = vec![Condition::Like(strings(node.get("questions")))];
+    let mut ways: Vec<Condition> =
+        node.get("questions").map(|list| Condition::Like(strings(Some(list)))).into_iter().collect();
     if let Some(list) = node.get("phrases") {
         ways.push(Condition::Phrase(phrases(list)));
     }
@@ -63,7 +64,7 @@ pub(super) fn faq(node: &Node) -> Option<Rule> {
 #[must_use]
 pub(super) fn rule(node: &Node) -> Option<Rule> {
     Some(Rule {
-        when: condition(node.get("when")?),
+        when: node.get("when").map_or_else(|| Condition::Any(Vec::new()), condition),
         replies: texts(node.get("reply")),
         handoff: dialogue::handoff(node),
         slots: dialogue::slots(node.get("slots")),
@@ -107,6 +108,10 @@ fn common(node: &Node) -> Option<Rule> {
         channels: strings(node.get("channels")),
         review_by: date(node.get("review_by")),
         careful: careful(node),
+        rollout: node
+            .get("rollout")
+            .and_then(|share| Some(Located { value: shape::share(share.text()?)?, place: share.place.clone() })),
+        replaces: node.get("replaces").and_then(located),
     })
 }
 

@@ -31,8 +31,17 @@ pub fn schema(name: &str) -> Option<Value> {
 fn object(shape: &'static Shape, definitions: &mut BTreeMap<String, Value>) -> Value {
     let properties: serde_json::Map<_, _> =
         shape.keys.iter().map(|key| (key.name.to_owned(), property(key, definitions))).collect();
-    let required: Vec<_> = shape.keys.iter().filter(|k| k.required).map(|k| k.name).collect();
-    json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
+    let required = || shape.keys.iter().filter(|key| key.required);
+    let always: Vec<_> = required().filter(|key| key.unless.is_none()).map(|key| key.name).collect();
+    let either: Vec<_> = required()
+        .filter_map(|key| Some(json!({"anyOf": [{"required": [key.name]}, {"required": [key.unless?]}]})))
+        .collect();
+    let mut value =
+        json!({"type": "object", "properties": properties, "required": always, "additionalProperties": false});
+    if !either.is_empty() {
+        value["allOf"] = either.into();
+    }
+    value
 }
 
 fn property(key: &'static Key, definitions: &mut BTreeMap<String, Value>) -> Value {
@@ -58,6 +67,7 @@ fn of(kind: &'static Kind, definitions: &mut BTreeMap<String, Value>) -> Value {
         Kind::Int(min, max) => json!({"type": "integer", "minimum": min, "maximum": max}),
         Kind::Bool => json!({"type": "boolean"}),
         Kind::Date => json!({"type": "string", "pattern": "^\\d{4}-\\d{2}-\\d{2}$"}),
+        Kind::Share => json!({"type": "string", "pattern": "^\\d{1,3}(\\.\\d{1,2})?%$"}),
         Kind::Duration => json!({"type": "string", "pattern": "^(\\d+(ms|s|m|h|d))+$"}),
         Kind::Wait(_) => {
             json!({"anyOf": [{"const": 0}, {"type": "string", "pattern": "^(\\d+(\\.\\d+)?(ms|s))+$|^0$"}]})

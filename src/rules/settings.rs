@@ -337,15 +337,15 @@ fn limits(node: Option<&Node>) -> Limits {
 pub struct LookupSettings {
     /// Whether addresses within the own network may be asked.
     pub private_addresses: bool,
-    /// Headers by host.
-    pub headers: BTreeMap<String, Vec<(String, SecretString)>>,
+    /// Headers by host, each with the place of its name.
+    pub headers: BTreeMap<String, Vec<(Located<String>, SecretString)>>,
     /// Longest answer that is read, in bytes.
     pub max_bytes: usize,
 }
 
 fn lookups(node: Option<&Node>) -> LookupSettings {
     let get = |key: &str| node.and_then(|node| node.get(key));
-    let header = |(name, value): &(Node, Node)| Some((name.text()?.to_owned(), SecretString::from(value.text()?)));
+    let header = |(name, value): &(Node, Node)| Some((read::located(name)?, SecretString::from(value.text()?)));
     let host = |(host, list): &(Node, Node)| {
         Some((host.text()?.to_owned(), list.entries().iter().filter_map(header).collect()))
     };

@@ -24,6 +24,8 @@ pub struct Key {
     pub kind: Kind,
     /// Whether it must stand there.
     pub required: bool,
+    /// The key that makes it needless.
+    pub unless: Option<&'static str>,
     /// One sentence for editors.
     pub doc: &'static str,
 }
@@ -32,13 +34,24 @@ impl Key {
     /// A key that may be left out.
     #[must_use]
     pub const fn new(name: &'static str, kind: Kind, doc: &'static str) -> Self {
-        Self { name, kind, required: false, doc }
+        Self { name, kind, required: false, unless: None, doc }
     }
 
     /// A key that must stand there.
     #[must_use]
     pub const fn required(name: &'static str, kind: Kind, doc: &'static str) -> Self {
-        Self { name, kind, required: true, doc }
+        Self { name, kind, required: true, unless: None, doc }
+    }
+
+    /// A key that must stand there, unless another does.
+    #[must_use]
+    pub const fn required_unless(name: &'static str, unless: &'static str, kind: Kind, doc: &'static str) -> Self {
+        Self { name, kind, required: true, unless: Some(unless), doc }
+    }
+
+    /// Whether it is missing among the keys that stand there.
+    fn missing(&self, has: impl Fn(&str) -> bool) -> bool {
+        self.required && !has(self.name) && !self.unless.is_some_and(has)
     }
 }
 
@@ -61,6 +74,8 @@ pub enum Kind {
     Bool,
     /// A date, `2026-10-01`.
     Date,
+    /// A share of all, `10%`, with at most two decimals.
+    Share,
     /// A length of time, `30s`, `5m`, `2h`, `1h30m`, `7d`.
     Duration,
     /// A length of time of at most so many seconds, or `0`.
@@ -150,6 +165,7 @@ fn check_scalar(node: &Node, text: &str, kind: &Kind, what: &str, report: &mut R
         Kind::Int(min, max) => text.parse::<i64>().is_ok_and(|n| (*min..=*max).contains(&n)),
         Kind::Bool => matches!(text, "true" | "false"),
         Kind::Date => text.parse::<jiff::civil::Date>().is_ok() && text.len() == 10,
+        Kind::Share => share(text).is_some(),
         Kind::Duration => duration(text).is_some(),
         Kind::Wait(most) => text == "0" || duration(text).is_some_and(|d| d <= std::time::Duration::from_secs(*most)),
         Kind::Instant => text.parse::<jiff::Timestamp>().is_ok(),
@@ -270,15 +286,14 @@ fn check_map(node: &Node, shape: &Shape, report: &mut Report) {
             );
         }
     }
-    for key in shape.keys.iter().filter(|k| k.required) {
-        if !entries.iter().any(|(k, _)| k.text() == Some(key.name)) {
-            let place = entries.first().map_or(&node.place, |(k, _)| &k.place);
-            report.push(
-                Finding::error("missing-key", format!("{} needs `{}`", shape.name, key.name))
-                    .at(place)
-                    .help(format!("write `{}: …`, which is: {}", key.name, key.doc)),
-            );
-        }
+    let has = |name: &str| entries.iter().any(|(key, _)| key.text() == Some(name));
+    for key in shape.keys.iter().filter(|key| key.missing(has)) {
+        let place = entries.first().map_or(&node.place, |(k, _)| &k.place);
+        report.push(
+            Finding::error("missing-key", format!("{} needs `{}`", shape.name, key.name))
+                .at(place)
+                .help(format!("write `{}: …`, which is: {}", key.name, key.doc)),
+        );
     }
 }
 
@@ -330,6 +345,7 @@ fn expected(kind: &Kind) -> String {
         Kind::Int(min, max) => format!("a whole number from {min} to {max}"),
         Kind::Bool => "true or false".into(),
         Kind::Date => "a date such as 2026-10-01".into(),
+        Kind::Share => "a share from 0% to 100% such as 10%".into(),
         Kind::Duration => "a length of time such as 30s, 5m, 2h or 7d".into(),
         Kind::Wait(most) => format!("a length of time from 0 to {most}s such as 1500ms"),
         Kind::Instant => "a time with its zone such as 2026-10-09T20:15:00+08:00".into(),
@@ -344,6 +360,22 @@ fn expected(kind: &Kind) -> String {
 
 fn quoted<'a>(words: impl Iterator<Item = &'a str>) -> String {
     words.map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// Reads a share such as `10%` or `2.5%`, in ten-thousandths; none if it is not one, or over 100 %.
+#[must_use]
+pub fn share(text: &str) -> Option<u16> {
+    let (whole, part) = match text.strip_suffix('%')?.split_once('.') {
+        Some((whole, part)) if (1..=2).contains(&part.len()) => (whole, part),
+        Some(_) => return None,
+        None => (text.strip_suffix('%')?, ""),
+    };
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || whole.len() > 3 || !digits(whole) || !digits(part) {
+        return None;
+    }
+    let share: u16 = format!("{whole}{part:0<2}").parse().ok()?;
+    (share <= 10_000).then_some(share)
 }
 
 /// A length of time as people write it: `30s`, `5m`, `1h30m`, `7d`, `500ms`.

@@ -15,9 +15,14 @@ pub static FAQ: Shape = Shape {
     name: "an FAQ entry",
     keys: &[
         Key::required("id", Kind::Id, "Unique name over faq/ and rules/, such as returns.window."),
-        Key::required("title", Kind::Text, "Short name, shown to customers as a choice."),
+        Key::required_unless("title", "replaces", Kind::Text, "Short name, shown to customers as a choice."),
         Key::new("category", Kind::Id, "Subject, for reports."),
-        Key::required("questions", Kind::List(&Kind::Str), "How customers ask, in any language."),
+        Key::required_unless(
+            "questions",
+            "replaces",
+            Kind::List(&Kind::Str),
+            "How customers ask, in any language; of one that `replaces` another the other's, if left out.",
+        ),
         Key::required("answer", Kind::Texts, "The answer by language, or a list of variants."),
         Key::new("phrases", Kind::OneOrMany(&Kind::Phrase), "Sure signs: contained in the message means this entry."),
         Key::new("options", Kind::List(&Kind::Id), "Ids shown below the answer as choices."),
@@ -34,6 +39,8 @@ pub static FAQ: Shape = Shape {
             Kind::Word(&Careful::WORDS),
             "How sure likeness must be before this is the answer; the shop's own degree if left out.",
         ),
+        Key::new("rollout", Kind::Share, "A sticky share of customers who get it; the rest get what they had."),
+        Key::new("replaces", Kind::Id, "The entry or rule in whose place those customers get it."),
     ],
 };
 
@@ -48,7 +55,12 @@ pub static RULE: Shape = Shape {
         Key::required("id", Kind::Id, "Unique name over faq/ and rules/, such as urgent.account-stolen."),
         Key::new("title", Kind::Text, "Short name, shown to customers when an answer offers this rule as a choice."),
         Key::new("priority", Kind::Int(-1_000_000, 1_000_000), "Higher wins; 0 if left out."),
-        Key::required("when", Kind::Map(&CONDITION), "What the message must be like."),
+        Key::required_unless(
+            "when",
+            "replaces",
+            Kind::Map(&CONDITION),
+            "What the message must be like; of one that `replaces` another the other's, if left out.",
+        ),
         Key::new("urgent", Kind::Bool, "Goes to its queue at any hour, before all else."),
         Key::new("tags", Kind::OneOrMany(&Kind::Id), "Tags that it sets on the conversation."),
         Key::new("reply", Kind::Texts, "What the customer is told, or a list of variants."),
@@ -69,6 +81,8 @@ pub static RULE: Shape = Shape {
             Kind::Word(&Careful::WORDS),
             "How sure likeness must be before this is the answer; the shop's own degree if left out.",
         ),
+        Key::new("rollout", Kind::Share, "A sticky share of customers who get it; the rest get what they had."),
+        Key::new("replaces", Kind::Id, "The entry or rule in whose place those customers get it."),
     ],
 };
 

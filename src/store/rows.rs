@@ -278,6 +278,8 @@ pub struct DecisionRow {
     pub language: String,
     /// Hash of the rule set that decided.
     pub rule_set: String,
+    /// Pilots that the customer took part in, as a JSON list; none where the rule set had no pilot.
+    pub pilots: Option<String>,
 }
 
 /// All that one step writes, in one transaction.

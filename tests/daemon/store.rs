@@ -133,6 +133,7 @@ async fn all_of_a_commit_is_there_after_reopening() {
         score: Some(0.93),
         language: "zh".into(),
         rule_set: "ab12".into(),
+        pilots: Some(r#"["returns.pilot"]"#.into()),
     };
     let commit = Commit {
         seen: Some(seen("m1")),

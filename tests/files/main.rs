@@ -10,4 +10,5 @@ mod hours;
 mod layers;
 mod licences;
 mod likeness;
+mod pilots;
 mod source;

@@ -22,8 +22,7 @@ impl<'a> Turn<'a> {
     /// Calls another queue without a word to the customer and without taking the conversation from whoever has it.
     pub(in crate::decide) fn call_besides(&mut self, wish: &Wish<'a>) {
         let (state, agent, awaits) = (self.next.state, self.next.agent.clone(), self.next.awaits_agent);
-        let named = wish.rule.and_then(|rule| rule.handoff.as_ref()?.queue.as_deref());
-        let way = routing::way(self.knowledge, named, self.inbound, &self.next, self.now, &self.language);
+        let way = routing::way(self.knowledge, wish.case(), self.inbound, &self.next, self.now, &self.language);
         self.urgent = wish.rule.is_some_and(|rule| rule.urgent);
         if self.presses_elsewhere(&way.queue, Priority::Urgent) {
             self.open_handoff(way.queue, Priority::Urgent, wish);
@@ -48,10 +47,10 @@ impl<'a> Turn<'a> {
     /// Brings the case to a person, and tells the customer.
     pub(in crate::decide) fn hand_over(mut self, wish: &Wish<'a>, candidates: &[Scored]) -> Outcome {
         let wished = wish.rule.and_then(|rule| rule.handoff.as_ref());
-        let named = wished.and_then(|handoff| handoff.queue.as_deref()).or(wish.queue);
-        let way = routing::way(self.knowledge, named, self.inbound, &self.next, self.now, &self.language);
+        let way = routing::way(self.knowledge, wish.case(), self.inbound, &self.next, self.now, &self.language);
         self.next.dialogue = None;
         self.next.looking.clear();
+        self.class = self.class.take().or_else(|| wish.about?.class.clone());
         self.urgent = wish.rule.is_some_and(|rule| rule.urgent);
         let low = (wish.reason == Reason::LowScore).then_some(Priority::High);
         let urgent = self.urgent.then_some(Priority::Urgent);

@@ -19,7 +19,7 @@ use super::escalate;
 use super::knowledge::{BuiltRule, BuiltText, Knowledge};
 use super::notices;
 use super::outcome::{LookupRequest, Outcome, Trace, TraceCandidate, TraceNear};
-use super::routing;
+use super::routing::{self, Case};
 use super::speak;
 use super::survey;
 
@@ -72,8 +72,40 @@ pub(super) struct Wish<'a> {
     pub rule: Option<&'a BuiltRule>,
     /// The notice said in place of "handed over", such as `media`.
     pub words: Option<&'a str>,
-    /// The queue, where no rule names one; else the routes decide.
+    /// The rule that it is about, though its words are not said: its queue and class count.
+    pub about: Option<&'a BuiltRule>,
+    /// The queue, where the shop's settings name it and no rule stands behind it.
     pub queue: Option<&'a str>,
+}
+
+impl<'a> Wish<'a> {
+    /// A wish that no rule stands behind: the routes name the queue.
+    pub(super) const fn because(reason: Reason) -> Self {
+        Self { reason, rule: None, words: None, about: None, queue: None }
+    }
+
+    /// What a rule says.
+    pub(super) const fn of(rule: &'a BuiltRule, reason: Reason) -> Self {
+        Self { reason, rule: Some(rule), words: None, about: None, queue: None }
+    }
+
+    /// What a rule could not bring to its end.
+    pub(super) const fn about(rule: &'a BuiltRule, reason: Reason) -> Self {
+        Self { reason, rule: None, words: None, about: Some(rule), queue: None }
+    }
+
+    /// The case that it makes.
+    fn case(&self) -> Case<'a> {
+        let Some(rule) = self.rule.or(self.about) else {
+            let class = if self.reason == Reason::LowScore { "complaint" } else { Case::UNKNOWN.class };
+            return Case { named: self.queue, class, reason: self.reason.as_str(), ..Case::UNKNOWN };
+        };
+        let case = Case::of(rule, Some(self.reason));
+        // A branch may name the queue that the whole does not.
+        let named = case.named.or_else(|| self.about.and_then(BuiltRule::some_queue));
+        let reason = if self.rule.is_some() { case.reason } else { self.reason.as_str() };
+        Case { named, reason, ..case }
+    }
 }
 
 impl<'a> Turn<'a> {
@@ -181,10 +213,7 @@ impl<'a> Turn<'a> {
             nothing => {
                 let why = nothing.err().map_or_else(|| "it came out empty".to_owned(), |error| error.to_string());
                 self.trace.notes.push(format!("the answer of `{}` failed: {why}", rule.id));
-                return self.hand_over(
-                    &Wish { reason: Reason::InternalError, rule: None, words: None, queue: None },
-                    candidates,
-                );
+                return self.hand_over(&Wish::because(Reason::InternalError), candidates);
             }
         }
         self.settle(rule);
@@ -199,8 +228,10 @@ impl<'a> Turn<'a> {
         let typed = self.inbound.gesture == Gesture::Write && self.state() == State::Bot;
         // A shop that has no words for it has not asked for it.
         let wanted = typed && self.knowledge.notices.contains_key("repeated");
+        if !wanted {
+            return Repeats::No;
+        }
         match given.cmp(&rule.replies.len()) {
-            _ if !wanted => Repeats::No,
             Ordering::Less => Repeats::No,
             Ordering::Equal => Repeats::Again,
             Ordering::Greater => Repeats::Enough,
@@ -226,10 +257,7 @@ impl<'a> Turn<'a> {
             let Ok(Some(reply)) = self.render_reply(rule) else {
                 self.trace.notes.push(format!("the answer of `{}` failed", rule.id));
                 self.replies.clear();
-                return self.hand_over(
-                    &Wish { reason: Reason::InternalError, rule: None, words: None, queue: None },
-                    candidates,
-                );
+                return self.hand_over(&Wish::because(Reason::InternalError), candidates);
             };
             self.replies.push(reply);
         }
@@ -254,7 +282,7 @@ impl<'a> Turn<'a> {
         let Some(text) = said.as_ref().ok().filter(|said| !said.is_empty()).cloned() else {
             let why = said.err().map_or_else(|| "it came out empty".to_owned(), |error| error.to_string());
             self.trace.notes.push(format!("a question of `{}` failed: {why}", rule.id));
-            let wish = Wish { reason: Reason::InternalError, rule: None, words: None, queue: None };
+            let wish = Wish::because(Reason::InternalError);
             return self.hand_over(&wish, candidates);
         };
         let message = self.reply_id();
@@ -299,7 +327,7 @@ impl<'a> Turn<'a> {
         let said = self.knowledge.notices.get("choice").and_then(|text| self.say(text, None).ok());
         let Some(text) = said.filter(|said| !said.is_empty()) else {
             self.missed();
-            return self.hand_over(&Wish { reason: Reason::NoMatch, rule: None, words: None, queue: None }, candidates);
+            return self.hand_over(&Wish::because(Reason::NoMatch), candidates);
         };
         self.replies.push(Reply { message: self.reply_id(), kind: Kind::Text, text, rule: None, options });
         self.finish(OutcomeKind::Choice, Reason::Ambiguous, None, candidates)
@@ -356,8 +384,8 @@ impl<'a> Turn<'a> {
     fn queue_meant(&self, rule: Option<&BuiltRule>) -> String {
         let queue = self.next.handoff.as_ref().map(|handoff| handoff.queue.clone());
         queue.unwrap_or_else(|| {
-            let named = rule.and_then(|rule| rule.handoff.as_ref()?.queue.as_deref());
-            routing::way(self.knowledge, named, self.inbound, &self.next, self.now, &self.language).queue
+            let case = rule.map_or(Case::UNKNOWN, |rule| Case::of(rule, None));
+            routing::way(self.knowledge, case, self.inbound, &self.next, self.now, &self.language).queue
         })
     }
 
@@ -487,6 +515,7 @@ impl<'a> Turn<'a> {
             class: self.class,
             language: self.language,
             notices: self.notices,
+            pilots: None,
         };
         Outcome {
             decision,

@@ -54,7 +54,7 @@ impl Turn<'_> {
             return self.thanks("rated_low", Reason::LowScore);
         }
         let queue = self.knowledge.survey.queue.as_deref();
-        self.hand_over(&Wish { reason: Reason::LowScore, rule: None, words: Some("rated_low"), queue }, &[])
+        self.hand_over(&Wish { words: Some("rated_low"), queue, ..Wish::because(Reason::LowScore) }, &[])
     }
 
     /// Whether the next words are the reason for a score.

@@ -148,8 +148,9 @@ fn put_handoff(db: &Connection, row: &HandoffRow) -> Result<(), StoreError> {
 
 fn put_decision(db: &Connection, row: &DecisionRow) -> Result<(), StoreError> {
     let mut insert = db.prepare_cached(
-        "INSERT INTO decisions (conversation, seq, at, channel, outcome, reason, rule, queue, score, language, rule_set)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        "INSERT INTO decisions (conversation, seq, at, channel, outcome, reason, rule, queue, score, language, rule_set,
+                                pilots)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )?;
     insert.execute(params![
         row.conversation,
@@ -162,7 +163,8 @@ fn put_decision(db: &Connection, row: &DecisionRow) -> Result<(), StoreError> {
         row.queue,
         row.score,
         row.language,
-        row.rule_set
+        row.rule_set,
+        row.pilots
     ])?;
     Ok(())
 }

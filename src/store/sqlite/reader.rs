@@ -238,7 +238,7 @@ pub(super) fn queue_stats(db: &Connection) -> Result<Vec<QueueStats>, StoreError
 /// Decisions of a span of time, ascending by number.
 pub(super) fn decisions(db: &Connection, filter: &DecisionFilter) -> Result<Vec<(i64, DecisionRow)>, StoreError> {
     let mut query = db.prepare_cached(
-        "SELECT id, conversation, seq, at, channel, outcome, reason, rule, queue, score, language, rule_set
+        "SELECT id, conversation, seq, at, channel, outcome, reason, rule, queue, score, language, rule_set, pilots
          FROM decisions
          WHERE at >= ?1 AND at < ?2
            -- The first page starts where the span does, so that older decisions are not read.
@@ -259,6 +259,7 @@ pub(super) fn decisions(db: &Connection, filter: &DecisionFilter) -> Result<Vec<
             score: row.get("score")?,
             language: row.get("language")?,
             rule_set: row.get("rule_set")?,
+            pilots: row.get("pilots")?,
         };
         Ok((row.get("id")?, decision))
     })?;

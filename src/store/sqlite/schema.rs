@@ -18,7 +18,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_tables.sql"),
     include_str!("migrations/0002_timers.sql"),
     include_str!("migrations/0003_looking.sql"),
-    include_str!("migrations/0004_surveys.sql"),
+    include_str!("migrations/0004_pilots.sql"),
+    include_str!("migrations/0005_surveys.sql"),
 ];
 
 /// The format that this program reads and writes.

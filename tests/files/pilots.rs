@@ -1,0 +1,180 @@
+//! Pilots: a share of the customers gets a rule or entry, and the rest get what they had, to the letter.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use nightdesk::decide::Outcome;
+use nightdesk::engine::Engine;
+use nightdesk::message::{Conversation, Customer, Gesture, Inbound};
+use nightdesk::rules::load::NoSecrets;
+use nightdesk::rules::{Files, pilots};
+use serde_json::json;
+
+const CONFIG: &str = r#"
+timezone: Asia/Shanghai
+languages: [zh, en]
+hours: {always: {weekly: {mon-sun: ["00:00-24:00"]}}}
+queues: {general: {hours: always}}
+routes: [{queue: general}]
+channels: {web: {kind: websocket}}
+notices: {handed_over: {zh: 已转人工。, en: A colleague takes over.}, choice: {zh: 您想问哪一个？, en: Which one?}}
+"#;
+
+const FAQ: &str = "
+faq:
+  - id: returns.window
+    title: {zh: 退货, en: Returns}
+    questions: [怎么退货, 可以退货吗, how do I return an item]
+    answer: {zh: 七天内可以退货。, en: You can return it within seven days.}
+    options: [refund.time]
+  - id: refund.time
+    title: {zh: 退款多久到账, en: When the refund arrives}
+    questions: [退款多久到账, 钱什么时候退给我, how long does a refund take]
+    answer: {zh: 三天到账。, en: It takes three days.}
+    options: [returns.window]
+  - id: shipping.fee
+    title: {zh: 运费, en: Shipping}
+    questions: [运费多少, 邮费怎么算, how much is shipping]
+    answer: {zh: 八元。, en: Eight yuan.}
+";
+
+/// One in the place of another, one that is new, and one that nobody has yet.
+const PILOTS: &str = "
+faq:
+  - id: returns.short
+    replaces: returns.window
+    rollout: 30%
+    answer: {zh: 七天内，在“我的订单”里申请。, en: Within seven days under My orders.}
+  - id: refund.slow
+    title: {zh: 退款怎么还没到, en: My refund is late}
+    questions: [退款怎么还没到, 退款还没收到, my refund is late]
+    answer: {zh: 请查看银行账户。, en: Please look at your bank account.}
+    rollout: 50%
+  - id: shipping.new
+    title: {zh: 新运费, en: New fees}
+    questions: [新运费是多少]
+    answer: {zh: 六元。, en: Six yuan.}
+    rollout: 0%
+";
+
+const MESSAGES: &[&str] = &[
+    "怎么退货",
+    "请问可以退货的吗",
+    "退款怎么还没到",
+    "退款还没有到账",
+    "退款多久",
+    "运费是多少啊",
+    "新运费是多少",
+    "how can I return this item",
+    "my refund is still late",
+    "1",
+    "在吗",
+];
+
+fn engine(files: &[(&str, &str)]) -> Engine {
+    let (engine, report) = Engine::load(Files::from_texts(files.iter().copied()), &NoSecrets);
+    engine.unwrap_or_else(|| panic!("{:?}", report.findings))
+}
+
+fn with_pilots() -> Engine {
+    engine(&[("nightdesk.yaml", CONFIG), ("faq/a.yaml", FAQ), ("faq/pilots.yaml", PILOTS)])
+}
+
+fn at() -> Timestamp {
+    "2026-10-09T10:00:00+08:00".parse().unwrap()
+}
+
+/// The first customer whose number fits.
+fn customer(fits: impl Fn(u16) -> bool) -> Customer {
+    let id = (0..1_000_000).map(|n| format!("v_{n}")).find(|id| fits(pilots::number(id))).unwrap();
+    Customer { id, ..Customer::default() }
+}
+
+fn told(engine: &Engine, customer: &Customer, text: &str) -> Outcome {
+    let conversation = Conversation::new("c_1".into(), "web", "t", customer.clone(), at());
+    engine.handle(&Inbound::words("msg_1", "web", customer.clone(), text), &conversation, at())
+}
+
+fn rule(outcome: &Outcome) -> Option<&str> {
+    outcome.decision.rule.as_deref()
+}
+
+#[test]
+fn the_rest_get_what_they_had_to_the_letter() {
+    let (before, with) = (engine(&[("nightdesk.yaml", CONFIG), ("faq/a.yaml", FAQ)]), with_pilots());
+    for number in 0..20 {
+        let customer = customer(|of| of >= 5_000 && of % 20 == number);
+        for message in MESSAGES {
+            let (then, now) = (told(&before, &customer, message), told(&with, &customer, message));
+            assert_eq!(json!(then.replies), json!(now.replies), "{message}");
+            assert_eq!(json!(then.decision.candidates), json!(now.decision.candidates), "{message}");
+            assert_eq!(now.decision.pilots.as_deref(), Some([].as_slice()));
+        }
+    }
+}
+
+#[test]
+fn those_who_take_part_get_the_pilot_wherever_the_other_answered() {
+    let engine = with_pilots();
+    let customer = customer(|number| number < 3_000);
+    let asked = told(&engine, &customer, "怎么退货");
+    assert_eq!(rule(&asked), Some("returns.short"));
+    assert_eq!(asked.replies[0].text, "七天内，在“我的订单”里申请。");
+    assert_eq!(
+        asked.decision.pilots.as_deref(),
+        Some(["returns.short".to_owned(), "refund.slow".to_owned()].as_slice())
+    );
+    // By likeness too, and as the option of another entry, under the title of the one that it replaces.
+    assert_eq!(rule(&told(&engine, &customer, "请问可以退货的吗")), Some("returns.short"));
+    let refund = told(&engine, &customer, "退款多久到账");
+    assert_eq!(
+        (refund.replies[0].options[0].id.as_str(), refund.replies[0].options[0].label.as_str()),
+        ("returns.short", "退货")
+    );
+    // An option that was shown before the pilot began still leads somewhere.
+    let pressed =
+        Inbound { gesture: Gesture::Select("returns.window".into()), ..Inbound::words("msg_2", "web", customer, "") };
+    assert_eq!(rule(&engine.handle(&pressed, &refund.conversation, at())), Some("returns.short"));
+}
+
+#[test]
+fn shares_are_nested_and_nobody_has_a_pilot_of_nothing() {
+    let engine = with_pilots();
+    let between = customer(|number| (3_000..5_000).contains(&number));
+    assert_eq!(rule(&told(&engine, &between, "怎么退货")), Some("returns.window"));
+    assert_eq!(rule(&told(&engine, &between, "退款怎么还没到")), Some("refund.slow"));
+    for share in [0, 3_000, 5_000] {
+        let customer = customer(|number| number >= share);
+        let outcome = told(&engine, &customer, "新运费是多少");
+        assert_ne!(rule(&outcome), Some("shipping.new"));
+    }
+}
+
+#[test]
+fn a_shop_without_pilots_says_nothing_of_them() {
+    let engine = engine(&[("nightdesk.yaml", CONFIG), ("faq/a.yaml", FAQ)]);
+    assert_eq!(told(&engine, &customer(|_| true), "怎么退货").decision.pilots, None);
+}
+
+#[test]
+fn mistakes_of_pilots_are_found_each_once() {
+    let faq = format!(
+        "{FAQ}
+  - {{id: a, replaces: shipping.fee, rollout: 101%, answer: x}}
+  - {{id: b, replaces: shipping.fee, answer: x}}
+  - {{id: c, replaces: refund.time, rollout: 10%, answer: x}}
+  - {{id: d, replaces: refund.time, rollout: 20%, answer: x}}
+  - {{id: e, replaces: d, rollout: 20%, answer: x}}
+  - {{id: f, replaces: refund.tim, rollout: 20%, answer: x}}
+  - {{id: g, title: x, rollout: 20%, answer: x}}
+"
+    );
+    let files = [("nightdesk.yaml", CONFIG), ("faq/a.yaml", faq.as_str())];
+    let (engine, report) = Engine::load(Files::from_texts(files), &NoSecrets);
+    assert!(engine.is_none());
+    let found: Vec<(&str, &str)> = report.findings.iter().map(|f| (f.code, f.message.as_str())).collect();
+    let once: BTreeSet<_> = found.iter().collect();
+    assert_eq!(once.len(), found.len(), "{found:#?}");
+    let codes: BTreeSet<&str> = found.iter().map(|(code, _)| *code).collect();
+    assert_eq!(codes, BTreeSet::from(["wrong-type", "missing-key", "bad-pilot", "unknown-name"]), "{found:#?}");
+}
