@@ -43,10 +43,9 @@ fn alone(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, 
     if inbound.gesture == Gesture::Automatic {
         return turn.unchanged().silent(Reason::AutomaticSender, false);
     }
-    turn = match turn.rated_by_hand() {
-        Ok(outcome) => return outcome,
-        Err(turn) => *turn,
-    };
+    if survey::is_apart(&inbound.gesture) {
+        return turn.rated_by_hand();
+    }
     if turn.state() == State::Human {
         return while_human(turn);
     }

@@ -25,7 +25,7 @@ pub struct Event {
     pub seq: u64,
     /// Socket on which the message came in, which has its `ack` instead.
     pub origin: Option<u64>,
-    /// `message`, `state` or `typing`.
+    /// `message` or `state`; of a whisper `position` or `typing`.
     pub kind: String,
     /// Who.
     pub role: Role,

@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::sync::Notify;
 
 use crate::hub::News;
-use crate::message::{Priority, State};
+use crate::message::State;
 use crate::store::{HandoffFilter, StoreError, handoff_state};
 
 use super::Pipeline;
@@ -88,9 +88,8 @@ impl Pipeline {
         let changed: HashMap<String, u64> = self.places.renew(places).into_iter().collect();
         for case in &waiting {
             if let Some(place) = changed.get(&case.conversation) {
-                let urgent = case.priority == Priority::Urgent.as_str();
-                let data = json!({"state": State::Queued, "queue": case.queue, "urgent": urgent, "position": place});
-                self.hub.whisper(&case.conversation, "state", State::Queued, self.clock.now(), data);
+                let data = json!({"queue": case.queue, "position": place});
+                self.hub.whisper(&case.conversation, "position", State::Queued, self.clock.now(), data);
             }
         }
         Ok(())

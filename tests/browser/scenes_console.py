@@ -358,7 +358,7 @@ def console_satisfaction(stage):
     line = agent.locator(".change.rating")
     stage.until(lambda: line.count() == 1 and "1 分" in line.text_content(), "the score in the transcript")
     assert "complaints" in agent.locator(".head").text_content() and agent.locator(".head .chip.high").count() == 1
-    stage.shoot("survey-low")
+    stage.shoot("console-low-score")
 
 
 def console_satisfaction_english(stage):

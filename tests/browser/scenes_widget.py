@@ -36,7 +36,7 @@ def widget_states(stage):
     assert stage.state() == (["bot"], "機器人為您服務重新連線"), stage.state()
     server.state("queued", queue="general", position=3)
     stage.until(lambda: stage.state()[0] == ["queued"] and "前面還有 2 位" in stage.state()[1], "third in line")
-    server.send("state", data={"state": "queued", "queue": "general", "urgent": False, "position": 1})  # no seq: it is not kept
+    server.send("position", data={"queue": "general", "position": 1})
     stage.until(lambda: "您排在第一位" in stage.state()[1], "first in line")
     assert page.get_by_role("button", name="轉人工").is_hidden(), "nothing more to ask for"
     server.state("queued", queue="oncall", urgent=True)
@@ -349,7 +349,7 @@ def widget_rating(stage):
             page.keyboard.press("ArrowRight")
         assert scores.nth(3).is_checked() and "请先选择分数" not in form.text_content()
         page.get_by_role("textbox", name="说说原因").fill("小林很耐心\n就是等得久")
-        stage.shoot("rating-" + ("dark" if how.get("dark") else "phone" if how.get("phone") else "light"))
+        stage.shoot("widget-rating-" + ("dark" if how.get("dark") else "phone" if how.get("phone") else "light"))
         page.get_by_role("button", name="提交评价").click()
         stage.until(lambda: [f["data"] for f in server.all("rate")] == [{"score": 4, "text": "小林很耐心\n就是等得久"}], "one frame")
         stage.until(lambda: stage.texts("visitor") == ["4 满意\n小林很耐心\n就是等得久"] and stage.texts("bot")[-1] == "感谢您的评价！", "thanks")
@@ -393,7 +393,7 @@ def widget_unread(stage):
     stage.until(lambda: page.locator(".count").text_content() == "2" and page.title() == f"(2) {own}", "two unread")
     assert page.get_by_role("button", name="2 条未读消息").count() == 1
     assert "2 条未读消息" in page.locator(".sr[role=status]").text_content()
-    stage.shoot("unread")
+    stage.shoot("widget-unread")
     server.welcome.update(recovered=True, seq=server.seq)
     page.reload()
     stage.until(lambda: len(server.sockets) == 2 and page.locator(".count").text_content() == "2", "the next page connects by itself and knows")

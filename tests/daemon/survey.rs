@@ -260,7 +260,7 @@ async fn a_waiting_customer_sees_the_place_come_nearer_and_the_person_writing() 
     assert_eq!(agent(here, &first, "take", json!({})).await.status, 200);
     for (client, place) in clients[1..].iter_mut().zip(1..) {
         let told = client.next().await;
-        assert_eq!((&told["type"], &told["data"]["position"]), (&json!("state"), &json!(place)), "{told:#}");
+        assert_eq!((&told["type"], &told["data"]["position"]), (&json!("position"), &json!(place)), "{told:#}");
         assert!(told.get("seq").is_none(), "a place is not kept: {told:#}");
     }
     // The next page shows it at once.

@@ -199,10 +199,12 @@ function receive(frame, data) {
     show(seq, ts, data);
     if (data.role !== 'visitor') unread(1);
   } else if (type === 'state') {
-    if (seq === undefined ? owner.state !== data.state : !note(seq)) return; // a place in the line has no seq
+    if (!note(seq)) return;
     owner = data;
     showState();
     if ('open' in data) showHours(data.open, data.next_open);
+  } else if (type === 'position') {
+    if (owner.state === 'queued') { owner.position = data.position; showState(); }
   } else if (type === 'typing') showTyping(data.on !== false, data.ttl_s);
   else if (type === 'history') history(re, data);
   else if (type === 'error') {

@@ -7,28 +7,24 @@ use super::super::survey;
 use super::{Turn, Wish};
 
 impl Turn<'_> {
-    /// Takes an answer that was given by a button or a form, if one was: in any state, for it is about an earlier case.
-    pub(in crate::decide) fn rated_by_hand(self) -> Result<Outcome, Box<Self>> {
+    /// Takes an answer that was given by a button or a form: in any state, for it is about an earlier case.
+    pub(in crate::decide) fn rated_by_hand(mut self) -> Outcome {
         let (score, comment) = match &self.inbound.gesture {
             Gesture::Rate { score, comment } => (*score, comment.clone()),
-            gesture => match survey::pressed(gesture) {
-                Some(score) => (score, None),
-                None => return Err(Box::new(self)),
-            },
+            gesture => (survey::pressed(gesture).unwrap_or_default(), None),
         };
         let (knowledge, now) = (self.knowledge, self.now);
         if !survey::may_rate(knowledge, &self.next, score, comment.as_deref(), now) {
-            return Ok(self.unchanged().silent(Reason::Lapsed, false));
+            return self.unchanged().silent(Reason::Lapsed, false);
         }
-        Ok(match comment {
+        match comment {
             Some(comment) if survey::open(knowledge, &self.next, now).is_none() => self.commented(comment),
             comment => {
-                let mut turn = self;
                 // It answers none of the words that wait.
-                turn.next.unanswered.clone_from(&turn.before.unanswered);
-                turn.rated(score, comment)
+                self.next.unanswered.clone_from(&self.before.unanswered);
+                self.rated(score, comment)
             }
-        })
+        }
     }
 
     /// Takes a score that was written. Words just before it that nothing answers are the reason for it.
