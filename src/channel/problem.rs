@@ -12,19 +12,27 @@ pub struct Problem {
     title: &'static str,
     detail: String,
     retry_after: Option<u64>,
+    more: Vec<(&'static str, Value)>,
 }
 
 impl Problem {
     /// A problem. `code` is a stable word for programs; `detail` says how to mend it.
     #[must_use]
     pub fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, title, detail: detail.into(), retry_after: None }
+        Self { status, code, title, detail: detail.into(), retry_after: None, more: Vec::new() }
     }
 
     /// Says after how many seconds to come again.
     #[must_use]
     pub fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after = Some(seconds.max(1));
+        self
+    }
+
+    /// Adds a member of this kind of problem.
+    #[must_use]
+    pub fn with(mut self, member: &'static str, value: Value) -> Self {
+        self.more.push((member, value));
         self
     }
 
@@ -62,7 +70,11 @@ impl Problem {
     }
 
     fn document(&self) -> Value {
-        json!({"type": "about:blank", "title": self.title, "status": self.status.as_u16(), "detail": self.detail, "code": self.code})
+        let mut document = json!({"type": "about:blank", "title": self.title, "status": self.status.as_u16(), "detail": self.detail, "code": self.code});
+        for (member, value) in &self.more {
+            document[*member] = value.clone();
+        }
+        document
     }
 }
 

@@ -10,7 +10,7 @@ use regex::Regex;
 
 use crate::diag::Place;
 use crate::hours::Schedule;
-use crate::matching::Matcher;
+use crate::matching::{Matcher, Watch};
 use crate::message::Priority;
 use crate::rules::Limits;
 use crate::rules::model::Origin;
@@ -36,6 +36,8 @@ pub struct Knowledge {
     pub by_id: HashMap<String, u32>,
     /// All conditions.
     pub matcher: Matcher,
+    /// Words that must not be said.
+    pub watch: Watch,
     /// All texts and expressions.
     pub templates: Templates,
     /// Simplified to Traditional.

@@ -11,14 +11,14 @@ use crate::decide::builtin::Builtins;
 use crate::decide::knowledge::{BuiltHandoff, BuiltRule, BuiltText, Queue, Route};
 use crate::diag::{Finding, Place, Report, nearest};
 use crate::likeness::Synonyms;
-use crate::matching::{Builder, Fault, Matcher, PatternError};
+use crate::matching::{Builder, Fault, Matcher, PatternError, PhraseError};
 use crate::rules::Book;
 use crate::rules::model::{Located, Origin, Rule};
 use crate::rules::{ChannelKind, Settings};
 use crate::template::Templates;
 use crate::text::{Fold, Variants, Vocabulary};
 
-use super::{dialogue, hours, ladder, samples, survey, texts};
+use super::{dialogue, hours, ladder, samples, survey, texts, wording};
 
 /// Builds what can be built; what is wrong goes into the report.
 pub(super) fn build(book: &Book, report: &mut Report) -> Option<Knowledge> {
@@ -33,6 +33,7 @@ pub(super) fn build(book: &Book, report: &mut Report) -> Option<Knowledge> {
     let fold = Arc::new(Fold::new());
     let variants = Arc::new(Variants::new(Arc::clone(&fold)));
     let matcher = matcher(book, &fold, &variants, &mut templates, report);
+    let watch = wording::watch(book, &fold, &variants, report);
     let rules = book.rules.iter().map(|rule| built_rule(rule, book, &by_id, &mut templates, report)).collect();
     let notices =
         settings.notices.iter().map(|(id, text)| (id.clone(), texts::text(text, &mut templates, report))).collect();
@@ -70,6 +71,7 @@ pub(super) fn build(book: &Book, report: &mut Report) -> Option<Knowledge> {
         rules,
         by_id,
         matcher: matcher?,
+        watch: watch?,
         templates,
         variants,
         queues,
@@ -202,9 +204,7 @@ fn matcher(
         }
         for fault in faults {
             report.push(match fault {
-                Fault::Phrase(source, error) => Finding::error("empty-phrase", error.to_string())
-                    .at(&source.place)
-                    .help("write words; spaces, punctuation and invisible characters do not count"),
+                Fault::Phrase(source, error) => phrase_finding(source, &error),
                 Fault::Pattern(source, PatternError::Everything) => Finding::error(
                     "matches-everything",
                     "this regular expression matches every message, even an empty one",
@@ -225,6 +225,13 @@ fn matcher(
             None
         }
     }
+}
+
+/// Nothing is left of a phrase.
+pub(super) fn phrase_finding(source: &Located<String>, error: &PhraseError) -> Finding {
+    Finding::error("empty-phrase", error.to_string())
+        .at(&source.place)
+        .help("write words; spaces, punctuation and invisible characters do not count")
 }
 
 /// The library draws the pattern with a caret over several lines; the last line says what is wrong.

@@ -9,6 +9,7 @@ mod samples;
 mod suggest;
 mod survey;
 mod texts;
+mod wording;
 
 use jiff::Timestamp;
 
@@ -25,6 +26,8 @@ use crate::rules::pilots::book_for;
 
 pub use pilots::Arm;
 pub use suggest::Suggestion;
+pub(crate) use texts::inside;
+pub use wording::Unfit;
 
 /// A shop's knowledge, ready to decide. Never changes; a reload makes another one.
 #[derive(Debug)]

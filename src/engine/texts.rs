@@ -90,7 +90,7 @@ fn check_name(name: &str, source: &Located<String>, settings: &serde_json::Value
 
 /// The place of a stretch of a text. A text that stands in the file as it is (no escapes, no folded lines) is marked exactly,
 /// any other as a whole.
-fn inside(source: &Located<String>, span: Option<Range<usize>>, report: &Report) -> Place {
+pub(crate) fn inside(source: &Located<String>, span: Option<Range<usize>>, report: &Report) -> Place {
     let place = &source.place;
     let found = || {
         let span = span?;

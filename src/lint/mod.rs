@@ -15,6 +15,7 @@ mod ties;
 mod twins;
 mod urgent;
 mod witness;
+mod wording;
 
 use jiff::Timestamp;
 
@@ -37,4 +38,5 @@ pub fn check(engine: &Engine, now: Timestamp, report: &mut Report) {
     twins::check(engine, report);
     urgent::check(engine, report);
     witness::check(engine, report);
+    wording::check(engine, report);
 }

@@ -11,7 +11,7 @@ use super::Matcher;
 use super::gate::{self, Gate, Gates, Way};
 use super::like::Sentences;
 use super::likely::Learner;
-use super::phrase::{Chained, LiteralId, Literals, Part, Phrases};
+use super::phrase::{Chained, LiteralId, Literals, Part, Phrases, Sets};
 use super::regular::Pattern;
 use super::require::{Link, OneOf, What};
 
@@ -155,6 +155,14 @@ impl Builder {
         })
     }
 
+    /// Builds the automaton alone, for phrases that belong to no rule.
+    ///
+    /// # Errors
+    /// When the literals are more than it can hold.
+    pub(super) fn literals(self) -> Result<(Literals, Sets), aho_corasick::BuildError> {
+        Ok((Literals::new(&self.literals)?, self.sets))
+    }
+
     fn literal(&mut self, text: &str) -> LiteralId {
         if let Some(&id) = self.ids.get(text) {
             return id;
@@ -247,7 +255,7 @@ impl Builder {
     }
 
     /// The parts of a phrase: each the words themselves and their regional wordings.
-    fn phrase<'a>(&mut self, phrase: &'a Phrase, fault: &mut dyn FnMut(Fault<'a>)) -> Option<Way> {
+    pub(super) fn phrase<'a>(&mut self, phrase: &'a Phrase, fault: &mut dyn FnMut(Fault<'a>)) -> Option<Way> {
         let mut parts = Vec::with_capacity(phrase.parts.len());
         for source in &phrase.parts {
             let folded = self.fold.squeeze(&source.value);

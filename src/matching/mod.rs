@@ -13,6 +13,7 @@ mod regular;
 mod require;
 #[cfg(test)]
 mod tests;
+mod wording;
 
 use std::cell::{OnceCell, RefCell};
 use std::ops::Range;
@@ -24,6 +25,7 @@ use crate::text::{Fold, Folded};
 pub use compile::{Builder, ExpressionId, Fault, PatternError, PhraseError};
 pub use likely::{Bars, Guess};
 pub use rank::{Candidate, Evidence, Sign};
+pub use wording::{Spotted, Watch};
 
 use compile::{Expected, Test};
 use gate::Gates;

@@ -11,6 +11,9 @@ use crate::text::is_whole;
 /// Index of a literal.
 pub(super) type LiteralId = u32;
 
+/// Literals of which any will do, as [`Part`]s number them.
+pub(super) type Sets = Vec<Box<[LiteralId]>>;
+
 /// Any of some literals, as one number: a literal by its own index, several as a set of the list of sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Part(u32);
@@ -193,6 +196,14 @@ impl Hits<'_> {
         starts.sort_unstable();
         starts.dedup();
         starts
+    }
+
+    /// Where some literals stand as whole words, where their script has words, from left to right.
+    pub(super) fn wholes(&self, literals: &[LiteralId]) -> Vec<Range<usize>> {
+        let places = literals.iter().flat_map(|&one| self.places(one)).map(|hit| hit.start..hit.end);
+        let mut wholes: Vec<Range<usize>> = places.filter(|span| is_whole(self.text, span.clone())).collect();
+        wholes.sort_unstable_by_key(|span| (span.start, span.end));
+        wholes
     }
 
     /// Where a literal first stands as whole words, where its script has words.

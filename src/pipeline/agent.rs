@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::decide::survey;
-use crate::engine::Engine;
+use crate::engine::{Engine, Unfit};
 use crate::message::{Conversation, Inbound, Kind, Ladder, OpenHandoff, Priority, Role, State};
 use crate::store::{Commit, HandoffRow, NewDelivery, SeenKey, SeenRow, StoreError, TimerRow, handoff_state};
 
 use super::record::{self, Events};
-use super::{Pipeline, TRIES, Way, conversation, payload};
+use super::{Pipeline, TRIES, Way, conversation, payload, wording};
 
 /// Who acts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,11 +55,24 @@ pub enum Action {
         text: String,
         /// The sender's id of the message, so that a repeated request does not say it twice.
         id: Option<String>,
+        /// Whether to send it although it was held back for its wording.
+        anyway: bool,
     },
     /// Hands it back to the bot.
     Return,
     /// Ends it.
     Close,
+}
+
+/// What came of an action.
+#[derive(Clone, Debug)]
+pub struct Acted {
+    /// The conversation after it.
+    pub conversation: Conversation,
+    /// Number of its last event.
+    pub seq: u64,
+    /// Words of the message that must not be said. It was sent.
+    pub wording: Vec<Unfit>,
 }
 
 /// Why an action was not done.
@@ -74,6 +87,14 @@ pub enum AgentError {
     /// Happens when a conversation is not in a state for this.
     #[error("the conversation is {0}")]
     WrongState(State),
+    /// Happens when a message holds words that must not be said.
+    #[error("the message holds words that must not be said")]
+    Wording {
+        /// The words.
+        found: Vec<Unfit>,
+        /// Whether it is sent if the agent insists.
+        may_insist: bool,
+    },
     /// Happens when the store refuses.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -84,12 +105,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// When it cannot be done; nothing has changed then.
-    pub async fn act(
-        self: &Arc<Self>,
-        id: &str,
-        actor: &Actor,
-        action: Action,
-    ) -> Result<(Conversation, u64), AgentError> {
+    pub async fn act(self: &Arc<Self>, id: &str, actor: &Actor, action: Action) -> Result<Acted, AgentError> {
         let agent = actor.name();
         let turn = self.turns.enter(id.to_owned()).await;
         let _turn = turn.ok_or_else(|| StoreError::Unavailable("too much waits for this conversation".to_owned()))?;
@@ -104,10 +120,11 @@ impl Pipeline {
             if let Some(key) = &key
                 && self.guard(self.store.seen(key).await)?.is_some()
             {
-                return Ok((before, row.seq));
+                return Ok(Acted { conversation: before, seq: row.seq, wording: Vec::new() });
             }
             let now = self.clock.now();
             let (after, events) = self.apply(&before, row.seq, actor, &action, now)?;
+            let wording = self.watch_wording(&before, agent, &action, now).await?;
             let handoffs = self.taken(&before, &after, agent, &action, now).await?;
             let outbox = self.news(&before, &after, &action, &events, now).await?;
             let timer = TimerRow { conversation: after.id.clone(), at: self.engine.load().next_timer(&after) };
@@ -129,7 +146,8 @@ impl Pipeline {
                 survey: (action == Action::Close && after.survey != before.survey)
                     .then(|| after.survey.as_ref().map(|survey| record::survey(&after, survey)))
                     .flatten(),
-                decision: None,
+                wordings: wording.iter().map(|unfit| wording::row(&before, agent, unfit, true, now)).collect(),
+                ..Commit::default()
             };
             match self.store.commit(commit.clone()).await {
                 Ok(()) => {
@@ -137,13 +155,14 @@ impl Pipeline {
                     self.alarm.set(commit.timer.as_ref());
                     self.hub.desk.tell(events.news(&before, &after, row.version + 1));
                     commit.outbox.iter().for_each(|row| self.outbox.committed(&row.endpoint));
+                    self.count_wording(&wording, true);
                     tracing::info!(
                         conversation = after.id,
                         by = actor.kind(),
                         state = after.state.as_str(),
                         "A person acted."
                     );
-                    return Ok((after, events.seq()));
+                    return Ok(Acted { conversation: after, seq: events.seq(), wording });
                 }
                 Err(StoreError::Conflict | StoreError::Duplicate) => {}
                 Err(error) => return self.guard(Err(error)).map_err(Into::into),
@@ -156,7 +175,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// When there is none, or the store refuses.
-    pub async fn close_by_customer(self: &Arc<Self>, id: &str) -> Result<(Conversation, u64), AgentError> {
+    pub async fn close_by_customer(self: &Arc<Self>, id: &str) -> Result<Acted, AgentError> {
         self.act(id, &Actor::Customer, Action::Close).await
     }
 

@@ -167,6 +167,7 @@ impl Pipeline {
                 rule_set: engine.knowledge().hash.clone(),
                 pilots: decision.pilots.as_ref().map(|pilots| json!(pilots).to_string()),
             }),
+            ..Commit::default()
         };
         let timer = commit.timer.clone();
         let endpoints: Vec<String> = commit.outbox.iter().map(|row| row.endpoint.clone()).collect();

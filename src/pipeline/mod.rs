@@ -13,6 +13,7 @@ mod record;
 mod step;
 mod timers;
 mod turns;
+mod wording;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -33,7 +34,7 @@ use crate::store::{Commit, ConversationRow, SeenKey, SeenRow, Store, StoreError}
 use crate::telemetry::Metrics;
 use crate::token::Tokens;
 
-pub use agent::{Action, Actor, AgentError};
+pub use agent::{Acted, Action, Actor, AgentError};
 pub use holds::Later;
 pub use limits::Limits;
 pub use record::told;

@@ -76,6 +76,7 @@ impl Pipeline {
                 rule_set: engine.knowledge().hash.clone(),
                 pilots: outcome.decision.pilots.as_ref().map(|pilots| json!(pilots).to_string()),
             }),
+            ..Commit::default()
         };
         Ok(Step { before: conversation, commit, events, accepted, outcome })
     }

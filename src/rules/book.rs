@@ -2,6 +2,7 @@
 
 use super::model::{Located, Rule};
 use super::settings::Settings;
+use super::wording::Wording;
 
 /// All knowledge and settings of a shop.
 #[derive(Clone, Debug)]
@@ -10,6 +11,8 @@ pub struct Book {
     pub settings: Settings,
     /// FAQ entries and rules, by file path and then order in the file.
     pub rules: Vec<Rule>,
+    /// Words that must not be said, by file path and then order in the file.
+    pub wordings: Vec<Wording>,
     /// Groups of words that mean the same to this shop: `synonyms.yaml`.
     pub synonyms: Vec<Vec<Located<String>>>,
     /// What could not be read of the files, so that a reference to it is not called unknown as well.

@@ -9,10 +9,9 @@ use crate::yaml::{self, Node, Value};
 
 use super::book::{Book, Unread};
 use super::files::Files;
-use super::model::Rule;
 use super::settings::Settings;
-use super::shape::{self, Kind};
-use super::{read, shapes};
+use super::shape::{self, Kind, Shape};
+use super::{read, shapes, wording};
 
 /// Reads the value behind `${NAME}` (environment) or `${file:PATH}`.
 pub trait Secrets {
@@ -60,22 +59,19 @@ pub fn load(mut files: Files, secrets: &dyn Secrets) -> (Option<Book>, Report) {
             }
         }
     }
-    let mut rules = Vec::new();
+    let (mut rules, mut wordings) = (Vec::new(), Vec::new());
     let mut unread = Unread { files: missing_files, ..Unread::default() };
     let texts: Vec<_> = files.texts.iter().map(|(file, text)| (Arc::clone(file), Arc::clone(text))).collect();
     for (file, text) in &texts {
         if file.starts_with("faq/") {
-            rules.extend(read_rules(file, text, "faq", &Kind::Map(&shapes::FAQ), read::faq, &mut unread, &mut report));
+            let Some(node) = read_lists(file, text, &shapes::FAQ_FILE, &mut unread, &mut report) else { continue };
+            rules.extend(items(&node, "faq", &Kind::Map(&shapes::FAQ), read::faq, &mut unread.ids, &mut report));
         } else if file.starts_with("rules/") {
-            rules.extend(read_rules(
-                file,
-                text,
-                "rules",
-                &Kind::Map(&shapes::RULE),
-                read::rule,
-                &mut unread,
-                &mut report,
-            ));
+            let Some(node) = read_lists(file, text, &shapes::RULES_FILE, &mut unread, &mut report) else { continue };
+            neither(&node, &mut unread, &mut report);
+            rules.extend(items(&node, "rules", &Kind::Map(&shapes::RULE), read::rule, &mut unread.ids, &mut report));
+            let kind = Kind::Map(&wording::WORDING);
+            wordings.extend(items(&node, "wording", &kind, wording::wording, &mut Vec::new(), &mut report));
         }
     }
     let synonyms = files.texts.get("synonyms.yaml").cloned().and_then(|text| {
@@ -87,7 +83,7 @@ pub fn load(mut files: Files, secrets: &dyn Secrets) -> (Option<Book>, Report) {
     }
     let hash = hash(&report);
     let synonyms = synonyms.unwrap_or_default();
-    (settings.map(|settings| Book { settings, rules, synonyms, unread, aliases: Vec::new(), hash }), report)
+    (settings.map(|settings| Book { settings, rules, wordings, synonyms, unread, aliases: Vec::new(), hash }), report)
 }
 
 /// Parses one file; what is wrong goes into the report.
@@ -103,37 +99,35 @@ pub fn parse(file: &str, text: &Arc<str>, report: &mut Report) -> Option<Node> {
     }
 }
 
-/// Items of a file's only list; an item whose shape is wrong is reported and left out, the others stay.
-fn read_rules(
+/// A file of lists. Its head is checked here without the items, which [`items`] checks each on its own; none if there is nothing
+/// to read.
+fn read_lists(
     file: &str,
     text: &Arc<str>,
-    key: &str,
-    kind: &Kind,
-    read: fn(&Node) -> Option<Rule>,
+    shape: &'static Shape,
     unread: &mut Unread,
     report: &mut Report,
-) -> Vec<Rule> {
+) -> Option<Node> {
     let Some(node) = parse(file, text, report) else {
         unread.files = true;
-        return Vec::new();
+        return None;
     };
     if node.value == Value::Null {
-        return Vec::new();
+        return None;
     }
-    let shape = if key == "faq" { &shapes::FAQ_FILE } else { &shapes::RULES_FILE };
     let Value::Map(entries) = &node.value else {
         shape::check(&node, &Kind::Map(shape), report);
         unread.files = true;
-        return Vec::new();
+        return None;
     };
-    // The head is checked without its items, and each item on its own.
+    let is_list = |key: &Node| shape.keys.iter().any(|known| key.text() == Some(known.name));
     let head = Node {
         place: node.place.clone(),
         value: Value::Map(
             entries
                 .iter()
                 .map(|(k, v)| {
-                    let value = if k.text() == Some(key) && matches!(v.value, Value::List(_) | Value::Null) {
+                    let value = if is_list(k) && matches!(v.value, Value::List(_) | Value::Null) {
                         Value::List(Vec::new())
                     } else {
                         v.value.clone()
@@ -144,10 +138,35 @@ fn read_rules(
         ),
     };
     unread.files |= !shape::check(&head, &Kind::Map(shape), report);
+    Some(node)
+}
+
+/// Items of one of a file's lists; one whose shape is wrong is reported, left out and its id noted, the others stay.
+fn items<T>(
+    node: &Node,
+    key: &str,
+    kind: &Kind,
+    read: fn(&Node) -> Option<T>,
+    unread: &mut Vec<String>,
+    report: &mut Report,
+) -> Vec<T> {
     let items = node.get(key).map(Node::items).unwrap_or_default();
     let (good, bad): (Vec<_>, Vec<_>) = items.iter().partition(|item| shape::check(item, kind, report));
-    unread.ids.extend(bad.iter().filter_map(|item| Some(item.get("id")?.text()?.to_owned())));
+    unread.extend(bad.iter().filter_map(|item| Some(item.get("id")?.text()?.to_owned())));
     good.into_iter().filter_map(read).collect()
+}
+
+/// A file below `rules/` has rules or wordings, or both.
+fn neither(node: &Node, unread: &mut Unread, report: &mut Report) {
+    let has = |key: &str| node.entries().iter().any(|(k, _)| k.text() == Some(key));
+    if !has("rules") && !has("wording") {
+        unread.files = true;
+        report.push(
+            Finding::error("missing-key", "a rules file needs `rules` or `wording`")
+                .at(node.entries().first().map_or(&node.place, |(k, _)| &k.place))
+                .help("write `rules: …`, which is: The rules."),
+        );
+    }
 }
 
 fn read_calendar(files: &mut Files, path: &str, place: &Place, report: &mut Report) -> Vec<CalendarDay> {

@@ -11,6 +11,7 @@ pub mod schema;
 mod settings;
 pub mod shape;
 pub mod shapes;
+pub mod wording;
 
 pub use book::{Book, Unread};
 pub use files::Files;

@@ -115,7 +115,9 @@ fn common(node: &Node) -> Option<Rule> {
     })
 }
 
-fn phrases(node: &Node) -> Vec<Phrase> {
+/// Phrases, each of one part or several.
+#[must_use]
+pub(super) fn phrases(node: &Node) -> Vec<Phrase> {
     node.one_or_many().iter().map(|item| Phrase { parts: strings(Some(item)) }).collect()
 }
 

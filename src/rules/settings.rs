@@ -13,6 +13,7 @@ use crate::yaml::{Node, Value};
 use super::model::{Careful, Located, Text};
 use super::read::{self, located, text};
 use super::shape;
+use super::wording::{self, Strictness};
 
 /// Waits between attempts of a delivery unless the shop says otherwise: the schedule of Standard Webhooks.
 pub const DEFAULT_RETRY: [Duration; 9] = [
@@ -54,6 +55,8 @@ pub struct Settings {
     pub lookups: LookupSettings,
     /// What is done with the answers to the survey.
     pub survey: SurveySpec,
+    /// What becomes of agents' messages with words that must not be said.
+    pub agents_wording: Strictness,
     /// Free values.
     pub values: serde_json::Value,
     /// Tokens.
@@ -233,6 +236,7 @@ impl Settings {
             matching: matching(node.get("matching")),
             lookups: lookups(node.get("lookups")),
             survey: survey(node.get("survey")),
+            agents_wording: wording::agents(node.get("wording")),
             values: node.get("settings").map_or_else(|| serde_json::json!({}), json),
             access: access(node.get("access")),
             public_url: node.get("public_url").and_then(Node::text).map(|url| url.trim_end_matches('/').to_owned()),

@@ -3,6 +3,7 @@
 use super::dialogue::{BRANCH, LOOKUP, SLOT};
 use super::model::Careful;
 use super::shape::{Key, Kind, Shape};
+use super::wording::{WATCH, WORDING};
 
 /// A file below `faq/`.
 pub static FAQ_FILE: Shape = Shape {
@@ -45,8 +46,13 @@ pub static FAQ: Shape = Shape {
 };
 
 /// A file below `rules/`.
-pub static RULES_FILE: Shape =
-    Shape { name: "a rules file", keys: &[Key::required("rules", Kind::List(&Kind::Map(&RULE)), "The rules.")] };
+pub static RULES_FILE: Shape = Shape {
+    name: "a rules file",
+    keys: &[
+        Key::new("rules", Kind::List(&Kind::Map(&RULE)), "The rules."),
+        Key::new("wording", Kind::List(&Kind::Map(&WORDING)), "Words that must not be said, and better ones."),
+    ],
+};
 
 /// An item of `rules:`.
 pub static RULE: Shape = Shape {
@@ -143,6 +149,7 @@ pub static CONFIG: Shape = Shape {
         Key::new("settings", Kind::Any, "Free values for texts and conditions."),
         Key::new("lookups", Kind::Map(&LOOKUPS), "How rules may ask the shop's own systems."),
         Key::new("survey", Kind::Map(&SURVEY), "What is done with the answers to the survey."),
+        Key::new("wording", Kind::Map(&WATCH), "What becomes of messages with words that must not be said."),
         Key::new("access", Kind::Map(&ACCESS), "Tokens of agents and of the administrator."),
         Key::new("public_url", Kind::Str, "Address under which platforms reach this program, for links in webhooks."),
     ],

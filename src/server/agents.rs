@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::channel::Problem;
+use crate::engine::Unfit;
 use crate::message::State as Owner;
 use crate::pipeline::{Action, Actor, AgentError};
 use crate::store::{ConversationFilter, ConversationRow, EventRow};
@@ -41,6 +42,9 @@ struct Reply {
     /// Who writes, for a sender that has a reply token.
     #[serde(default)]
     agent: Option<String>,
+    /// Send it although it was held back for its wording.
+    #[serde(default)]
+    anyway: bool,
 }
 
 pub(super) async fn list(
@@ -94,7 +98,7 @@ pub(super) async fn reply(
     }
     let said_by = reply.agent.filter(|agent| !agent.is_empty() && agent.chars().count() <= 64);
     let actor = if let Actor::Desk(_) = actor { Actor::Desk(said_by) } else { actor };
-    act(&shared, &id, actor, Action::Reply { text: reply.text, id: reply.id }).await
+    act(&shared, &id, actor, Action::Reply { text: reply.text, id: reply.id, anyway: reply.anyway }).await
 }
 
 pub(super) async fn take(
@@ -150,13 +154,32 @@ async fn act(shared: &Shared, id: &str, actor: Actor, action: Action) -> Result<
     let (pipeline, id) = (Arc::clone(&shared.pipeline), id.to_owned());
     let done = to_its_end(shared, async move { pipeline.act(&id, &actor, action).await }).await?;
     match done {
-        Ok((conversation, seq)) => Ok(Json(
-            json!({"conversation": conversation.id, "state": conversation.state, "seq": seq, "agent": conversation.agent}),
-        )),
+        Ok(acted) => {
+            let conversation = acted.conversation;
+            let mut said = json!({"conversation": conversation.id, "state": conversation.state, "seq": acted.seq, "agent": conversation.agent});
+            if !acted.wording.is_empty() {
+                said["wording"] = json!(acted.wording);
+            }
+            Ok(Json(said))
+        }
         Err(AgentError::Unknown) => Err(Problem::not_found("There is no such conversation.")),
         Err(error @ (AgentError::TakenBy(_) | AgentError::WrongState(_))) => Err(conflict(format!("{error}."))),
+        Err(AgentError::Wording { found, may_insist }) => Err(unfit(&found, may_insist)),
         Err(AgentError::Store(_)) => Err(Problem::unavailable()),
     }
+}
+
+/// A message was held back for its wording.
+fn unfit(found: &[Unfit], may_insist: bool) -> Problem {
+    let detail = if may_insist {
+        "Write what `instead` says, or send it again with \"anyway\": true."
+    } else {
+        "Write what `instead` says."
+    };
+    let title = "The message holds words that must not be said";
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "wording", title, detail)
+        .with("wording", json!(found))
+        .with("anyway", json!(may_insist))
 }
 
 pub(super) fn agent(shared: &Shared, request: &Request) -> Result<String, Problem> {

@@ -53,6 +53,7 @@ pub(super) async fn console_file(Path(file): Path<String>) -> Result<Response, P
         "dom.js" => page(SCRIPT, include_str!("../../web/console/dom.js")),
         "link.js" => page(SCRIPT, include_str!("../../web/console/link.js")),
         "shop.js" => page(SCRIPT, include_str!("../../web/console/shop.js")),
+        "wording.js" => page(SCRIPT, include_str!("../../web/console/wording.js")),
         "words.js" => page(SCRIPT, include_str!("../../web/console/words.js")),
         _ => return Err(Problem::not_found("The console has no such file.")),
     })

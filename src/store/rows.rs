@@ -303,6 +303,23 @@ pub struct Commit {
     pub survey: Option<SurveyRow>,
     /// When time alone will have something to do; none leaves that as it is.
     pub timer: Option<TimerRow>,
+    /// Words in an agent's message that must not be said.
+    pub wordings: Vec<WordingRow>,
+}
+
+/// Words in an agent's message that must not be said. Never the message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WordingRow {
+    /// When it was written.
+    pub at: Timestamp,
+    /// Who wrote it.
+    pub agent: String,
+    /// To whom.
+    pub conversation: String,
+    /// Id of the wording.
+    pub wording: String,
+    /// Whether it was sent; else it was held back.
+    pub sent: bool,
 }
 
 /// A case that its customer was asked about, and what was answered.
@@ -379,7 +396,7 @@ pub struct DeliveryFilter {
     pub limit: usize,
 }
 
-/// Which decisions to read: `from` ≤ time < `until`.
+/// Which decisions or wordings to read: `from` ≤ time < `until`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecisionFilter {
     /// The first instant.

@@ -74,6 +74,12 @@ struct HashLabel {
     hash: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WordingLabels {
+    wording: String,
+    sent: &'static str,
+}
+
 type Seconds = Gauge<f64, AtomicU64>;
 
 /// All figures of a daemon.
@@ -85,6 +91,7 @@ pub struct Metrics {
     handoffs: Family<HandoffLabels, Counter>,
     escalations: Family<EscalationLabels, Counter>,
     surveys: Family<ScoreLabel, Counter>,
+    wordings: Family<WordingLabels, Counter>,
     decide_seconds: Histogram,
     message_seconds: Histogram,
     deliveries: Family<DeliveryLabels, Counter>,
@@ -123,6 +130,7 @@ impl Metrics {
             handoffs: Family::default(),
             escalations: Family::default(),
             surveys: Family::default(),
+            wordings: Family::default(),
             // 5 µs to 160 ms for the pure part, 100 µs to 50 s for what waits on disks and networks.
             decide_seconds: Histogram::new(exponential_buckets(0.000_005, 2.0, 16)),
             message_seconds: Histogram::new(exponential_buckets(0.000_1, 2.0, 16)),
@@ -155,6 +163,7 @@ impl Metrics {
         r.register("handoffs", "New hand-offs by queue and priority", self.handoffs.clone());
         r.register("escalations", "Warnings and escalations by queue and why", self.escalations.clone());
         r.register("survey", "Cases rated by their customers, by score", self.surveys.clone());
+        r.register("wording", "Words of agents that must not be said, by wording", self.wordings.clone());
         r.register(
             "decide_seconds",
             "Time to decide one message, without disk and network",
@@ -225,6 +234,12 @@ impl Metrics {
     /// A customer told how a case was, from 1 to 5.
     pub fn rated(&self, score: u8) {
         self.surveys.get_or_create(&ScoreLabel { score }).inc();
+    }
+
+    /// An agent's message held words that must not be said; it was sent or held back.
+    pub fn wording(&self, wording: &str, sent: bool) {
+        let sent = if sent { "true" } else { "false" };
+        self.wordings.get_or_create(&WordingLabels { wording: wording.to_owned(), sent }).inc();
     }
 
     /// One attempt to deliver ended.

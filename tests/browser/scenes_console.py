@@ -220,6 +220,74 @@ def console_dead_letters(stage):
     stage.until(lambda: agent.locator(".line.card").count() == 0, "gone")
 
 
+def console_better_words(stage):
+    """Words that must not be said are held back, one press takes better ones, and what is insisted on is sent."""
+    stage.own_daemon(rules__wording=WORDING)
+    asks(stage)
+    agent = stage.agent()
+    waiting(agent).first.click()
+    agent.locator(".msg.visitor").wait_for()
+    text, panel = agent.locator("textarea"), agent.locator(".wording")
+    assert not panel.is_visible()
+    text.fill("您好，这个保证绝对没问题，退款绝对快")
+    text.press("Enter")
+    stage.until(panel.is_visible, "held back")
+    assert text.input_value() == "您好，这个保证绝对没问题，退款绝对快", "what was typed stays"
+    assert panel.locator("li").count() == 1 and "话不能说满。" in panel.text_content(), panel.text_content()
+    assert panel.locator("[data-act=anyway]").text_content() == "仍然发送"
+    weak = agent.evaluate(CONTRAST)
+    assert weak == [], weak
+    agent.screenshot(path=str(stage.shots / "console-wording-light.png"))
+    panel.locator("li button").click()
+    assert text.input_value() == "您好，这个保证通常没问题，退款绝对快"
+    assert not panel.is_visible() and agent.evaluate("document.activeElement.tagName") == "TEXTAREA"
+    agent.keyboard.press("Enter")
+    stage.until(panel.is_visible, "the other place")
+    panel.locator("li button").click()
+    agent.keyboard.press("Enter")
+    stage.until(lambda: stage.texts("human") == ["您好，这个保证通常没问题，退款通常快"], "sent with better words")
+    stage.until(lambda: text.input_value() == "", "nothing is left")
+    # Another one, insisted on; and one that is changed by hand after it was held back.
+    text.fill("绝对没问题")
+    text.press("Enter")
+    stage.until(panel.is_visible, "held back again")
+    text.press_sequentially("的")
+    stage.until(lambda: panel.locator("[data-act=anyway]").count() == 0, "what was changed is looked at again")
+    text.press("Enter")
+    panel.locator("[data-act=anyway]").click()
+    stage.until(lambda: stage.texts("human")[1:] == ["绝对没问题的"], "sent all the same")
+    stage.until(lambda: not panel.is_visible() and text.input_value() == "", "nothing is left")
+    # Where nobody may insist.
+    stage.write("nightdesk.yaml", lambda settings: settings + "\nwording: {agents: refuse}\n")
+    text.fill("绝对")
+    refused = lambda: text.press("Enter") or agent.wait_for_timeout(300) is None and panel.is_visible() and panel.locator("[data-act=anyway]").count() == 0
+    stage.until(refused, "refused")
+    text.fill("")
+    stage.until(lambda: not panel.is_visible(), "gone with the words")
+    dark = stage.agent(dark=True, locale="en-GB", width=390, height=844, phone=True)
+    dark.locator(".item").first.click()
+    dark.locator(".msg.visitor").wait_for()
+    dark.locator("textarea").fill("I am absolutely certain")
+    dark.locator(".write .main").click()
+    dark.locator(".wording").wait_for()
+    weak = dark.evaluate(CONTRAST)
+    assert weak == [], weak
+    assert dark.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    dark.screenshot(path=str(stage.shots / "console-wording-phone.png"))
+    # Where it is only noted.
+    stage.write("nightdesk.yaml", lambda settings: settings.replace("agents: refuse", "agents: note"))
+    text.fill("退款绝对快")
+    noted = lambda: text.input_value() and text.press("Enter") or agent.wait_for_timeout(300) is None and agent.locator(".toast", has_text="绝对").count() == 1
+    stage.until(noted, "sent, and told")
+    stage.until(lambda: stage.texts("human")[2:] == ["退款绝对快"], "sent once")
+    stage.errors = [error for error in stage.errors if "422" not in error]
+
+
+WORDING = """wording:
+  - {id: wording.absolute, phrase: [绝对, absolutely certain], why: {zh: 话不能说满。, en: Nothing is certain.}, instead: {zh: 通常, en: fairly sure}}
+"""
+
+
 def console_shop(stage):
     """Hours of each queue, and a file with an error, in words with its place."""
     stage.own_daemon()

@@ -137,6 +137,13 @@ impl Core {
         let (engine, data, clock) =
             (Arc::clone(&self.files.engines[self.which]), self.data.clone(), self.clock.clone());
         let old = std::mem::replace(&mut self.pipeline, pipeline(&engine, &self.data.join("elsewhere"), &clock));
+        // A process that ends takes its tasks with it; here the last of them may still hold the store, for a moment.
+        for _ in 0..500 {
+            if Arc::strong_count(&old) == 1 {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
         drop(old);
         self.pipeline = pipeline(&engine, &data, &clock);
         self.pipeline.store.set_timers(clock.now()).await.unwrap();
@@ -174,7 +181,9 @@ impl Core {
         match *step {
             Step::Say(who, word) => self.say(number, who, word).await,
             Step::Take(who, agent) => self.act(who, agent, Action::Take).await,
-            Step::Reply(who, agent) => self.act(who, agent, Action::Reply { text: "您好".into(), id: None }).await,
+            Step::Reply(who, agent) => {
+                self.act(who, agent, Action::Reply { text: "您好".into(), id: None, anyway: false }).await;
+            }
             Step::Return(who, agent) => self.act(who, agent, Action::Return).await,
             Step::Close(who, agent) => self.act(who, agent, Action::Close).await,
             Step::Pass(seconds, look) => {

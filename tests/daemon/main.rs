@@ -23,3 +23,4 @@ mod store;
 mod story;
 mod survey;
 mod together;
+mod wording;

@@ -12,3 +12,4 @@ mod licences;
 mod likeness;
 mod pilots;
 mod source;
+mod wording;

@@ -2,6 +2,7 @@
 
 import { announce, button, confirmed, key, make, toast } from './dom.js';
 import { Refused, ask, freshId, query } from './link.js';
+import { Wording } from './wording.js';
 import { instant, say, sayOf } from './words.js';
 
 /** What a customer is called. */
@@ -53,7 +54,8 @@ export class Case {
     this.suggest = make('section', { className: 'suggest', hidden: true, 'aria-label': say('suggestions') }, this.suggestHead, this.list);
     this.input = make('textarea', { rows: 2, maxLength: 8000, 'aria-label': say('reply'), autocomplete: 'off', enterKeyHint: 'send' });
     this.go = make('button', { type: 'submit', className: 'main' }, say('send'));
-    this.form = make('form', { className: 'write' }, this.suggest,
+    this.wording = new Wording({ input: this.input, changed: () => this.rewritten(), insist: () => this.send(true) });
+    this.form = make('form', { className: 'write' }, this.wording.element, this.suggest,
       make('div', { className: 'row' }, this.input, this.go), make('p', { className: 'hint', 'aria-hidden': 'true' }, say('keyHint')));
     this.element = make('section', { className: 'case', 'aria-labelledby': 'case-name' },
       make('header', { className: 'head' },
@@ -223,19 +225,29 @@ export class Case {
     }
   }
 
-  async send() {
+  /** Sends what is typed; `insist` sends what was held back for its wording. */
+  async send(insist = false) {
     const text = this.input.value.trim();
     if (!text || this.sending || this.input.disabled) return;
     this.sending = this.go.disabled = true;
     try {
       // The same id until it is answered: what is sent again out of doubt is said once.
-      await ask(`/v1/conversations/${encodeURIComponent(this.id)}/messages`, { text, id: this.draft });
+      const anyway = insist && this.wording.held === text;
+      const said = await ask(`/v1/conversations/${encodeURIComponent(this.id)}/messages`, { text, id: this.draft, anyway });
+      this.wording.hide();
+      if (said.wording?.length && !anyway) toast(say('wordingSent', said.wording.map((each) => each.phrase).join(' · ')));
       if (this.input.value.trim() === text) this.input.value = '';
       this.rewritten();
       this.showSuggestions([]);
       this.searchedFor = this.lastAsked();
     } catch (error) {
-      await this.refused(error, 'unsent');
+      if (error instanceof Refused && error.code === 'wording') {
+        clearTimeout(this.timer);
+        this.showSuggestions([]);
+        this.wording.show(text, error.problem.wording || [], error.problem.anyway === true);
+      } else {
+        await this.refused(error, 'unsent');
+      }
     }
     this.sending = this.go.disabled = false;
     await this.load().catch(() => {});
@@ -285,6 +297,7 @@ export class Case {
     if (this.sending) return;
     this.rewritten();
     this.writing();
+    this.wording.typed();
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.search(), SEARCH_AFTER);
   }
@@ -315,6 +328,7 @@ export class Case {
   insert(entry) {
     this.input.value = entry.answer;
     this.rewritten();
+    this.wording.typed();
     this.showSuggestions([]);
     this.input.focus();
     this.input.setSelectionRange(entry.answer.length, entry.answer.length);

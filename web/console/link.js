@@ -19,6 +19,7 @@ export class Refused extends Error {
     super(String(problem.detail || problem.title || status));
     this.status = status;
     this.code = String(problem.code || '');
+    this.problem = problem;
   }
 }
 

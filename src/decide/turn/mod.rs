@@ -27,6 +27,8 @@ use super::survey;
 const MAX_GIVEN: usize = 16;
 /// Most rules whose answers are remembered.
 const MAX_GIVEN_RULES: usize = 64;
+/// Messages in a row that are answered with a choice of titles; after them a person takes over.
+const MOST_MISSES: u32 = 1;
 /// Most look-ups that one conversation waits for.
 const MAX_LOOKING: usize = 4;
 /// Most tags of a conversation.
@@ -322,11 +324,16 @@ impl<'a> Turn<'a> {
         self.knowledge.templates.render(id, context)
     }
 
-    /// Asks which of some entries is meant. A shop without words for it brings the case to a person.
+    /// Asks which of some entries is meant. A shop without words for it brings the case to a person, and so does a second message
+    /// in a row that was not understood.
     pub(super) fn offer(mut self, options: Vec<Choice>, candidates: &[Scored]) -> Outcome {
+        self.missed();
+        if self.next.misses > MOST_MISSES {
+            self.trace.notes.push("the message before was not understood either".to_owned());
+            return self.hand_over(&Wish::because(Reason::Misses), candidates);
+        }
         let said = self.knowledge.notices.get("choice").and_then(|text| self.say(text, None).ok());
         let Some(text) = said.filter(|said| !said.is_empty()) else {
-            self.missed();
             return self.hand_over(&Wish::because(Reason::NoMatch), candidates);
         };
         self.replies.push(Reply { message: self.reply_id(), kind: Kind::Text, text, rule: None, options });

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, params};
 
 use super::columns::{int, limit, millis};
-use super::{outbox, surveys, timers};
+use super::{outbox, surveys, timers, wordings};
 use crate::store::{
     Commit, ConversationRow, DecisionRow, EventRow, HandoffRow, PurgeLimits, Purged, SeenRow, StoreError,
 };
@@ -37,6 +37,9 @@ pub(super) fn commit(db: &Connection, commit: &Commit) -> Result<(), StoreError>
     }
     if let Some(timer) = &commit.timer {
         timers::put(db, timer)?;
+    }
+    for wording in &commit.wordings {
+        wordings::put(db, wording)?;
     }
     Ok(())
 }

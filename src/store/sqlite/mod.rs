@@ -12,6 +12,7 @@ mod surveys;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod wordings;
 mod writer;
 
 use std::fs::{File, TryLockError};
@@ -26,7 +27,7 @@ use self::writer::Writer;
 use super::{
     AttemptRow, Commit, ConversationFilter, ConversationRow, DecisionFilter, DecisionRow, DeliveryFilter, EndpointRow,
     EndpointStats, EventRow, HandoffFilter, HandoffRow, OutboxRow, PurgeLimits, Purged, QueueStats, SeenKey, SeenRow,
-    Selection, Store, StoreError, StoreFuture, SurveyFilter, SurveyRow, TimerRow,
+    Selection, Store, StoreError, StoreFuture, SurveyFilter, SurveyRow, TimerRow, WordingRow,
 };
 
 /// Name of the database within the data folder.
@@ -240,6 +241,10 @@ impl Store for SqliteStore {
 
     fn decisions(&self, filter: DecisionFilter) -> StoreFuture<'_, Vec<(i64, DecisionRow)>> {
         Box::pin(self.readers.run(move |db| reader::decisions(db, &filter)))
+    }
+
+    fn wordings(&self, filter: DecisionFilter) -> StoreFuture<'_, Vec<(i64, WordingRow)>> {
+        Box::pin(self.readers.run(move |db| wordings::between(db, &filter)))
     }
 
     fn timers(&self, limit: usize) -> StoreFuture<'_, Vec<TimerRow>> {

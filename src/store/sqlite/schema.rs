@@ -19,7 +19,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_timers.sql"),
     include_str!("migrations/0003_looking.sql"),
     include_str!("migrations/0004_pilots.sql"),
-    include_str!("migrations/0005_surveys.sql"),
+    include_str!("migrations/0005_wordings.sql"),
+    include_str!("migrations/0006_surveys.sql"),
 ];
 
 /// The format that this program reads and writes.

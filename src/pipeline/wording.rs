@@ -1,0 +1,60 @@
+//! Words in agents' messages that must not be said: looked for before a message is sent, and counted whether it is or not.
+
+use jiff::Timestamp;
+
+use crate::engine::Unfit;
+use crate::message::Conversation;
+use crate::rules::wording::Strictness;
+use crate::store::{Commit, WordingRow};
+
+use super::{Action, AgentError, Pipeline};
+
+impl Pipeline {
+    /// What of an agent's message must not be said; nothing for all else.
+    ///
+    /// # Errors
+    /// When the message is held back for it, which is counted on disk by then; or the store refuses.
+    pub(super) async fn watch_wording(
+        &self,
+        conversation: &Conversation,
+        agent: &str,
+        action: &Action,
+        now: Timestamp,
+    ) -> Result<Vec<Unfit>, AgentError> {
+        let Action::Reply { text, anyway, .. } = action else { return Ok(Vec::new()) };
+        let engine = self.engine.load_full();
+        let found = engine.unfit(text);
+        let may_insist = match engine.book().settings.agents_wording {
+            Strictness::Note => return Ok(found),
+            Strictness::Warn => true,
+            Strictness::Refuse => false,
+        };
+        if found.is_empty() || (may_insist && *anyway) {
+            return Ok(found);
+        }
+        let wordings = found.iter().map(|unfit| row(conversation, agent, unfit, false, now)).collect();
+        self.guard(self.store.commit(Commit { wordings, ..Commit::default() }).await)?;
+        self.count_wording(&found, false);
+        let ids: Vec<&str> = found.iter().map(|unfit| unfit.id.as_str()).collect();
+        tracing::info!(conversation = conversation.id, wording = ids.join(","), "An agent's message was held back.");
+        Err(AgentError::Wording { found, may_insist })
+    }
+
+    /// Figures of what is on disk.
+    pub(super) fn count_wording(&self, found: &[Unfit], sent: bool) {
+        for unfit in found {
+            self.metrics.wording(&unfit.id, sent);
+        }
+    }
+}
+
+/// The row of one wording: never the words.
+pub(super) fn row(conversation: &Conversation, agent: &str, unfit: &Unfit, sent: bool, now: Timestamp) -> WordingRow {
+    WordingRow {
+        at: now,
+        agent: agent.to_owned(),
+        conversation: conversation.id.clone(),
+        wording: unfit.id.clone(),
+        sent,
+    }
+}
