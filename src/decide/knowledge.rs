@@ -1,6 +1,6 @@
 //! What is decided with: rules, queues, hours and texts, compiled. Built by the engine, never changed afterwards.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,12 +50,31 @@ pub struct Knowledge {
     pub routes: Arc<[Route]>,
     /// Texts by notice.
     pub notices: Arc<HashMap<String, BuiltText>>,
+    /// The question how it was.
+    pub survey: Arc<SurveyRules>,
     /// Asking for a person, and the like.
     pub builtins: Arc<Builtins>,
     /// Bounds.
     pub limits: Limits,
     /// Free values for texts and conditions.
     pub values: minijinja::Value,
+}
+
+/// What is done about the survey.
+#[derive(Debug)]
+pub struct SurveyRules {
+    /// Where a low score goes; none: where the routes lead.
+    pub queue: Option<String>,
+    /// The highest score that is a low one.
+    pub low: u8,
+    /// How long it can be answered.
+    pub lapses: Duration,
+    /// What the scores mean, from 1 to 5.
+    pub labels: Vec<BuiltText>,
+    /// Channels on which the scores stand in the text: platforms may show no options.
+    pub numbered: BTreeSet<String>,
+    /// Channels on which nothing can be said that is not asked for: there is nowhere to send it.
+    pub unheard: BTreeSet<String>,
 }
 
 /// A rule or entry, compiled. Its condition lies in the matcher under the same index.

@@ -18,7 +18,7 @@ use crate::rules::{ChannelKind, Settings};
 use crate::template::Templates;
 use crate::text::{Fold, Variants, Vocabulary};
 
-use super::{dialogue, hours, ladder, samples, texts, wording};
+use super::{dialogue, hours, ladder, samples, survey, texts, wording};
 
 /// Builds what can be built; what is wrong goes into the report.
 pub(super) fn build(book: &Book, report: &mut Report) -> Option<Knowledge> {
@@ -62,6 +62,7 @@ pub(super) fn build(book: &Book, report: &mut Report) -> Option<Knowledge> {
         }
     }
     ladder::check(settings, report);
+    let survey = survey::built(settings, &mut templates, report);
     let languages: Vec<String> = settings.languages.iter().map(|language| language.value.clone()).collect();
     let knowledge = Knowledge {
         hash: book.hash.clone(),
@@ -78,6 +79,7 @@ pub(super) fn build(book: &Book, report: &mut Report) -> Option<Knowledge> {
         channel_targets: ladder::channel_targets(settings),
         routes: routes.into(),
         notices: Arc::new(notices),
+        survey: Arc::new(survey),
         builtins: Arc::new(Builtins::new()),
         limits: settings.limits.clone(),
         values: minijinja::Value::from(minijinja::value::Serde(&settings.values)),

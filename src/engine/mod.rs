@@ -7,6 +7,7 @@ mod ladder;
 mod pilots;
 mod samples;
 mod suggest;
+mod survey;
 mod texts;
 mod wording;
 

@@ -10,6 +10,7 @@ mod notices;
 mod patterns;
 mod phrases;
 mod reviews;
+mod survey;
 mod ties;
 mod twins;
 mod urgent;
@@ -30,6 +31,7 @@ pub fn check(engine: &Engine, now: Timestamp, report: &mut Report) {
     escalation::check(engine, report);
     languages::check(engine, report);
     reviews::check(engine, now, report);
+    survey::check(engine, report);
     patterns::check(engine, report);
     phrases::check(engine, report);
     ties::check(engine, report);

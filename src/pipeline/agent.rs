@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::decide::survey;
 use crate::engine::{Engine, Unfit};
 use crate::message::{Conversation, Inbound, Kind, Ladder, OpenHandoff, Priority, Role, State};
 use crate::store::{Commit, HandoffRow, NewDelivery, SeenKey, SeenRow, StoreError, TimerRow, handoff_state};
@@ -142,6 +143,9 @@ impl Pipeline {
                 }),
                 outbox,
                 handoffs,
+                survey: (action == Action::Close && after.survey != before.survey)
+                    .then(|| after.survey.as_ref().map(|survey| record::survey(&after, survey)))
+                    .flatten(),
                 wordings: wording.iter().map(|unfit| wording::row(&before, agent, unfit, true, now)).collect(),
                 ..Commit::default()
             };
@@ -206,6 +210,7 @@ impl Pipeline {
                 let handoff = after.handoff.get_or_insert_with(|| self.unasked(before, now));
                 // Whoever was called beside the person who had it is there now.
                 handoff.ladder.besides = false;
+                handoff.served_by = Some(agent.to_owned());
                 if matches!(action, Action::Reply { .. }) {
                     after.answered_at = Some(now);
                 }
@@ -242,6 +247,18 @@ impl Pipeline {
                     events.push("message", Role::Bot, data, State::Closed, None);
                 }
                 after.state = State::Closed;
+                let message = format!("msg_{}", uuid::Uuid::now_v7().simple());
+                let closed_by = (*actor != Actor::Customer).then_some(agent);
+                let engine = self.engine.load();
+                if let Some(asked) = engine.ask_survey(before, &mut after, closed_by, &message, now) {
+                    let until = after.survey.as_ref().map(|survey| survey::until(engine.knowledge(), survey));
+                    let case = before.handoff.as_ref().map(|handoff| &handoff.id);
+                    let data = json!({
+                        "message": asked.message, "role": Role::Bot, "kind": asked.kind, "text": asked.text,
+                        "options": asked.options, "survey": {"case": case, "until": until},
+                    });
+                    events.push("message", Role::Bot, data, State::Closed, None);
+                }
             }
         }
         if matches!(action, Action::Return | Action::Close) {
@@ -271,6 +288,7 @@ impl Pipeline {
             priority: Priority::Normal,
             reason: "stepped_in".to_owned(),
             created_at: now,
+            served_by: None,
             ladder: Ladder::default(),
         }
     }

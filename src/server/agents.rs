@@ -125,6 +125,25 @@ pub(super) async fn close(
     plain(shared, id, request, Action::Close).await
 }
 
+/// The customer sees that the person who has the conversation is writing. Nothing is kept.
+pub(super) async fn typing(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<StatusCode, Problem> {
+    let actor = may_write(&shared, &id, &request)?;
+    let row = shared.pipeline.store.conversation(&id).await.map_err(|_| Problem::unavailable())?;
+    let Some(row) = row else { return Err(Problem::not_found("There is no such conversation.")) };
+    let has_it = match &actor {
+        Actor::Agent(name) => summary(&row)["agent"] == json!(name),
+        _ => true,
+    };
+    if has_it && row.state == Owner::Human.as_str() {
+        shared.pipeline.agent_types(&id);
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
 async fn plain(shared: Shared, id: String, request: Request, action: Action) -> Result<Json<Value>, Problem> {
     let actor = may_write(&shared, &id, &request)?;
     act(&shared, &id, actor, action).await

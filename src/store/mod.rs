@@ -15,8 +15,8 @@ use jiff::Timestamp;
 pub use rows::{
     AttemptResult, AttemptRow, Commit, ConversationFilter, ConversationRow, DecisionFilter, DecisionRow,
     DeliveryFilter, EndpointRow, EndpointStats, EventRow, ForcedRow, HandoffFilter, HandoffRow, NewDelivery, OutboxRow,
-    PurgeLimits, Purged, QueueStats, SeenKey, SeenRow, Selection, TimerRow, UnmatchedRow, WordingRow, delivery_state,
-    handoff_state,
+    PurgeLimits, Purged, QueueStats, SeenKey, SeenRow, Selection, SurveyFilter, SurveyRow, TimerRow, UnmatchedRow,
+    WordingRow, delivery_state, handoff_state,
 };
 
 /// What every method of a store answers, later.
@@ -111,6 +111,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Messages since a time that nothing surely answered (`no_match`, `misses`, `ambiguous`), the newest first.
     fn unmatched(&self, since: Timestamp, limit: usize) -> StoreFuture<'_, Vec<UnmatchedRow>>;
+
+    /// Cases that customers were asked about, the longest ago first: what a report of satisfaction is made from.
+    fn surveys(&self, filter: SurveyFilter) -> StoreFuture<'_, Vec<SurveyRow>>;
 
     /// Words in agents' messages that must not be said, with their numbers, ascending: what a report is made from.
     fn wordings(&self, filter: DecisionFilter) -> StoreFuture<'_, Vec<(i64, WordingRow)>>;

@@ -430,3 +430,55 @@ CONTRAST = """() => {
   }
   return [...new Set(found)];
 }"""
+
+
+def console_satisfaction(stage):
+    """A case is closed, the customer rates it low in the widget: the score in the transcript, and a case of the complaints."""
+    stage.own_daemon()
+    agent = stage.agent()
+    customer = asks(stage)
+    stage.until(lambda: waiting(agent).count() == 1, "the case appears")
+    waiting(agent).first.click()
+    agent.locator("[data-act=take]").click()
+    stage.until(lambda: stage.state()[0] == ["human"], "taken")
+    agent.locator("textarea").press_sequentially("您好")
+    stage.until(lambda: customer.locator(".typing").is_visible(), "the customer sees that somebody writes")
+    agent.keyboard.press("Enter")
+    stage.until(lambda: stage.texts("human") == ["您好"] and customer.locator(".typing").is_hidden(), "the answer")
+    agent.locator("[data-act=close]").click()
+    agent.locator("dialog .main").click()
+    customer.locator(".rating").wait_for()
+    assert "如需进一步帮助" in stage.texts("bot")[-2], stage.texts("bot")
+    stage.until(lambda: stage.state()[0] == ["closed"], "closed")
+    customer.reload()
+    customer.locator(".rating").wait_for()
+    customer.get_by_role("radio").first.check(force=True)
+    customer.get_by_role("textbox", name="说说原因").fill("等了很久")
+    stage.shoot("survey-open")
+    customer.get_by_role("button", name="提交评价").click()
+    stage.until(lambda: customer.locator(".rating").is_hidden() and "很抱歉" in "".join(stage.texts("bot")[-2:]), "an honest word")
+    stage.until(lambda: waiting(agent).count() == 1, "a case of its own")
+    line = agent.locator(".change.rating")
+    stage.until(lambda: line.count() == 1 and "1 分" in line.text_content(), "the score in the transcript")
+    assert "complaints" in agent.locator(".head").text_content() and agent.locator(".head .chip.high").count() == 1
+    stage.shoot("console-low-score")
+
+
+def console_satisfaction_english(stage):
+    """The same question to an English customer on a narrow phone: every label fits its button."""
+    stage.own_daemon()
+    agent = stage.agent(locale="en-GB")
+    customer = asks(stage, "I want to talk to a human", locale="en-GB", width=360, height=700, phone=True)
+    agent.locator(".item").first.click()
+    agent.locator("[data-act=take]").click()
+    stage.until(lambda: stage.state()[0] == ["human"], "taken")
+    agent.locator("[data-act=close]").click()
+    agent.locator("dialog .main").click()
+    customer.locator(".rating").wait_for()
+    labels = customer.locator(".scores label")
+    assert labels.locator("span").all_text_contents() == ["Very poor", "Poor", "Okay", "Good", "Very good"]
+    cut = labels.evaluate_all("all => all.filter(e => e.scrollWidth > e.clientWidth).map(e => e.textContent)")
+    assert not cut, f"cut off: {cut}"
+    below = customer.locator(".scroll").evaluate("e => e.scrollHeight - e.scrollTop - e.clientHeight")
+    assert below < 3, f"the form is in sight, not {below} pixels below"
+    stage.shoot("survey-phone-en")

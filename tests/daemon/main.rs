@@ -22,5 +22,6 @@ mod reload;
 mod signatures;
 mod store;
 mod story;
+mod survey;
 mod together;
 mod wording;

@@ -29,6 +29,7 @@ function measure(score) {
 }
 
 const SEARCH_AFTER = 220; // milliseconds after the last key
+const TELL_AGAIN = 4000; // milliseconds between two words to the customer that somebody writes
 
 /** The view of one case. `me()` is the agent's name; `changed()` is called after an action. */
 export class Case {
@@ -155,6 +156,7 @@ export class Case {
       const line = event.type === 'message' ? this.message(event) : event.type === 'state' ? this.change(event) : null;
       if (!line) continue;
       this.log.append(line);
+      if (event.data.rating) this.log.append(make('li', { className: 'change rating' }, `${say('rated', event.data.rating.score)} · ${instant(event.ts)}`));
       if (!first && event.data.role === 'visitor') announce(say('newMessage', wordsOf(event.data)));
     }
     if (end || first) this.scroll.scrollTop = this.scroll.scrollHeight;
@@ -283,9 +285,18 @@ export class Case {
     if (text) drafts.set(this.id, { text, id: this.draft }); else drafts.delete(this.id);
   }
 
+  /** The customer sees that somebody writes; not with every key. */
+  writing() {
+    const now = Date.now();
+    if (this.row?.state !== 'human' || !this.input.value || now - (this.told || 0) < TELL_AGAIN) return;
+    this.told = now;
+    ask(`/v1/conversations/${encodeURIComponent(this.id)}/typing`, {}).catch(() => {}); // it is only a courtesy
+  }
+
   typed() {
     if (this.sending) return;
     this.rewritten();
+    this.writing();
     this.wording.typed();
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.search(), SEARCH_AFTER);

@@ -9,6 +9,7 @@ mod forced;
 mod outbox;
 mod reader;
 mod schema;
+mod surveys;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -27,7 +28,7 @@ use self::writer::Writer;
 use super::{
     AttemptRow, Commit, ConversationFilter, ConversationRow, DecisionFilter, DecisionRow, DeliveryFilter, EndpointRow,
     EndpointStats, EventRow, ForcedRow, HandoffFilter, HandoffRow, OutboxRow, PurgeLimits, Purged, QueueStats, SeenKey,
-    SeenRow, Selection, Store, StoreError, StoreFuture, TimerRow, UnmatchedRow, WordingRow,
+    SeenRow, Selection, Store, StoreError, StoreFuture, SurveyFilter, SurveyRow, TimerRow, UnmatchedRow, WordingRow,
 };
 
 /// Name of the database within the data folder.
@@ -136,6 +137,10 @@ impl From<rusqlite::Error> for StoreError {
 }
 
 impl Store for SqliteStore {
+    fn surveys(&self, filter: SurveyFilter) -> StoreFuture<'_, Vec<SurveyRow>> {
+        Box::pin(self.readers.run(move |db| surveys::asked(db, &filter)))
+    }
+
     fn conversation(&self, id: &str) -> StoreFuture<'_, Option<ConversationRow>> {
         let id = id.to_owned();
         Box::pin(self.readers.run(move |db| reader::conversation(db, &id)))
