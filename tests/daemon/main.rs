@@ -24,4 +24,5 @@ mod store;
 mod story;
 mod survey;
 mod together;
+mod transfer;
 mod wording;
