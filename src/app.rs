@@ -145,6 +145,7 @@ impl App {
         pipeline.resume_lookups().await?;
         metrics.reloaded(&settings.knowledge().hash, pipeline.clock.now());
         let reloader = Arc::new(Reloader::new(options.dir, Arc::clone(&pipeline), deliverer, files));
+        reloader.recall_forced().await?;
         let (reload, requests) = mpsc::channel(1);
         watched("reload", &back_tasks, &back, Arc::clone(&reloader).watch(back.clone()));
         watched(
@@ -154,6 +155,7 @@ impl App {
             stoppable(Arc::clone(&reloader).on_request(requests), back.clone()),
         );
         watched("timers", &back_tasks, &back, stoppable(Arc::clone(&pipeline).watch_timers(), back.clone()));
+        watched("places", &back_tasks, &back, stoppable(Arc::clone(&pipeline).watch_places(), back.clone()));
         watched("tidy", &back_tasks, &back, stoppable(tidy(Arc::clone(&pipeline)), back.clone()));
         let connections =
             Arc::new(Connections::new(limits.connections, limits.connections_per_address, Arc::clone(&metrics)));

@@ -95,6 +95,8 @@ words! {
         Smalltalk = "smalltalk",
         /// It went to a person.
         Handoff = "handoff",
+        /// The customer told how it was.
+        Survey = "survey",
         /// Nothing was said.
         Silent = "silent",
     }
@@ -141,6 +143,12 @@ words! {
         Media = "media",
         /// Nothing in it but spaces or punctuation.
         Empty = "empty",
+        /// An answer to the survey.
+        Rated = "rated",
+        /// An answer to the survey that is itself a case.
+        LowScore = "low_score",
+        /// An answer to what is no longer asked.
+        Lapsed = "lapsed",
     }
 }
 
@@ -222,6 +230,13 @@ pub enum Gesture {
     Select(String),
     /// Pressed "talk to a person".
     AskForPerson,
+    /// Answered the survey.
+    Rate {
+        /// From 1 to 5.
+        score: u8,
+        /// Why, in the customer's words.
+        comment: Option<String>,
+    },
     /// The channel says that a machine wrote this.
     Automatic,
     /// Nobody: the look-up that an earlier message began has come to its end. Holds that message's id.
@@ -250,6 +265,9 @@ pub struct OpenHandoff {
     pub reason: String,
     /// When it began.
     pub created_at: Timestamp,
+    /// The last person who had it, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub served_by: Option<String>,
     /// How far its escalation has come.
     #[serde(default, skip_serializing_if = "Ladder::is_new")]
     pub ladder: Ladder,
@@ -335,6 +353,9 @@ pub struct Conversation {
     /// The hand-off that waits or is being served.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handoff: Option<OpenHandoff>,
+    /// The question how it was, until it is answered or lapses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub survey: Option<Survey>,
     /// Notices given: notice and closed period, and when. Old ones are dropped.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub notices: BTreeMap<String, Timestamp>,
@@ -344,6 +365,9 @@ pub struct Conversation {
     /// Where later messages go, for a channel that takes them by webhook.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
+    /// What the last person who gave it back or passed it on wrote for whoever has it next; never shown to the customer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Note>,
     /// Since when the customer waits for a word of the person who has the conversation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub awaits_agent: Option<Timestamp>,
@@ -375,14 +399,27 @@ impl Conversation {
             dialogue: None,
             looking: Vec::new(),
             handoff: None,
+            survey: None,
             notices: BTreeMap::new(),
             given: BTreeMap::new(),
             agent: None,
+            note: None,
             awaits_agent: None,
             answered_at: None,
             created_at: now,
         }
     }
+}
+
+/// A word of one person of the shop to the next.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// The words.
+    pub text: String,
+    /// Who wrote them.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// A piece of information that the customer has told.
@@ -392,6 +429,27 @@ pub struct Filled {
     pub value: String,
     /// When.
     pub at: Timestamp,
+}
+
+/// A case whose customer is asked how it was, and what the answer was.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Survey {
+    /// The case.
+    pub handoff: OpenHandoff,
+    /// Who closed it, or had it when the customer did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// When it was asked.
+    pub asked_at: Timestamp,
+    /// From 1 to 5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<u8>,
+    /// When that was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered_at: Option<Timestamp>,
+    /// Why, in the customer's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
 }
 
 /// A rule that waits for what it asked.

@@ -1,5 +1,6 @@
 //! New files without a restart: built whole in the background, then swapped in; a failed one leaves the old in use and says so.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,9 +16,11 @@ use crate::diag::{Finding, Report};
 use crate::engine::Engine;
 use crate::handoff::signing::SigningKey;
 use crate::handoff::{Deliverer, Endpoint, People};
+use crate::hours::Forced;
 use crate::pipeline::Pipeline;
 use crate::rules::{Files, Settings, WebhookSpec};
 use crate::shop;
+use crate::store::{ForcedRow, StoreError};
 
 /// Quiet time after the last change before the files are read: editors and deployments write in several steps.
 const QUIET: Duration = Duration::from_millis(250);
@@ -114,7 +117,7 @@ impl Reloader {
         self.remember(&report);
         match (engine, endpoints) {
             (Some(engine), Some(endpoints)) if report.errors() == 0 => {
-                self.use_engine(engine, endpoints);
+                self.use_engine(&engine, endpoints);
                 let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
                 let engine = self.pipeline.engine.load();
                 let hash = engine.knowledge().hash.clone();
@@ -140,15 +143,57 @@ impl Reloader {
     }
 
     /// Puts a built engine in use, with its endpoints and limits.
-    pub fn use_engine(&self, engine: Engine, endpoints: Vec<Endpoint>) {
+    fn use_engine(&self, engine: &Engine, endpoints: Vec<Endpoint>) {
         let (hash, per_minute) = (engine.knowledge().hash.clone(), engine.knowledge().limits.per_customer_per_minute);
         if let Some(url) = &engine.book().settings.public_url {
             self.pipeline.public_url.store(Arc::new(url.clone()));
         }
-        self.pipeline.engine.store(Arc::new(engine));
+        self.pipeline.engine.store(Arc::new(engine.with_forced(&self.pipeline.forced.load())));
         self.pipeline.limits.set(per_minute);
         self.deliverer.update(endpoints);
         self.pipeline.metrics.reloaded(&hash, self.pipeline.clock.now());
+    }
+
+    /// Sets opening hours by a person's word.
+    ///
+    /// # Errors
+    /// When the store refuses; nothing has changed then.
+    pub async fn force_hours(&self, row: ForcedRow) -> Result<(), StoreError> {
+        let _turn = self.turn.lock().await;
+        self.pipeline.store.force_hours(row).await?;
+        self.use_forced().await
+    }
+
+    /// Lets a schedule count again as the files have it; true if something else was set.
+    ///
+    /// # Errors
+    /// When the store refuses; nothing has changed then.
+    pub async fn release_hours(&self, schedule: &str) -> Result<bool, StoreError> {
+        let _turn = self.turn.lock().await;
+        let released = self.pipeline.store.release_hours(schedule).await?;
+        self.use_forced().await?;
+        Ok(released)
+    }
+
+    /// Takes what people have set about opening hours out of the store, as at every start.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn recall_forced(&self) -> Result<(), StoreError> {
+        let _turn = self.turn.lock().await;
+        self.use_forced().await
+    }
+
+    /// The one who calls it holds the turn, so that no reload comes between.
+    async fn use_forced(&self) -> Result<(), StoreError> {
+        let rows = self.pipeline.store.forced_hours(self.pipeline.clock.now()).await?;
+        let forced: BTreeMap<String, Forced> = rows
+            .into_iter()
+            .map(|row| (row.schedule, Forced { open: row.open, from: row.since, until: row.until }))
+            .collect();
+        self.pipeline.engine.store(Arc::new(self.pipeline.engine.load().with_forced(&forced)));
+        self.pipeline.forced.store(Arc::new(forced));
+        Ok(())
     }
 
     /// Reloads on every change of the files, until `stop`.

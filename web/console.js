@@ -9,6 +9,7 @@ import { Case, called, wordsOf } from './case.js';
 import { announce, button, byId, make, now, serverClock, toast } from './dom.js';
 import { Refused, ask, keepToken, listen, signedIn } from './link.js';
 import { deliveriesView, shopView } from './shop.js';
+import { unmatchedView } from './unmatched.js';
 import { instant, length, locale, say, sayOf, switchLanguage } from './words.js';
 
 const POLL = 15000; // for what no event tells: files, hours, deliveries
@@ -21,7 +22,7 @@ const part = {};
 
 // --- Frame
 
-const VIEWS = ['cases', 'deliveries', 'shop'];
+const VIEWS = ['cases', 'deliveries', 'unmatched', 'shop'];
 const view = () => { const name = location.hash.split('/')[1]; return VIEWS.includes(name) ? name : 'cases'; };
 const wanted = () => { const found = /^#\/case\/([^/]+)$/.exec(location.hash); return found ? decodeURIComponent(found[1]) : null; };
 
@@ -64,7 +65,7 @@ function showNav() {
   const bad = state.status && !state.status.last_reload.ok;
   const link = (name, count, loud) => make('a', { href: `#/${name}`, 'aria-current': view() === name ? 'page' : null }, say(name),
     count ? make('span', { className: `count${loud ? ' loud' : ''}` }, String(count)) : null);
-  part.nav.replaceChildren(link('cases', waiting), link('deliveries', dead, true), link('shop', bad ? '!' : 0, true));
+  part.nav.replaceChildren(link('cases', waiting), link('deliveries', dead, true), link('unmatched', 0), link('shop', bad ? '!' : 0, true));
   document.title = `${waiting ? `(${waiting}) ` : ''}${say('title')}`;
 }
 
@@ -83,21 +84,27 @@ async function showView() {
     showList();
     showCase();
   } else if (name === 'shop') {
-    part.main.replaceChildren(state.status ? shopView(state.status) : make('div', { className: 'empty' }, say('connecting')));
+    part.main.replaceChildren(state.status ? shopView(state.status, loadStatus) : make('div', { className: 'empty' }, say('connecting')));
+  } else if (name === 'unmatched') {
+    await show(name, unmatchedView);
   } else {
     await showDeliveries();
+  }
+}
+
+async function show(name, made) {
+  try {
+    const page = await made();
+    if (view() === name) part.main.replaceChildren(page);
+  } catch (error) {
+    failed(error);
   }
 }
 
 async function showDeliveries() {
   const again = () => { loadStatus(); showDeliveries(); };
   const choose = (which) => { state.outgoing = which; showDeliveries(); };
-  try {
-    const page = await deliveriesView(state.outgoing, choose, again);
-    if (view() === 'deliveries') part.main.replaceChildren(page);
-  } catch (error) {
-    failed(error);
-  }
+  await show('deliveries', () => deliveriesView(state.outgoing, choose, again));
 }
 
 // --- The list
@@ -337,8 +344,8 @@ addEventListener('hashchange', () => { if (!stopped) { showNav(); showView(); } 
 // --- Keyboard
 
 const KEYS = [
-  ['j / k', 'kMove'], ['Enter', 'kOpen'], ['t', 'take'], ['r', 'reply'], ['b', 'giveBack'], ['c', 'close'], ['Esc', 'kLeave'],
-  ['Alt+1…5', 'kInsert'], ['q', 'kRecent'], ['1 2 3', 'kViews'], ['?', 'kHelp'],
+  ['j / k', 'kMove'], ['Enter', 'kOpen'], ['t', 'take'], ['r', 'reply'], ['b', 'giveBack'], ['x', 'kTransfer'], ['c', 'close'], ['Esc', 'kLeave'],
+  ['Alt+1…5', 'kInsert'], ['q', 'kRecent'], ['1 2 3 4', 'kViews'], ['?', 'kHelp'],
 ];
 
 function help() {
@@ -365,9 +372,10 @@ document.addEventListener('keydown', (event) => {
   if (/^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName || '')) return;
   const cases = view() === 'cases', open = cases ? state.open : null;
   const does = {
-    '?': help, 1: () => { location.hash = '#/cases'; }, 2: () => { location.hash = '#/deliveries'; }, 3: () => { location.hash = '#/shop'; },
+    '?': help, 1: () => { location.hash = '#/cases'; }, 2: () => { location.hash = '#/deliveries'; }, 3: () => { location.hash = '#/unmatched'; },
+    4: () => { location.hash = '#/shop'; },
     ...(cases ? { j: () => move(1), k: () => move(-1), q: () => choose(state.tab === 'queue' ? 'recent' : 'queue') } : {}),
-    ...(open ? { t: () => open.act('take'), b: () => open.act('return'), c: () => open.act('close'), r: () => open.input.focus(), Escape: leave } : {}),
+    ...(open ? { t: () => open.act('take'), b: () => open.act('return'), x: () => open.act('transfer'), c: () => open.act('close'), r: () => open.input.focus(), Escape: leave } : {}),
   }[event.key];
   if (!does) return;
   event.preventDefault();

@@ -109,7 +109,7 @@ pub async fn receive(
         )
         .retry_after(wait.as_secs() + 1)),
         Err(PipelineError::Store(_)) => Err(Problem::unavailable()),
-        Err(PipelineError::Internal) => Err(Problem::internal()),
+        Err(PipelineError::Internal | PipelineError::NotAsked) => Err(Problem::internal()),
     }
 }
 

@@ -156,7 +156,7 @@ fn print_coverage(engine: &Engine, done: &[Done]) {
         .flat_map(|test| &test.played.turns)
         .filter_map(|turn| turn.outcome.as_ref()?.decision.rule.as_deref())
         .collect();
-    let pilots = engine.arms().iter().flat_map(|arm| &arm.engine.knowledge().rules);
+    let pilots = engine.arms().iter().flat_map(|arm| arm.engine.knowledge().rules.iter());
     let mut known = BTreeSet::new();
     let rules: Vec<_> =
         engine.knowledge().rules.iter().chain(pilots).filter(|rule| known.insert(rule.id.as_str())).collect();

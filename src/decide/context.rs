@@ -29,6 +29,8 @@ pub const NAMES: &[(&str, &[&str])] = &[
     ("next_open", &["*"]),
     ("now", &["*"]),
     ("settings", &["*"]),
+    ("score", &[]),
+    ("comment", &[]),
 ];
 
 /// Functions that texts and expressions may call.
@@ -84,6 +86,7 @@ pub fn context(
     let slots: BTreeMap<String, Value> =
         conversation.slots.iter().map(|(name, filled)| (name.clone(), told(&filled.value))).collect();
     let repeats = scope.rule.and_then(|rule| conversation.given.get(rule)).map_or(0, |times| recent(times, now));
+    let survey = conversation.survey.as_ref();
     let values = [
         (
             "message",
@@ -132,6 +135,8 @@ pub fn context(
             ]),
         ),
         ("repeats", Value::from(repeats)),
+        ("score", survey.and_then(|survey| survey.score).map_or(Value::UNDEFINED, Value::from)),
+        ("comment", survey.and_then(|survey| survey.comment.as_deref()).map_or(Value::from(""), told)),
         ("settings", knowledge.values.clone()),
     ];
     let (zone, language) = (knowledge.zone.clone(), scope.language.to_owned());

@@ -1,6 +1,6 @@
 //! What is decided with: rules, queues, hours and texts, compiled. Built by the engine, never changed afterwards.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,8 +19,8 @@ use crate::text::{Variants, Vocabulary};
 
 use super::builtin::Builtins;
 
-/// A shop's knowledge, compiled.
-#[derive(Debug)]
+/// A shop's knowledge, compiled. A copy shares all that is large.
+#[derive(Clone, Debug)]
 pub struct Knowledge {
     /// Tells this set from another.
     pub hash: String,
@@ -29,17 +29,17 @@ pub struct Knowledge {
     /// Languages that are answered; the first is the default.
     pub languages: Vec<String>,
     /// Words by which languages in Latin letters are told apart.
-    pub vocabulary: Vocabulary,
+    pub vocabulary: Arc<Vocabulary>,
     /// Rules and entries in file order.
-    pub rules: Vec<BuiltRule>,
+    pub rules: Arc<[BuiltRule]>,
     /// Index by id.
-    pub by_id: HashMap<String, u32>,
+    pub by_id: Arc<HashMap<String, u32>>,
     /// All conditions.
-    pub matcher: Matcher,
+    pub matcher: Arc<Matcher>,
     /// Words that must not be said.
-    pub watch: Watch,
+    pub watch: Arc<Watch>,
     /// All texts and expressions.
-    pub templates: Templates,
+    pub templates: Arc<Templates>,
     /// Simplified to Traditional.
     pub variants: Arc<Variants>,
     /// Queues by name.
@@ -47,15 +47,34 @@ pub struct Knowledge {
     /// Targets of channels by name, which count before those of queues.
     pub channel_targets: BTreeMap<String, Duration>,
     /// In order.
-    pub routes: Vec<Route>,
+    pub routes: Arc<[Route]>,
     /// Texts by notice.
-    pub notices: HashMap<String, BuiltText>,
+    pub notices: Arc<HashMap<String, BuiltText>>,
+    /// The question how it was.
+    pub survey: Arc<SurveyRules>,
     /// Asking for a person, and the like.
-    pub builtins: Builtins,
+    pub builtins: Arc<Builtins>,
     /// Bounds.
     pub limits: Limits,
     /// Free values for texts and conditions.
     pub values: minijinja::Value,
+}
+
+/// What is done about the survey.
+#[derive(Debug)]
+pub struct SurveyRules {
+    /// Where a low score goes; none: where the routes lead.
+    pub queue: Option<String>,
+    /// The highest score that is a low one.
+    pub low: u8,
+    /// How long it can be answered.
+    pub lapses: Duration,
+    /// What the scores mean, from 1 to 5.
+    pub labels: Vec<BuiltText>,
+    /// Channels on which the scores stand in the text: platforms may show no options.
+    pub numbered: BTreeSet<String>,
+    /// Channels on which nothing can be said that is not asked for: there is nowhere to send it.
+    pub unheard: BTreeSet<String>,
 }
 
 /// A rule or entry, compiled. Its condition lies in the matcher under the same index.
@@ -159,8 +178,10 @@ pub struct BuiltText {
 }
 
 /// A human queue.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Queue {
+    /// Name of its schedule.
+    pub hours: String,
     /// When people are there.
     pub schedule: Arc<Schedule>,
     /// Receiver of its events.

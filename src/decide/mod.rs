@@ -2,7 +2,8 @@
 //!
 //! In this order: a machine's message and a person's conversation leave the bot silent; asking for a person always works, and
 //! an emergency or complaint in the same breath finds its own queue; what has no words has outcomes of its own; a number or
-//! title answers the options just shown; then the best rule; then a person. Messages in a row are decided together (`together`).
+//! title answers the options just shown, else the survey; then the best rule; then a person. Messages in a row are decided
+//! together (`together`).
 
 pub mod builtin;
 pub mod context;
@@ -16,6 +17,7 @@ mod search;
 mod several;
 mod slots;
 pub mod speak;
+pub mod survey;
 mod together;
 mod turn;
 
@@ -40,6 +42,9 @@ fn alone(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, 
     let mut turn = Turn::new(knowledge, inbound, conversation, now);
     if inbound.gesture == Gesture::Automatic {
         return turn.unchanged().silent(Reason::AutomaticSender, false);
+    }
+    if survey::is_apart(&inbound.gesture) {
+        return turn.rated_by_hand();
     }
     if turn.state() == State::Human {
         return while_human(turn);
@@ -71,12 +76,27 @@ fn alone(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, 
     {
         return choose(turn, option);
     }
+    // What was shown or asked last is answered first: options, a dialogue, then the survey.
+    if turn.after().dialogue.is_none()
+        && let Some(score) = survey::named(&turn)
+    {
+        return turn.rated_in_words(score);
+    }
     let ranked = ranked(&mut turn);
     let candidates = turn.trace_candidates(&ranked);
     let mut turn = match dialogue::hear(turn, &ranked, &candidates) {
         Heard::Done(outcome) => return *outcome,
         Heard::Nothing(turn) => *turn,
     };
+    if turn.awaits_comment() {
+        let sure = ranked.first().filter(|winner| !search::is_aside(&turn, winner));
+        match sure.map(|winner| &knowledge.rules[winner.rule as usize]) {
+            None => return turn.commented(inbound.text.clone()),
+            // A complaint is what it is anywhere, and the reason too.
+            Some(rule) if rule.class.as_deref() == Some("complaint") => turn.keep_comment(inbound.text.clone()),
+            Some(_) => {}
+        }
+    }
     let mut winner = ranked.first();
     match several(&turn, &ranked) {
         Several::One => {}

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::message::{Conversation, Decision, QueueEvent, Reply};
+use crate::message::{Conversation, Decision, QueueEvent, Reply, Survey};
 
 /// What comes of one message. Nothing has happened yet: the shell commits it, then speaks.
 #[derive(Clone, Debug)]
@@ -23,6 +23,8 @@ pub struct Outcome {
     pub lookup: Option<LookupRequest>,
     /// By when a person should have answered a new hand-off.
     pub deadline: Option<Timestamp>,
+    /// The survey as the customer has answered it by this message.
+    pub answered: Option<Survey>,
     /// Why, in detail.
     pub trace: Trace,
 }

@@ -68,7 +68,7 @@ pub fn way(
     }
     let mut priority = None;
     let mut found = named.map(str::to_owned);
-    for route in &knowledge.routes {
+    for route in knowledge.routes.iter() {
         let scope = Scope { case, ..Scope::of(Some(&route.queue), None, language) };
         let holds = match route.condition {
             None => true,

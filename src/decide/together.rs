@@ -9,6 +9,7 @@ use crate::message::{Conversation, Gesture, Inbound, Kind, OutcomeKind, QueueEve
 
 use super::knowledge::Knowledge;
 use super::outcome::Outcome;
+use super::survey;
 use super::turn::Turn;
 
 /// Most messages that wait for one more.
@@ -19,7 +20,7 @@ const MAX_EARLIER: usize = 5;
 pub fn decide(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, now: Timestamp) -> Outcome {
     let alone = || super::alone(knowledge, inbound, conversation, now);
     let joined = match inbound.gesture {
-        Gesture::Automatic => None,
+        _ if inbound.gesture == Gesture::Automatic || survey::is_apart(&inbound.gesture) => None,
         _ => joined(knowledge, inbound, conversation),
     };
     let Some(text) = joined else { return alone() };

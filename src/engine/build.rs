@@ -18,7 +18,7 @@ use crate::rules::{ChannelKind, Settings};
 use crate::template::Templates;
 use crate::text::{Fold, Variants, Vocabulary};
 
-use super::{dialogue, hours, ladder, samples, texts, webhooks, wording};
+use super::{dialogue, hours, ladder, samples, survey, texts, webhooks, wording};
 
 /// Builds what can be built; what is wrong goes into the report.
 pub(super) fn build(book: &Book, report: &mut Report) -> Option<Knowledge> {
@@ -50,6 +50,7 @@ pub(super) fn build(book: &Book, report: &mut Report) -> Option<Knowledge> {
         if let Some(schedule) = schedules.get(&spec.hours.value) {
             let webhook = spec.webhook.as_ref().map(|webhook| webhook.value.clone());
             let queue = Queue {
+                hours: spec.hours.value.clone(),
                 schedule: Arc::clone(schedule),
                 webhook,
                 first_response: spec.first_response,
@@ -61,23 +62,25 @@ pub(super) fn build(book: &Book, report: &mut Report) -> Option<Knowledge> {
         }
     }
     ladder::check(settings, report);
+    let survey = survey::built(settings, &mut templates, report);
     let languages: Vec<String> = settings.languages.iter().map(|language| language.value.clone()).collect();
     let knowledge = Knowledge {
         hash: book.hash.clone(),
         zone: zone?,
-        vocabulary: Vocabulary::new(&fold, &languages, written(book)),
+        vocabulary: Arc::new(Vocabulary::new(&fold, &languages, written(book))),
         languages,
         rules,
-        by_id,
-        matcher: matcher?,
-        watch: watch?,
-        templates,
+        by_id: Arc::new(by_id),
+        matcher: Arc::new(matcher?),
+        watch: Arc::new(watch?),
+        templates: Arc::new(templates),
         variants,
         queues,
         channel_targets: ladder::channel_targets(settings),
-        routes,
-        notices,
-        builtins: Builtins::new(),
+        routes: routes.into(),
+        notices: Arc::new(notices),
+        survey: Arc::new(survey),
+        builtins: Arc::new(Builtins::new()),
         limits: settings.limits.clone(),
         values: minijinja::Value::from(minijinja::value::Serde(&settings.values)),
     };

@@ -7,9 +7,13 @@ mod ladder;
 mod pilots;
 mod samples;
 mod suggest;
+mod survey;
 mod texts;
 mod webhooks;
 mod wording;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -17,6 +21,7 @@ use crate::decide::escalate::{self, Escalation};
 use crate::decide::routing::Case;
 use crate::decide::{self, Knowledge, LookupRequest, Outcome};
 use crate::diag::Report;
+use crate::hours::Forced;
 use crate::likeness::Why;
 use crate::message::{Conversation, Customer, Fetched, Inbound};
 use crate::rules::Book;
@@ -29,11 +34,11 @@ pub use suggest::Suggestion;
 pub(crate) use texts::inside;
 pub use wording::Unfit;
 
-/// A shop's knowledge, ready to decide. Never changes; a reload makes another one.
-#[derive(Debug)]
+/// A shop's knowledge, ready to decide. Never changes; a reload makes another one. A copy shares all that is large.
+#[derive(Clone, Debug)]
 pub struct Engine {
     knowledge: Knowledge,
-    book: Book,
+    book: Arc<Book>,
     /// By share, ascending.
     arms: Vec<Arm>,
 }
@@ -51,7 +56,7 @@ impl Engine {
     /// Compiles a Book as it stands, pilots and all.
     fn of(book: Book, report: &mut Report) -> Option<Self> {
         let knowledge = build::build(&book, report)?;
-        (report.errors() == 0).then_some(Self { knowledge, book, arms: Vec::new() })
+        (report.errors() == 0).then(|| Self { knowledge, book: Arc::new(book), arms: Vec::new() })
     }
 
     /// Reads and compiles all files of a shop: what `serve`, `check`, `test`, `chat` and `explain` begin with.
@@ -177,6 +182,20 @@ impl Engine {
     #[must_use]
     pub fn next_timer(&self, conversation: &Conversation) -> Option<Timestamp> {
         escalate::next(&self.knowledge, conversation)
+    }
+
+    /// The same knowledge with what people have said about opening hours, by name of the schedule, in the place of what was said
+    /// before.
+    #[must_use]
+    pub fn with_forced(&self, forced: &BTreeMap<String, Forced>) -> Self {
+        let mut engine = self.clone();
+        for queue in engine.knowledge.queues.values_mut() {
+            queue.schedule = Arc::new(queue.schedule.with_forced(forced.get(&queue.hours).copied()));
+        }
+        for arm in &mut engine.arms {
+            arm.engine = arm.engine.with_forced(forced);
+        }
+        engine
     }
 
     /// What customers of pilots get, by share, ascending.

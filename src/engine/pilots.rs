@@ -7,7 +7,7 @@ use super::Engine;
 use super::build::reference;
 
 /// What customers within a share get.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Arm {
     /// Customers whose number is below this.
     pub share: u16,

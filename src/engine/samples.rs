@@ -6,11 +6,25 @@ use crate::decide::Knowledge;
 use crate::decide::context::{Scope, context};
 use crate::decide::knowledge::{BuiltRule, BuiltText};
 use crate::diag::Report;
-use crate::message::{Conversation, Customer, Fetched, Filled, Inbound};
+use crate::message::{Conversation, Customer, Fetched, Filled, Inbound, Ladder, OpenHandoff, Priority, Survey};
 use crate::rules::Book;
 use crate::rules::model::{Located, Text};
 
 use super::texts::template_finding;
+
+/// A case that was rated.
+fn survey(now: Timestamp) -> Survey {
+    let handoff = OpenHandoff {
+        id: "h_sample".into(),
+        queue: String::new(),
+        priority: Priority::Normal,
+        reason: "sample".into(),
+        created_at: now,
+        served_by: None,
+        ladder: Ladder::default(),
+    };
+    Survey { handoff, agent: None, asked_at: now, score: Some(5), answered_at: Some(now), comment: None }
+}
 
 /// Renders every text of a built set with sample values.
 pub(super) fn try_texts(knowledge: &Knowledge, book: &Book, report: &mut Report) {
@@ -21,7 +35,10 @@ pub(super) fn try_texts(knowledge: &Knowledge, book: &Book, report: &mut Report)
         Customer { id: "sample".into(), name: Some("sample".into()), ..Customer::default() },
         "sample",
     );
-    let conversation = Conversation::new("c_sample".into(), &inbound.channel, "sample", inbound.customer.clone(), now);
+    let mut conversation =
+        Conversation::new("c_sample".into(), &inbound.channel, "sample", inbound.customer.clone(), now);
+    // For the words that answer a score.
+    conversation.survey = Some(survey(now));
     let queue = knowledge.queues.keys().next().map(String::as_str);
     let mut try_text = |written: &Text, built: &BuiltText, rule: Option<&BuiltRule>| {
         let (mut inbound, mut conversation) = (inbound.clone(), conversation.clone());
@@ -56,7 +73,7 @@ pub(super) fn try_texts(knowledge: &Knowledge, book: &Book, report: &mut Report)
             }
         }
     };
-    for (rule, built) in book.rules.iter().zip(&knowledge.rules) {
+    for (rule, built) in book.rules.iter().zip(knowledge.rules.iter()) {
         let texts = rule.replies.iter().zip(&built.replies).chain(rule.title.iter().zip(&built.title));
         texts.for_each(|(written, text)| try_text(written, text, Some(built)));
         for (slot, text) in rule.slots.iter().zip(&built.slots) {
@@ -69,6 +86,9 @@ pub(super) fn try_texts(knowledge: &Knowledge, book: &Book, report: &mut Report)
             let texts = branch.replies.iter().zip(&text.act.replies);
             texts.for_each(|(written, text)| try_text(written, text, Some(built)));
         }
+    }
+    if let Some(labels) = &book.settings.survey.labels {
+        labels.value.iter().zip(&knowledge.survey.labels).for_each(|(written, text)| try_text(written, text, None));
     }
     for (id, written) in &book.settings.notices {
         if let Some(built) = knowledge.notices.get(id) {

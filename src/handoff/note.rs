@@ -76,7 +76,8 @@ impl Note {
             None => format!("{mark}{what}"),
         };
         let when = |at: Timestamp| hours::say(at, now, &people.zone, people.language());
-        note.case(&data, &when, now);
+        // One that ended waits no longer.
+        note.case(&data, row.kind.starts_with("handoff."), &when, now);
         if let Some(at) = timestamp.filter(|at| now.duration_since(*at).as_secs() > LATE) {
             note.fact(words::AT, &when(at));
         }
@@ -137,14 +138,15 @@ impl Note {
             }
             _ => {
                 let why = data.escalation.as_ref().and_then(|escalation| escalation.reason.as_deref());
+                let why = why.or(data.transfer.as_ref().map(|_| "person"));
                 words::event(kind, why).map_or_else(|| shorten(kind, VALUE), |words| self.say(words).to_owned())
             }
         }
     }
 
     /// Whose case it is, why and until when.
-    fn case(&mut self, data: &Data, when: &dyn Fn(Timestamp) -> String, now: Timestamp) {
-        let handoff = data.handoff.as_ref();
+    fn case(&mut self, data: &Data, waits: bool, when: &dyn Fn(Timestamp) -> String, now: Timestamp) {
+        let handoff = data.handoff.as_ref().filter(|_| waits);
         if let Some(priority) = handoff.and_then(|handoff| handoff.priority.as_deref())
             && let Some(words) = words::priority(priority)
         {
@@ -155,8 +157,14 @@ impl Note {
             let said = words::reason(reason).map_or_else(|| shorten(reason, VALUE), |words| self.say(words).to_owned());
             self.fact(words::REASON, &said);
         }
-        if let Some(from) = data.escalation.as_ref().and_then(|escalation| escalation.from.as_deref()) {
-            self.fact(words::FROM, from);
+        if let Some(from) = data.from() {
+            self.fact(words::FROM, &shorten(from, VALUE));
+        }
+        if let Some(note) = data.note() {
+            self.fact(words::NOTE, &note);
+        }
+        if let Some(score) = data.survey.as_ref().filter(|_| waits).and_then(|survey| survey.score.as_ref()) {
+            self.fact(words::SCORE, &shorten(&score.to_string(), VALUE));
         }
         if let Some(who) = data.who() {
             self.fact(words::CUSTOMER, &who);

@@ -37,6 +37,9 @@ impl Schedule {
     /// start open.
     #[must_use]
     pub fn at(&self, t: Timestamp) -> State {
+        if let Some(state) = self.forced_state(t) {
+            return state;
+        }
         let (open, until) = self.ahead(t);
         if self.constant.is_some() {
             return State { open, since: None, until };
@@ -49,6 +52,9 @@ impl Schedule {
     /// Whether people are there at `t`.
     #[must_use]
     pub fn is_open(&self, t: Timestamp) -> bool {
+        if let Some(forced) = self.forced.filter(|forced| forced.holds(t)) {
+            return forced.open;
+        }
         self.constant.unwrap_or_else(|| self.reach(t).is_some())
     }
 
@@ -162,8 +168,8 @@ impl Schedule {
         self.holding(t).map(|(_, _, (_, end))| end).max()
     }
 
-    /// Open at `t`, and the next change within the horizon.
-    fn ahead(&self, t: Timestamp) -> (bool, Option<Timestamp>) {
+    /// Open at `t`, and the next change within the horizon, by week, calendars and exceptions.
+    pub(super) fn ahead_by_rule(&self, t: Timestamp) -> (bool, Option<Timestamp>) {
         if let Some(open) = self.constant {
             return (open, None);
         }

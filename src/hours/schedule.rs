@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use super::calendar::CalendarDay;
 use super::days::index;
+use super::forced::Forced;
 use super::window::Window;
 
 /// Why a schedule cannot be built, and how to mend it.
@@ -77,6 +78,8 @@ pub struct Schedule {
     exceptions: BTreeMap<Date, Vec<Window>>,
     /// Always open, never open, or neither.
     pub(super) constant: Option<bool>,
+    /// What a person said over it.
+    pub(super) forced: Option<Forced>,
 }
 
 impl Schedule {
@@ -115,7 +118,7 @@ impl Schedule {
                 }
             }
         }
-        let mut built = Self { zone, weekly, days: dated, exceptions, constant: None };
+        let mut built = Self { zone, weekly, days: dated, exceptions, constant: None, forced: None };
         built.constant = built.find_constant();
         Ok(built)
     }

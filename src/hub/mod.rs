@@ -15,14 +15,17 @@ pub use desk::{Desk, Ear, Gap, News, Numbered};
 /// Most events that wait for one socket; a slower one is cut off and comes back by resume.
 const QUEUE: usize = 256;
 
-/// One durable event of a conversation, as sockets hear of it.
+/// `seq` of what is told and not kept.
+pub const WHISPER: u64 = 0;
+
+/// One event of a conversation, as sockets hear of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
-    /// Place in the conversation.
+    /// Place in the conversation; [`WHISPER`] for what has none.
     pub seq: u64,
     /// Socket on which the message came in, which has its `ack` instead.
     pub origin: Option<u64>,
-    /// `message` or `state`.
+    /// `message` or `state`; of a whisper `position` or `typing`.
     pub kind: String,
     /// Who.
     pub role: Role,
@@ -74,6 +77,20 @@ impl Hub {
         list.retain(|(_, sender)| events.iter().all(|event| sender.try_send(event.clone()).is_ok()));
         if list.is_empty() {
             sockets.remove(conversation);
+        }
+    }
+}
+
+impl Hub {
+    /// Tells all who listen what is not kept and has no place in the conversation, such as that somebody types. Who is too slow
+    /// does not hear it.
+    pub fn whisper(&self, conversation: &str, kind: &str, state: State, at: jiff::Timestamp, data: serde_json::Value) {
+        let sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(list) = sockets.get(conversation) else { return };
+        let (kind, role, data) = (kind.to_owned(), Role::System, Arc::new(data));
+        let event = Event { seq: WHISPER, origin: None, kind, role, at, data, state };
+        for (_, sender) in list {
+            let _ = sender.try_send(event.clone());
         }
     }
 }
@@ -131,6 +148,22 @@ mod tests {
         }
         assert_eq!(heard, QUEUE);
         assert!(hub.sockets.lock().expect("not poisoned").is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_whisper_never_cuts_a_socket_off() {
+        let hub = Arc::new(Hub::default());
+        let mut slow = hub.listen("c_1");
+        for _ in 0..=QUEUE {
+            hub.whisper("c_1", "typing", State::Human, jiff::Timestamp::UNIX_EPOCH, serde_json::json!({}));
+        }
+        assert_eq!(slow.try_next().map(|event| event.seq), Some(WHISPER));
+        hub.publish("c_1", &[event(1)]);
+        let mut last = None;
+        while let Some(event) = slow.try_next() {
+            last = Some(event.seq);
+        }
+        assert_eq!(last, Some(1));
     }
 
     #[tokio::test]

@@ -11,6 +11,7 @@ mod notices;
 mod patterns;
 mod phrases;
 mod reviews;
+mod survey;
 mod ties;
 mod twins;
 mod urgent;
@@ -32,6 +33,7 @@ pub fn check(engine: &Engine, now: Timestamp, report: &mut Report) {
     escalation::check(engine, report);
     languages::check(engine, report);
     reviews::check(engine, now, report);
+    survey::check(engine, report);
     patterns::check(engine, report);
     phrases::check(engine, report);
     ties::check(engine, report);

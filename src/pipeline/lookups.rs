@@ -139,7 +139,7 @@ impl Pipeline {
             events.push("state", Role::System, record::state(after, position), after.state, None);
         }
         let handoffs = self.handoff_rows(&outcome, &inbound.message, now).await?;
-        let said = record::message(inbound, Role::Visitor, None);
+        let said = record::message(inbound, Role::Visitor, None, None);
         let mut outbox = self.deliveries(&engine, &outcome, &said, &handoffs, &events, now).await?;
         outbox.extend(platform_hears(&engine, after, &events, now));
         let decision = &outcome.decision;
@@ -152,6 +152,7 @@ impl Pipeline {
             seen: None,
             outbox,
             handoffs,
+            survey: None,
             decision: Some(DecisionRow {
                 conversation: id.to_owned(),
                 seq: events.seq(),

@@ -8,12 +8,15 @@ mod holds;
 mod limits;
 mod lookups;
 mod payload;
+mod places;
 mod record;
 mod step;
 mod timers;
+mod transfer;
 mod turns;
 mod wording;
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,6 +29,7 @@ use tokio::time;
 use crate::clock::Clock;
 use crate::decide::{self, Outcome};
 use crate::engine::Engine;
+use crate::hours::Forced;
 use crate::hub::Hub;
 use crate::lookup::Lookups;
 use crate::message::{Conversation, Customer, Fetched, Gesture, Inbound, Kind, QueueEvent, Role, State};
@@ -40,6 +44,7 @@ pub use record::told;
 
 use holds::{Holds, TooMany};
 use lookups::Running;
+use places::Places;
 use record::Events;
 use timers::Alarm;
 use turns::Turns;
@@ -128,6 +133,9 @@ pub enum PipelineError {
     /// Happens when the store refuses.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Happens when the customer answers a question that is not asked, or no longer.
+    #[error("nothing is asked that this would answer")]
+    NotAsked,
     /// Happens when a step failed twice for a reason of ours.
     #[error("the message could not be handled; it was not taken")]
     Internal,
@@ -153,11 +161,14 @@ pub struct Pipeline {
     pub lookups: Lookups,
     /// Hears of new deliveries.
     pub outbox: Arc<dyn OutboxListener>,
+    /// Opening hours that people have set, by name of the schedule: what `engine` was given.
+    pub forced: ArcSwap<BTreeMap<String, Forced>>,
     /// Address under which this program is reached, without a slash at the end.
     pub public_url: ArcSwap<String>,
     turns: Turns,
     holds: Holds,
     alarm: Alarm,
+    places: Places,
 }
 
 impl std::fmt::Debug for Pipeline {
@@ -209,10 +220,12 @@ impl Pipeline {
             limits,
             lookups,
             outbox,
+            forced: ArcSwap::default(),
             public_url: ArcSwap::default(),
             turns: Turns::default(),
             holds: Holds::default(),
             alarm: Alarm::default(),
+            places: Places::default(),
         }
     }
 
@@ -255,8 +268,9 @@ impl Pipeline {
         self.limits.count(&sender).map_err(|wait| self.limited(&arrival, wait))?;
         let mut first = time::Instant::now();
         if let Some(held) = self.holds.take(&id) {
-            // What a machine or a colleague says does not complete the customer's words.
-            let way = if arrival.gesture == Gesture::Automatic { Way::Final } else { Way::Continued };
+            // What a machine or a colleague says does not complete the customer's words, nor does a score.
+            let apart = arrival.gesture == Gesture::Automatic || decide::survey::is_apart(&arrival.gesture);
+            let way = if apart { Way::Final } else { Way::Continued };
             if way == Way::Continued {
                 first = held.first;
             }
@@ -368,7 +382,7 @@ impl Pipeline {
             Gesture::Select(option) => conversation.offered.iter().find(|choice| choice.id == *option),
             _ => None,
         };
-        let inbound = Inbound {
+        let mut inbound = Inbound {
             message: format!("msg_{}", uuid::Uuid::now_v7().simple()),
             channel: arrival.channel.clone(),
             customer: arrival.customer.clone(),
@@ -378,13 +392,19 @@ impl Pipeline {
             gesture: arrival.gesture.clone(),
             fetched,
         };
+        if let Some(text) = rating(&engine, &inbound, &conversation, now)? {
+            inbound.text = text;
+        }
         let began = Instant::now();
         let mut outcome = handle(&engine, &inbound, &conversation, now, way).ok_or(PipelineError::Internal)?;
         if arrival.role == Role::Human {
             // A word of the shop's own people through the platform is the word that the customer waits for.
             outcome.conversation.awaits_agent = None;
             outcome.conversation.answered_at = (outcome.conversation.state == State::Human).then_some(now);
-            outcome.conversation.handoff.iter_mut().for_each(|handoff| handoff.ladder.answered = true);
+            if let Some(handoff) = &mut outcome.conversation.handoff {
+                handoff.ladder.answered = true;
+                handoff.served_by.get_or_insert_with(|| "desk".to_owned());
+            }
         }
         self.metrics.decide_took(began.elapsed());
         Ok(Considered { engine, now, version, last, conversation, inbound, outcome })
@@ -399,6 +419,11 @@ impl Pipeline {
         self.hub.desk.tell(step.events.news(&step.before, after, version));
         step.commit.outbox.iter().for_each(|row| self.outbox.committed(&row.endpoint));
         self.metrics.decided(&after.channel, &outcome.decision);
+        if let Some(score) = outcome.answered.as_ref().and_then(|survey| survey.score)
+            && step.before.survey.as_ref().is_some_and(|survey| survey.score.is_none())
+        {
+            self.metrics.rated(score);
+        }
         if let (Some(QueueEvent::Created { .. }), Some(handoff)) = (&outcome.queue, &after.handoff) {
             self.metrics.handed_off(&handoff.queue, handoff.priority);
         }
@@ -420,6 +445,26 @@ impl Pipeline {
 /// The conversation of a row.
 fn conversation(row: &ConversationRow) -> Result<Conversation, StoreError> {
     serde_json::from_str(&row.body).map_err(|error| StoreError::Damaged(format!("conversation {}: {error}", row.id)))
+}
+
+/// What stands in the transcript for an answer to the survey by a button or form: the score with its meaning, and the words.
+fn rating(
+    engine: &Engine,
+    inbound: &Inbound,
+    conversation: &Conversation,
+    now: Timestamp,
+) -> Result<Option<String>, PipelineError> {
+    let say = |score| format!("{score} {}", engine.score_label(score, inbound, conversation, now));
+    match &inbound.gesture {
+        Gesture::Rate { score, comment } => {
+            if !engine.may_rate(conversation, *score, comment.as_deref(), now) {
+                return Err(PipelineError::NotAsked);
+            }
+            let words = comment.iter().map(|comment| format!("\n{comment}"));
+            Ok(Some(std::iter::once(say(*score)).chain(words).collect()))
+        }
+        gesture => Ok(decide::survey::pressed(gesture).map(say)),
+    }
 }
 
 /// Decides; should our own code fail, the message goes to a person all the same.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::decide::Outcome;
-use crate::message::{Conversation, OpenHandoff};
+use crate::message::{Conversation, OpenHandoff, Survey};
 use crate::rules::Settings;
 use crate::store::NewDelivery;
 
@@ -65,6 +65,7 @@ pub(super) fn body(kind: &str, case: &Case<'_>, extra: Value) -> Value {
             "state": conversation.state,
             "language": conversation.language,
             "tags": conversation.tags,
+            "note": conversation.note,
         },
         "customer": conversation.customer,
         "class": decision.and_then(|d| d.class.as_deref()).unwrap_or("enquiry"),
@@ -80,6 +81,20 @@ pub(super) fn body(kind: &str, case: &Case<'_>, extra: Value) -> Value {
         data.extend(extra);
     }
     json!({"type": kind, "timestamp": case.now, "data": data})
+}
+
+/// What stands in an event besides the case, where the customer has answered the survey.
+#[must_use]
+pub(super) fn rated(survey: Option<&Survey>) -> Value {
+    survey.map_or_else(
+        || json!({}),
+        |survey| {
+            json!({"survey": {
+                "handoff": survey.handoff.id, "queue": survey.handoff.queue, "agent": survey.agent, "score": survey.score,
+                "text": survey.comment, "asked_at": survey.asked_at, "answered_at": survey.answered_at,
+            }})
+        },
+    )
 }
 
 /// What a queue is told whose case is another's now: `old` is the hand-off's id and queue there.

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use crate::decide::Outcome;
 use crate::hub::{Event, News};
-use crate::message::{Conversation, Decision, Gesture, Inbound, Priority, Role, State};
-use crate::store::{ConversationRow, EventRow};
+use crate::message::{Conversation, Decision, Gesture, Inbound, Priority, Role, State, Survey};
+use crate::store::{ConversationRow, EventRow, SurveyRow};
 
 /// Where a message's decision stands in its kept event: for people of the shop alone.
 const DECISION: &str = "decision";
@@ -119,12 +119,15 @@ pub fn told(row: &EventRow) -> Value {
 
 /// The message that came in, as an event.
 #[must_use]
-pub(super) fn message(inbound: &Inbound, role: Role, url: Option<&str>) -> Value {
+pub(super) fn message(inbound: &Inbound, role: Role, url: Option<&str>, rated: Option<&Survey>) -> Value {
     let mut data = json!({"message": inbound.message, "role": role, "kind": inbound.kind, "text": inbound.text});
     match &inbound.gesture {
         Gesture::Select(option) => data["option"] = json!(option),
         Gesture::AskForPerson => data["asked"] = json!("person"),
-        Gesture::Write | Gesture::Automatic | Gesture::LookedUp(_) => {}
+        Gesture::Rate { .. } | Gesture::Write | Gesture::Automatic | Gesture::LookedUp(_) => {}
+    }
+    if let Some(survey) = rated {
+        data["rating"] = json!({"score": survey.score, "text": survey.comment});
     }
     if let Some(url) = url {
         data["url"] = json!(url);
@@ -158,6 +161,9 @@ pub(super) fn bot_messages(inbound: &Inbound, outcome: &Outcome) -> Vec<Value> {
             }
             if !reply.options.is_empty() {
                 data["options"] = json!(reply.options);
+            }
+            if let Some(survey) = &outcome.answered {
+                data["survey"] = json!({"case": survey.handoff.id, "score": survey.score});
             }
             data
         })
@@ -207,6 +213,22 @@ pub(super) fn response(outcome: &Outcome) -> Value {
             json!({"id": handoff.id, "queue": handoff.queue, "priority": handoff.priority, "reason": handoff.reason});
     }
     value
+}
+
+/// A case that the customer was asked about, as the row that is kept.
+#[must_use]
+pub(super) fn survey(conversation: &Conversation, survey: &Survey) -> SurveyRow {
+    SurveyRow {
+        handoff: survey.handoff.id.clone(),
+        conversation: conversation.id.clone(),
+        channel: conversation.channel.clone(),
+        queue: survey.handoff.queue.clone(),
+        agent: survey.agent.clone(),
+        asked_at: survey.asked_at,
+        score: survey.score,
+        answered_at: survey.answered_at,
+        text: survey.comment.clone(),
+    }
 }
 
 /// A conversation as the row that is kept.

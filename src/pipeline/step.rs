@@ -24,7 +24,7 @@ impl Pipeline {
         let Considered { engine, now, version, last, conversation, inbound, outcome } = decided;
         let mut events = Events::after(&conversation.id, last, now);
         let after = &outcome.conversation;
-        let said = record::message(&inbound, arrival.role, arrival.url.as_deref());
+        let said = record::message(&inbound, arrival.role, arrival.url.as_deref(), outcome.answered.as_ref());
         let seq = events.push("message", arrival.role, said.clone(), conversation.state, arrival.origin);
         events.decided(seq, &outcome.decision);
         for data in record::bot_messages(&inbound, &outcome) {
@@ -61,6 +61,7 @@ impl Pipeline {
             }),
             outbox,
             handoffs,
+            survey: outcome.answered.as_ref().map(|survey| record::survey(after, survey)),
             decision: Some(DecisionRow {
                 conversation: after.id.clone(),
                 seq,
@@ -85,7 +86,9 @@ impl Pipeline {
         let Some(handoff) = &conversation.handoff else { return Ok(None) };
         let stats = self.guard(self.store.queue_stats().await)?;
         let waiting = stats.iter().find(|stats| stats.queue == handoff.queue).map_or(0, |stats| stats.queued);
-        Ok(Some(waiting + u64::from(!counted)))
+        let place = waiting + u64::from(!counted);
+        self.places.note(&conversation.id, place);
+        Ok(Some(place))
     }
 
     /// The hand-off that is new or changed, and the one that it takes the place of.
@@ -143,9 +146,20 @@ impl Pipeline {
         now: Timestamp,
     ) -> Result<Vec<NewDelivery>, StoreError> {
         let after = &outcome.conversation;
-        let (Some(event), Some(handoff)) = (&outcome.queue, &after.handoff) else { return Ok(Vec::new()) };
         let webhook = |queue: &str| engine.knowledge().queues.get(queue).and_then(|queue| queue.webhook.clone());
         let mut out = Vec::new();
+        let extra = payload::rated(outcome.answered.as_ref());
+        // The queue that had the case hears how it was, whoever has what comes of it.
+        if let Some((survey, endpoint)) =
+            outcome.answered.as_ref().and_then(|survey| Some((survey, webhook(&survey.handoff.queue)?)))
+        {
+            let case = self.case(after, &survey.handoff, None, Some(outcome), Some(said), events, now).await?;
+            let body = payload::body("survey.answered", &case, extra.clone());
+            out.push(payload::delivery(&endpoint, &after.id, "survey.answered", &body, now));
+        }
+        let (Some(event), Some(handoff)) = (&outcome.queue, &after.handoff) else {
+            return Ok(payload::wanted(&engine.book().settings, out));
+        };
         for moved in handoffs.iter().filter(|row| row.state == handoff_state::MOVED) {
             if let Some(endpoint) = webhook(&moved.queue) {
                 let body = payload::moved((&moved.id, &moved.queue), handoff, after, &self.console_url(&after.id), now);
@@ -159,7 +173,7 @@ impl Pipeline {
             QueueEvent::Message => self.guard(self.store.handoff(&handoff.id).await)?.and_then(|row| row.deadline),
         };
         let case = self.case(after, handoff, deadline, Some(outcome), Some(said), events, now).await?;
-        let body = payload::body(kind, &case, json!({}));
+        let body = payload::body(kind, &case, extra);
         out.push(payload::delivery(&endpoint, &after.id, kind, &body, now));
         Ok(payload::wanted(&engine.book().settings, out))
     }

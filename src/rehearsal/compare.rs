@@ -26,18 +26,15 @@ pub(super) fn differences(
     expect: &[Expectation],
     outcome: Option<&Outcome>,
     happened: &Happened,
-    heard: bool,
     after: &Conversation,
 ) -> Vec<Difference> {
-    expect.iter().filter_map(|expectation| compare(expectation, outcome, happened, heard, after)).collect()
+    expect.iter().filter_map(|expectation| compare(expectation, outcome, happened, after)).collect()
 }
 
-/// `heard`: whether all that the customer was told is known here; of what a person does it is not.
 fn compare(
     expectation: &Expectation,
     outcome: Option<&Outcome>,
     happened: &Happened,
-    heard: bool,
     after: &Conversation,
 ) -> Option<Difference> {
     let expected = expectation.values.join(", ");
@@ -71,7 +68,7 @@ fn compare(
             let missing = expected == "none" || !expectation.values.iter().all(has);
             return if missing { list(happened.events.clone()) } else { None };
         }
-        "reply" | "reply_contains" | "notice" if heard => {
+        "reply" | "reply_contains" | "notice" => {
             return told(expectation, outcome, happened).and_then(differ);
         }
         _ => {}

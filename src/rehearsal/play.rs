@@ -53,7 +53,7 @@ pub fn play(engine: &Engine, script: &Conversation) -> Played {
         happened.wait(engine, &mut conversation, before, now);
         let Some(word) = &step.word else {
             if !step.expect.is_empty() || !happened.is_empty() {
-                let differences = differences(&step.expect, None, &happened, true, &conversation);
+                let differences = differences(&step.expect, None, &happened, &conversation);
                 turns.push(Turn { said: format!("({wait:#} pass)"), at: now, outcome: None, differences });
             }
             continue;
@@ -78,7 +78,7 @@ pub fn play(engine: &Engine, script: &Conversation) -> Played {
                 let by_number = option.parse::<usize>().ok().and_then(|n| conversation.offered.get(n.checked_sub(1)?));
                 inbound.gesture = Gesture::Select(by_number.map_or_else(|| option.clone(), |choice| choice.id.clone()));
             }
-            Word::Take | Word::Return | Word::Close => happened.person(word, &mut conversation, now),
+            Word::Take | Word::Return | Word::Close => happened.person(engine, word, &mut conversation, now),
         }
         let row: Vec<Inbound> = match word {
             Word::Say(texts) => texts
@@ -101,7 +101,7 @@ pub fn play(engine: &Engine, script: &Conversation) -> Played {
             happened.decided(outcome);
         }
         let whole = turn_of(&outcomes);
-        let differences = differences(&step.expect, whole.as_ref(), &happened, whole.is_some(), &conversation);
+        let differences = differences(&step.expect, whole.as_ref(), &happened, &conversation);
         let said = match word {
             Word::Say(texts) => texts.clone(),
             Word::Send(kind, text) => vec![format!("[{kind}] {text}")],

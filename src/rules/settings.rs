@@ -54,6 +54,8 @@ pub struct Settings {
     pub matching: MatchingSpec,
     /// How rules may ask the shop's own systems.
     pub lookups: LookupSettings,
+    /// What is done with the answers to the survey.
+    pub survey: SurveySpec,
     /// What becomes of agents' messages with words that must not be said.
     pub agents_wording: Strictness,
     /// Free values.
@@ -174,6 +176,24 @@ pub struct Limits {
     pub back_to_bot: Duration,
 }
 
+/// `survey:`.
+#[derive(Clone, Debug)]
+pub struct SurveySpec {
+    /// Where a low score goes.
+    pub queue: Option<Located<String>>,
+    /// The highest score that is a low one; 0 for none.
+    pub low: u8,
+    /// How long it can be answered.
+    pub lapses: Duration,
+    /// What the scores mean, from 1 to 5, in place of the program's own words.
+    pub labels: Option<Located<Vec<Text>>>,
+}
+
+/// The highest score that is a low one, unless the shop says otherwise.
+const DEFAULT_LOW: u8 = 2;
+/// How long the survey can be answered, unless the shop says otherwise.
+const DEFAULT_LAPSES: Duration = Duration::from_hours(24);
+
 /// `access:`.
 #[derive(Clone, Debug, Default)]
 pub struct Access {
@@ -204,6 +224,7 @@ impl Settings {
             limits: limits(node.get("limits")),
             matching: matching(node.get("matching")),
             lookups: lookups(node.get("lookups")),
+            survey: survey(node.get("survey")),
             agents_wording: wording::agents(node.get("wording")),
             values: node.get("settings").map_or_else(|| serde_json::json!({}), json),
             access: access(node.get("access")),
@@ -321,6 +342,17 @@ fn matching(node: Option<&Node>) -> MatchingSpec {
     MatchingSpec {
         careful: node.and_then(read::careful).unwrap_or_default(),
         memory: megabytes.unwrap_or(DEFAULT_MEMORY_MB) << 20,
+    }
+}
+
+fn survey(node: Option<&Node>) -> SurveySpec {
+    let get = |key: &str| node.and_then(|node| node.get(key));
+    let labels = get("labels");
+    SurveySpec {
+        queue: get("queue").and_then(located),
+        low: get("low").and_then(Node::text).and_then(|text| text.parse().ok()).unwrap_or(DEFAULT_LOW),
+        lapses: node.and_then(|node| length(node, "lapses")).unwrap_or(DEFAULT_LAPSES),
+        labels: labels.map(|list| Located { value: read::texts(Some(list)), place: list.place.clone() }),
     }
 }
 

@@ -149,6 +149,7 @@ pub static CONFIG: Shape = Shape {
         Key::new("matching", Kind::Map(&MATCHING), "How messages are compared with questions."),
         Key::new("settings", Kind::Any, "Free values for texts and conditions."),
         Key::new("lookups", Kind::Map(&LOOKUPS), "How rules may ask the shop's own systems."),
+        Key::new("survey", Kind::Map(&SURVEY), "What is done with the answers to the survey."),
         Key::new("wording", Kind::Map(&WATCH), "What becomes of messages with words that must not be said."),
         Key::new("access", Kind::Map(&ACCESS), "Tokens of agents and of the administrator."),
         Key::new("public_url", Kind::Str, "Address under which platforms reach this program, for links in webhooks."),
@@ -267,7 +268,10 @@ pub static NOTICES: Shape = Shape {
         Key::new("urgent_lane", Kind::Text, "Said when an urgent rule has no words of its own."),
         Key::new("greeting", Kind::Text, "Shown when a conversation begins."),
         Key::new("goodbye", Kind::Text, "Said when a conversation is closed."),
-        Key::new("survey", Kind::Text, "Asks how it was."),
+        Key::new("survey", Kind::Text, "Asks how it was, once for each case that a person had; not asked if left out."),
+        Key::new("rated", Kind::Text, "Thanks for a score, and asks why."),
+        Key::new("rated_low", Kind::Text, "Said to a low score, which people look at."),
+        Key::new("commented", Kind::Text, "Thanks for the words that follow a score."),
         Key::new("media", Kind::Text, "Said to a picture, voice or file."),
         Key::new("too_long", Kind::Text, "Said to a message over the limit."),
         Key::new("empty", Kind::Text, "Said to a message without words."),
@@ -276,6 +280,16 @@ pub static NOTICES: Shape = Shape {
         Key::new("repeated", Kind::Text, "Said in place of an answer that was given before within 24 hours."),
         Key::new("choice", Kind::Text, "Said above up to three titles when a message is near to several entries."),
         Key::new("waiting", Kind::Text, "Said in open time to a customer who waits and asks for a person again."),
+        Key::new(
+            "taken",
+            Kind::Text,
+            "Said to a customer who waits when a person has taken the case; off if left out.",
+        ),
+        Key::new(
+            "transferred",
+            Kind::Text,
+            "Said when a person passed the case on to another queue; else handed_over.",
+        ),
         Key::new("delayed", Kind::Text, "Said in open time to a customer whose case goes on to the next queue."),
     ],
 };
@@ -308,6 +322,17 @@ pub static LOOKUPS: Shape = Shape {
             "Headers by host, such as erp.example: {Authorization: \"Bearer ${ERP_TOKEN}\"}.",
         ),
         Key::new("max_bytes", Kind::Int(1_024, 16_777_216), "Longest answer that is read. 262144."),
+    ],
+};
+
+/// `survey:`.
+pub static SURVEY: Shape = Shape {
+    name: "the survey",
+    keys: &[
+        Key::new("queue", Kind::Id, "Queue that gets a low score as a case. complaints."),
+        Key::new("low", Kind::Int(0, 5), "The highest score that is a low one; 0: none is. 2."),
+        Key::new("lapses", Kind::Duration, "How long it can be answered. 24h."),
+        Key::new("labels", Kind::List(&Kind::Text), "What the scores 1 to 5 mean, in words: five texts."),
     ],
 };
 
@@ -431,7 +456,7 @@ pub static EXPECT: Shape = Shape {
         Key::new("finds", Kind::Str, "Id of the rule or entry that acts, or whose title is offered."),
         Key::new(
             "outcome",
-            Kind::Word(&["rule", "faq", "choice", "slot", "smalltalk", "handoff", "silent"]),
+            Kind::Word(&["rule", "faq", "choice", "slot", "smalltalk", "handoff", "survey", "silent"]),
             "What was done.",
         ),
         Key::new("reason", Kind::Str, "Why."),

@@ -1,16 +1,19 @@
 //! What the agents' console asks for besides conversations: the queue as it is worked off, suggested answers, deliveries that
 //! were given up, and the state of the shop.
 
+use std::collections::HashMap;
+
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::channel::Problem;
 use crate::message::{Conversation, Customer, Role};
 use crate::store::{
-    DeliveryFilter, EventRow, HandoffFilter, HandoffRow, OutboxRow, Selection, StoreError, delivery_state,
+    DeliveryFilter, EventRow, ForcedRow, HandoffFilter, HandoffRow, OutboxRow, Selection, StoreError, delivery_state,
     handoff_state,
 };
 
@@ -27,6 +30,8 @@ const PREVIEW: usize = 140;
 const SUGGESTIONS: usize = 5;
 /// Longest text that is searched for, in bytes.
 const MAX_TEXT: usize = 2_000;
+/// Most messages that are looked through for those that nothing answered.
+const MAX_UNMATCHED: usize = 2_000;
 /// Most deliveries of one list.
 const MAX_DELIVERIES: usize = 200;
 
@@ -106,6 +111,9 @@ pub(super) async fn status(State(shared): State<Shared>, request: Request) -> Re
     let stats = pipeline.store.queue_stats().await.map_err(unavailable)?;
     let outbox = pipeline.store.outbox_stats().await.map_err(unavailable)?;
     let now = pipeline.clock.now();
+    let forced = pipeline.store.forced_hours(now).await.map_err(unavailable)?;
+    let said =
+        |row: &ForcedRow| json!({"open": row.open, "since": row.since, "until": row.until, "set_by": row.set_by});
     let queues: Vec<Value> = engine
         .knowledge()
         .queues
@@ -117,7 +125,7 @@ pub(super) async fn status(State(shared): State<Shared>, request: Request) -> Re
                 "queue": name, "open": state.open, "next_open": if state.open { None } else { state.until },
                 "closes": if state.open { state.until } else { None },
                 "waiting": waits.map_or(0, |stats| stats.queued), "oldest": waits.map(|stats| stats.oldest),
-                "webhook": queue.webhook,
+                "webhook": queue.webhook, "hours": queue.hours, "forced": forced.iter().find(|row| row.schedule == queue.hours).map(said),
             })
         })
         .collect();
@@ -135,6 +143,58 @@ pub(super) async fn status(State(shared): State<Shared>, request: Request) -> Re
         "agent": me, "now": now, "zone": zone, "queues": queues, "deliveries": deliveries,
         "rule_set": engine.knowledge().hash, "rules": engine.knowledge().rules.len(), "last_reload": shared.reloader.last(),
     })))
+}
+
+/// What customers have asked since a time (the beginning of the day, in the shop's zone, if none is named) and nothing surely
+/// answered: the same words once, the most frequent first.
+pub(super) async fn unmatched(
+    State(shared): State<Shared>,
+    since: Result<Query<Since>, QueryRejection>,
+    request: Request,
+) -> Result<Json<Value>, Problem> {
+    agent(&shared, &request)?;
+    let Ok(Query(since)) = since else {
+        return Err(Problem::bad_request("Ask with ?since=2026-10-09T00:00:00+08:00."));
+    };
+    let (engine, now) = (shared.pipeline.engine.load_full(), shared.pipeline.clock.now());
+    let knowledge = engine.knowledge();
+    let today = || now.to_zoned(knowledge.zone.clone()).start_of_day().map_or(now, |start| start.timestamp());
+    let since = since.since.unwrap_or_else(today);
+    let rows = shared.pipeline.store.unmatched(since, MAX_UNMATCHED).await.map_err(unavailable)?;
+    let cut = rows.len() == MAX_UNMATCHED;
+    let mut groups: Vec<(String, Value, u64)> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for row in rows {
+        let data: Value = serde_json::from_str(&row.body).unwrap_or_default();
+        let Some(text) = data["text"].as_str().filter(|text| !text.trim().is_empty()) else { continue };
+        let key = knowledge.matcher.view(text).key;
+        if let Some(at) = places.get(&key).copied() {
+            groups[at].2 += 1;
+            continue;
+        }
+        let nearest = &data["decision"]["candidates"][0];
+        let shown = json!({
+            "text": text, "last": row.at, "reason": row.reason, "conversation": row.conversation,
+            "nearest": nearest["rule"], "score": nearest["score"],
+        });
+        places.insert(key.clone(), groups.len());
+        groups.push((key, shown, 1));
+    }
+    // Of equal frequency the newest stays first.
+    groups.sort_by_key(|(_, _, count)| std::cmp::Reverse(*count));
+    let messages: Vec<Value> = groups
+        .into_iter()
+        .map(|(_, mut shown, count)| {
+            shown["count"] = json!(count);
+            shown
+        })
+        .collect();
+    Ok(Json(json!({"since": since, "messages": messages, "cut": cut})))
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Since {
+    since: Option<Timestamp>,
 }
 
 #[derive(Debug, Deserialize)]

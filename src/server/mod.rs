@@ -5,6 +5,7 @@ mod auth;
 mod connections;
 mod console;
 mod events;
+mod hours;
 mod operation;
 mod pages;
 mod request;

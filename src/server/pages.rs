@@ -16,13 +16,24 @@ const CONSOLE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src '
 const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
+/// The widget's files as one script, in a function of its own; a page that is tagged twice has it once.
+const WIDGET: &str = concat!(
+    "(() => {\n'use strict';\nif (window.nightdesk) return;\n",
+    include_str!("../../web/widget/words.js"),
+    include_str!("../../web/widget/look.js"),
+    include_str!("../../web/widget/talk.js"),
+    include_str!("../../web/widget/line.js"),
+    include_str!("../../web/widget/hands.js"),
+    "})();\n",
+);
+
 pub(super) async fn demo() -> Response {
     let policy = [(header::CONTENT_SECURITY_POLICY, POLICY)];
     (policy, page(HTML, include_str!("../../web/demo.html"))).into_response()
 }
 
 pub(super) async fn widget() -> Response {
-    page(SCRIPT, include_str!("../../web/widget.js"))
+    page(SCRIPT, WIDGET)
 }
 
 pub(super) async fn console() -> Response {
@@ -40,8 +51,11 @@ pub(super) async fn console_file(Path(file): Path<String>) -> Result<Response, P
         "console.js" => page(SCRIPT, include_str!("../../web/console.js")),
         "case.js" => page(SCRIPT, include_str!("../../web/console/case.js")),
         "dom.js" => page(SCRIPT, include_str!("../../web/console/dom.js")),
+        "hours.js" => page(SCRIPT, include_str!("../../web/console/hours.js")),
         "link.js" => page(SCRIPT, include_str!("../../web/console/link.js")),
+        "pass.js" => page(SCRIPT, include_str!("../../web/console/pass.js")),
         "shop.js" => page(SCRIPT, include_str!("../../web/console/shop.js")),
+        "unmatched.js" => page(SCRIPT, include_str!("../../web/console/unmatched.js")),
         "wording.js" => page(SCRIPT, include_str!("../../web/console/wording.js")),
         "words.js" => page(SCRIPT, include_str!("../../web/console/words.js")),
         _ => return Err(Problem::not_found("The console has no such file.")),

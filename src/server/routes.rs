@@ -12,7 +12,7 @@ use axum::routing::{get, post};
 use crate::channel::{Problem, webhook};
 
 use super::request::{Shared, body, to_its_end};
-use super::{agents, console, events, operation, pages, sockets};
+use super::{agents, console, events, hours, operation, pages, sockets};
 
 /// All routes.
 pub fn router(shared: Shared) -> Router {
@@ -28,11 +28,16 @@ pub fn router(shared: Shared) -> Router {
         .route("/v1/conversations/{id}/messages", post(agents::reply))
         .route("/v1/conversations/{id}/take", post(agents::take))
         .route("/v1/conversations/{id}/return", post(agents::give_back))
+        .route("/v1/conversations/{id}/transfer", post(agents::transfer))
         .route("/v1/conversations/{id}/close", post(agents::close))
+        .route("/v1/conversations/{id}/typing", post(agents::typing))
         .route("/v1/events", get(events::events))
         .route("/v1/queue", get(console::queue))
         .route("/v1/search", get(console::search))
+        .route("/v1/unmatched", get(console::unmatched))
         .route("/v1/status", get(console::status))
+        .route("/v1/hours/{schedule}", post(hours::force))
+        .route("/v1/hours/{schedule}/release", post(hours::release))
         .route("/v1/deliveries", get(console::deliveries))
         .route("/v1/deliveries/{id}/{what}", post(console::delivery))
         .route("/v1/explain", get(operation::explain))

@@ -14,8 +14,9 @@ use jiff::Timestamp;
 
 pub use rows::{
     AttemptResult, AttemptRow, Commit, ConversationFilter, ConversationRow, DecisionFilter, DecisionRow,
-    DeliveryFilter, EndpointRow, EndpointStats, EventRow, HandoffFilter, HandoffRow, NewDelivery, OutboxRow,
-    PurgeLimits, Purged, QueueStats, SeenKey, SeenRow, Selection, TimerRow, WordingRow, delivery_state, handoff_state,
+    DeliveryFilter, EndpointRow, EndpointStats, EventRow, ForcedRow, HandoffFilter, HandoffRow, NewDelivery, OutboxRow,
+    PurgeLimits, Purged, QueueStats, SeenKey, SeenRow, Selection, SurveyFilter, SurveyRow, TimerRow, UnmatchedRow,
+    WordingRow, delivery_state, handoff_state,
 };
 
 /// What every method of a store answers, later.
@@ -112,8 +113,23 @@ pub trait Store: Send + Sync + 'static {
     /// Decisions with their numbers, ascending: what a report is made from.
     fn decisions(&self, filter: DecisionFilter) -> StoreFuture<'_, Vec<(i64, DecisionRow)>>;
 
+    /// Messages since a time that nothing surely answered (`no_match`, `misses`, `ambiguous`), the newest first.
+    fn unmatched(&self, since: Timestamp, limit: usize) -> StoreFuture<'_, Vec<UnmatchedRow>>;
+
+    /// Cases that customers were asked about, the longest ago first: what a report of satisfaction is made from.
+    fn surveys(&self, filter: SurveyFilter) -> StoreFuture<'_, Vec<SurveyRow>>;
+
     /// Words in agents' messages that must not be said, with their numbers, ascending: what a report is made from.
     fn wordings(&self, filter: DecisionFilter) -> StoreFuture<'_, Vec<(i64, WordingRow)>>;
+
+    /// Opening hours that people have set and that have not passed, by name of the schedule.
+    fn forced_hours(&self, now: Timestamp) -> StoreFuture<'_, Vec<ForcedRow>>;
+
+    /// Sets opening hours for a while, in the place of what was set before.
+    fn force_hours(&self, row: ForcedRow) -> StoreFuture<'_, ()>;
+
+    /// Lets the schedule count again; true if something was set.
+    fn release_hours(&self, schedule: &str) -> StoreFuture<'_, bool>;
 
     /// The earliest timers, ascending.
     fn timers(&self, limit: usize) -> StoreFuture<'_, Vec<TimerRow>>;

@@ -282,6 +282,36 @@ pub struct DecisionRow {
     pub pilots: Option<String>,
 }
 
+/// A message that nothing surely answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnmatchedRow {
+    /// The conversation's id.
+    pub conversation: String,
+    /// `seq` of the message's event.
+    pub seq: u64,
+    /// When it came.
+    pub at: Timestamp,
+    /// Why it was not answered.
+    pub reason: String,
+    /// The message's event: JSON of the chat protocol's `data`, with the decision.
+    pub body: String,
+}
+
+/// Opening hours that a person has set for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForcedRow {
+    /// Name of the schedule.
+    pub schedule: String,
+    /// Open or closed.
+    pub open: bool,
+    /// Since when.
+    pub since: Timestamp,
+    /// When the schedule counts again.
+    pub until: Timestamp,
+    /// Who set it.
+    pub set_by: String,
+}
+
 /// All that one step writes, in one transaction.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Commit {
@@ -299,6 +329,8 @@ pub struct Commit {
     pub handoffs: Vec<HandoffRow>,
     /// What was decided.
     pub decision: Option<DecisionRow>,
+    /// A case that the customer was asked about, or what was answered.
+    pub survey: Option<SurveyRow>,
     /// When time alone will have something to do; none leaves that as it is.
     pub timer: Option<TimerRow>,
     /// Words in an agent's message that must not be said.
@@ -318,6 +350,40 @@ pub struct WordingRow {
     pub wording: String,
     /// Whether it was sent; else it was held back.
     pub sent: bool,
+}
+
+/// A case that its customer was asked about, and what was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SurveyRow {
+    /// The hand-off's id.
+    pub handoff: String,
+    /// The conversation's id.
+    pub conversation: String,
+    /// The channel's name.
+    pub channel: String,
+    /// Queue that had the case.
+    pub queue: String,
+    /// Who closed it, or had it when the customer did.
+    pub agent: Option<String>,
+    /// When it was asked.
+    pub asked_at: Timestamp,
+    /// From 1 to 5; none if it was not answered.
+    pub score: Option<u8>,
+    /// When it was answered.
+    pub answered_at: Option<Timestamp>,
+    /// Why, in the customer's words.
+    pub text: Option<String>,
+}
+
+/// Which cases that customers were asked about: `from` ≤ time of the question < `until`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SurveyFilter {
+    /// The first instant.
+    pub from: Timestamp,
+    /// The first instant that is too late.
+    pub until: Timestamp,
+    /// At most so many.
+    pub limit: usize,
 }
 
 /// When time alone has something to do in a conversation.

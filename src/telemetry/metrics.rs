@@ -65,6 +65,11 @@ struct EscalationLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ScoreLabel {
+    score: u8,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct HashLabel {
     hash: String,
 }
@@ -85,6 +90,7 @@ pub struct Metrics {
     rules: Family<RuleLabel, Counter>,
     handoffs: Family<HandoffLabels, Counter>,
     escalations: Family<EscalationLabels, Counter>,
+    surveys: Family<ScoreLabel, Counter>,
     wordings: Family<WordingLabels, Counter>,
     decide_seconds: Histogram,
     message_seconds: Histogram,
@@ -123,6 +129,7 @@ impl Metrics {
             rules: Family::default(),
             handoffs: Family::default(),
             escalations: Family::default(),
+            surveys: Family::default(),
             wordings: Family::default(),
             // 5 µs to 160 ms for the pure part, 100 µs to 50 s for what waits on disks and networks.
             decide_seconds: Histogram::new(exponential_buckets(0.000_005, 2.0, 16)),
@@ -155,6 +162,7 @@ impl Metrics {
         r.register("rule_hits", "Messages that a rule or entry decided", self.rules.clone());
         r.register("handoffs", "New hand-offs by queue and priority", self.handoffs.clone());
         r.register("escalations", "Warnings and escalations by queue and why", self.escalations.clone());
+        r.register("survey", "Cases rated by their customers, by score", self.surveys.clone());
         r.register("wording", "Words of agents that must not be said, by wording", self.wordings.clone());
         r.register(
             "decide_seconds",
@@ -221,6 +229,11 @@ impl Metrics {
     /// A queue was warned of a case, or got one whose target passed. `why` is a fixed word.
     pub fn escalated(&self, queue: &str, why: &'static str) {
         self.escalations.get_or_create(&EscalationLabels { queue: queue.to_owned(), why }).inc();
+    }
+
+    /// A customer told how a case was, from 1 to 5.
+    pub fn rated(&self, score: u8) {
+        self.surveys.get_or_create(&ScoreLabel { score }).inc();
     }
 
     /// An agent's message held words that must not be said; it was sent or held back.

@@ -69,11 +69,10 @@ def console_takes_answers_hands_back(stage):
     assert agent.locator("textarea").input_value() == ""
     stage.say("好的，谢谢")
     stage.until(lambda: agent.locator(".msg.visitor .text").last.text_content() == "好的，谢谢", "the customer's words appear by themselves")
-    agent.keyboard.press("Escape")
-    if agent.locator(".suggest").is_visible():
-        agent.keyboard.press("Escape")
     agent.locator("#case-name").focus()
     agent.keyboard.press("b")
+    agent.locator("dialog textarea").wait_for()
+    agent.keyboard.press("Control+Enter")
     stage.until(lambda: stage.state()[0] == ["bot"], "the bot answers again")
     stage.until(lambda: agent.locator("[aria-label='我的'] .item").count() == 0 and waiting(agent).count() == 0, "the lists are empty")
     customer.get_by_role("button", name="转人工").click()
@@ -205,7 +204,7 @@ def console_keyboard(stage):
     stage.until(lambda: agent.locator("textarea").count() == 0 or agent.locator("#case-name").text_content() == "顾客1", "back")
     waiting(agent).first.click()
     stage.until(lambda: agent.locator("textarea").input_value() == answer, "what was not sent is still there")
-    agent.keyboard.press("3")
+    agent.keyboard.press("4")
     agent.locator(".page table").first.wait_for()
     agent.keyboard.press("2")
     agent.locator(".page .tabs").wait_for()
@@ -313,6 +312,66 @@ def console_shop(stage):
     assert agent.locator("nav .loud").text_content() == "!"
 
 
+def console_passes_on(stage):
+    """A case goes to another queue with a note, and back to the bot with a summary; the next one reads it."""
+    stage.own_daemon()
+    asks(stage)
+    agent = stage.agent()
+    waiting(agent).first.click()
+    agent.locator("[data-act=take]").click()
+    stage.until(lambda: agent.locator(".head .state-human").count() == 1, "taken")
+    agent.locator("[data-act=transfer]").click()
+    dialog = agent.locator("dialog")
+    dialog.locator("select").select_option("after-sale")
+    dialog.locator("textarea").fill("灯罩裂了，想换一个")
+    agent.screenshot(path=str(stage.shots / "console-transfer.png"))
+    dialog.locator("button[type=submit]").click()
+    stage.until(lambda: agent.locator(".head .state-queued").count() == 1 and "after-sale" in agent.locator(".head").text_content(), "in the other queue")
+    assert "灯罩裂了" in agent.locator(".case").text_content()
+    agent.locator("[data-act=take]").click()
+    stage.until(lambda: agent.locator(".head .state-human").count() == 1, "taken again")
+    agent.keyboard.press("Escape")
+    agent.locator("[data-act=return]").click()
+    dialog.locator("textarea").fill("已登记换货")
+    dialog.locator("button[type=submit]").click()
+    stage.until(lambda: agent.locator(".head .state-bot").count() == 1 and "已登记换货" in agent.locator(".case").text_content(), "with the bot, and the summary")
+
+
+def console_hours_by_hand(stage):
+    """The shop is closed by hand until a time, the customer's side hears of it, and it is taken back."""
+    stage.own_daemon()
+    agent = stage.agent(path="/console#/shop")
+    line = agent.locator("[data-schedule=shop]")
+    line.wait_for()
+    shut = line.locator(".chip.quiet").count() == 1
+    line.locator("button").last.click()
+    dialog = agent.locator("dialog")
+    dialog.locator("input").wait_for()
+    agent.screenshot(path=str(stage.shots / "console-hours-dialog.png"))
+    dialog.locator("button[type=submit]").click()
+    now = "good" if shut else "quiet"
+    stage.until(lambda: line.locator(f".chip.{now}").count() == 1 and line.locator("button").count() == 2, "set by hand")
+    stage.until(lambda: dialog.count() == 0, "the dialog is gone")
+    line.locator("button").first.click()
+    stage.until(lambda: line.locator("button").count() == 1, "as planned again")
+
+
+def console_unanswered(stage):
+    """What nothing answered today, with the way to the case."""
+    stage.own_daemon(TOKENS)
+    with_crm(stage)
+    stage.restart()
+    for number, text in enumerate(["天王盖地虎", "天王盖地虎", "宝塔镇河妖"]):
+        forward(stage, text, {"id": f"cu-{number}", "name": "陈晓"}, number)
+    agent = stage.agent("a-token-of-lin", path="/console#/unmatched")
+    lines = agent.locator(".lines .card")
+    stage.until(lambda: lines.count() == 2, "two different questions")
+    assert "天王盖地虎" in lines.first.text_content() and "× 2" in lines.first.text_content()
+    agent.screenshot(path=str(stage.shots / "console-unanswered.png"))
+    lines.first.locator("a").click()
+    agent.locator(".msg.visitor").first.wait_for()
+
+
 def console_comes_back(stage):
     """The line breaks; what happened meanwhile is there when it is back."""
     stage.own_daemon()
@@ -366,7 +425,7 @@ def console_in_pictures(stage):
         if style == "phone":
             agent.locator(".unfold").click()
             shot("details")
-        for view in ("shop", "deliveries"):
+        for view in ("shop", "unmatched", "deliveries"):
             agent.evaluate(f"location.hash = '#/{view}'")
             agent.locator(".page").wait_for()
             if view == "deliveries":
@@ -407,3 +466,55 @@ CONTRAST = """() => {
   }
   return [...new Set(found)];
 }"""
+
+
+def console_satisfaction(stage):
+    """A case is closed, the customer rates it low in the widget: the score in the transcript, and a case of the complaints."""
+    stage.own_daemon()
+    agent = stage.agent()
+    customer = asks(stage)
+    stage.until(lambda: waiting(agent).count() == 1, "the case appears")
+    waiting(agent).first.click()
+    agent.locator("[data-act=take]").click()
+    stage.until(lambda: stage.state()[0] == ["human"], "taken")
+    agent.locator("textarea").press_sequentially("您好")
+    stage.until(lambda: customer.locator(".typing").is_visible(), "the customer sees that somebody writes")
+    agent.keyboard.press("Enter")
+    stage.until(lambda: stage.texts("human") == ["您好"] and customer.locator(".typing").is_hidden(), "the answer")
+    agent.locator("[data-act=close]").click()
+    agent.locator("dialog .main").click()
+    customer.locator(".rating").wait_for()
+    assert "如需进一步帮助" in stage.texts("bot")[-2], stage.texts("bot")
+    stage.until(lambda: stage.state()[0] == ["closed"], "closed")
+    customer.reload()
+    customer.locator(".rating").wait_for()
+    customer.get_by_role("radio").first.check(force=True)
+    customer.get_by_role("textbox", name="说说原因").fill("等了很久")
+    stage.shoot("survey-open")
+    customer.get_by_role("button", name="提交评价").click()
+    stage.until(lambda: customer.locator(".rating").is_hidden() and "很抱歉" in "".join(stage.texts("bot")[-2:]), "an honest word")
+    stage.until(lambda: waiting(agent).count() == 1, "a case of its own")
+    line = agent.locator(".change.rating")
+    stage.until(lambda: line.count() == 1 and "1 分" in line.text_content(), "the score in the transcript")
+    assert "complaints" in agent.locator(".head").text_content() and agent.locator(".head .chip.high").count() == 1
+    stage.shoot("console-low-score")
+
+
+def console_satisfaction_english(stage):
+    """The same question to an English customer on a narrow phone: every label fits its button."""
+    stage.own_daemon()
+    agent = stage.agent(locale="en-GB")
+    customer = asks(stage, "I want to talk to a human", locale="en-GB", width=360, height=700, phone=True)
+    agent.locator(".item").first.click()
+    agent.locator("[data-act=take]").click()
+    stage.until(lambda: stage.state()[0] == ["human"], "taken")
+    agent.locator("[data-act=close]").click()
+    agent.locator("dialog .main").click()
+    customer.locator(".rating").wait_for()
+    labels = customer.locator(".scores label")
+    assert labels.locator("span").all_text_contents() == ["Very poor", "Poor", "Okay", "Good", "Very good"]
+    cut = labels.evaluate_all("all => all.filter(e => e.scrollWidth > e.clientWidth).map(e => e.textContent)")
+    assert not cut, f"cut off: {cut}"
+    below = customer.locator(".scroll").evaluate("e => e.scrollHeight - e.scrollTop - e.clientHeight")
+    assert below < 3, f"the form is in sight, not {below} pixels below"
+    stage.shoot("survey-phone-en")

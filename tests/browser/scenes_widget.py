@@ -35,7 +35,9 @@ def widget_states(stage):
     page = open_panel(stage, server, locale="zh-TW")
     assert stage.state() == (["bot"], "機器人為您服務重新連線"), stage.state()
     server.state("queued", queue="general", position=3)
-    stage.until(lambda: stage.state()[0] == ["queued"] and "第 3 位" in stage.state()[1], "third in line")
+    stage.until(lambda: stage.state()[0] == ["queued"] and "前面還有 2 位" in stage.state()[1], "third in line")
+    server.send("position", data={"queue": "general", "position": 1})
+    stage.until(lambda: "您排在第一位" in stage.state()[1], "first in line")
     assert page.get_by_role("button", name="轉人工").is_hidden(), "nothing more to ask for"
     server.state("queued", queue="oncall", urgent=True)
     stage.until(lambda: stage.state()[0] == ["urgent"], "urgent")
@@ -315,3 +317,90 @@ def widget_hostile_page(stage):
                                " html, body { display: block !important; transform: none !important; opacity: 1 !important } button, div, textarea { width: 9px !important; background: red !important }")
     assert page.locator(".panel").is_visible() and page.locator(".panel").evaluate(measure) == before
     assert page.locator("nightdesk-chat").evaluate("h => getComputedStyle(h).opacity") == "1"
+
+
+LABELS = ["很不满意", "不满意", "一般", "满意", "非常满意"]
+QUESTION = {"kind": "notice", "survey": {"case": "h_1"}, "options": [{"id": f"survey.{n}", "label": label} for n, label in enumerate(LABELS, 1)]}
+
+
+def widget_rating(stage):
+    """The question how it was: a score by mouse or keyboard, words if the visitor likes, one frame; then the form is gone."""
+    def answer(_socket, frame):
+        if frame["type"] == "rate":
+            server.acknowledge(_socket, {**frame, "type": "message"})
+            server.message("感谢您的评价！", kind="notice", survey={"case": "h_1", "score": frame["data"]["score"]})
+
+    for how in ({}, {"dark": True}, {"phone": True, "width": 390, "height": 800}):
+        server = Script(answer, state="human")
+        page = open_panel(stage, server, **how)
+        server.message("感谢您的咨询。如需进一步帮助，随时在这里留言。", kind="notice")
+        server.message("请为本次服务打分：回复 1 到 5，5 分表示非常满意，1 分表示很不满意。", **QUESTION)
+        server.state("closed")
+        form = page.locator(".rating")
+        form.wait_for()
+        assert page.locator(".options").count() == 0, "the scores stand in the form alone"
+        scores = page.get_by_role("radiogroup", name="您的评分").get_by_role("radio")
+        assert scores.evaluate_all("all => all.map(e => e.labels[0].textContent)") == [f"{n}{label}" for n, label in enumerate(LABELS, 1)]
+        page.get_by_role("button", name="提交评价").click()
+        stage.until(lambda: "请先选择分数" in form.text_content(), "no score, no answer")
+        assert not server.all("rate")
+        # The hint has put the focus on the first score: from there by the arrows.
+        for _ in range(3):
+            page.keyboard.press("ArrowRight")
+        assert scores.nth(3).is_checked() and "请先选择分数" not in form.text_content()
+        page.get_by_role("textbox", name="说说原因").fill("小林很耐心\n就是等得久")
+        stage.shoot("widget-rating-" + ("dark" if how.get("dark") else "phone" if how.get("phone") else "light"))
+        page.get_by_role("button", name="提交评价").click()
+        stage.until(lambda: [f["data"] for f in server.all("rate")] == [{"score": 4, "text": "小林很耐心\n就是等得久"}], "one frame")
+        stage.until(lambda: stage.texts("visitor") == ["4 满意\n小林很耐心\n就是等得久"] and stage.texts("bot")[-1] == "感谢您的评价！", "thanks")
+        assert form.is_hidden()
+
+
+def widget_rating_elsewhere(stage):
+    """A question that was answered in words, in another tab or long ago has no form any more; one that is open has it after a reload."""
+    def answer(socket, frame):
+        if frame["type"] == "history":
+            server.send("history", re=frame["id"], data={"more": False, "messages": [
+                {"type": "message", "seq": 1, "ts": "2026-10-09T12:00:00Z", "data": {"message": "msg_1", "role": "bot", "text": "打几分？", **QUESTION}}]})
+        else:
+            server.acknowledge(socket, frame)
+
+    server = Script(answer, seq=1, state="closed", survey=None)
+    page = open_panel(stage, server)
+    stage.until(lambda: stage.texts("bot") == ["打几分？"], "the old question")
+    assert page.locator(".rating").is_hidden(), "it lapsed"
+    server = Script(answer, seq=1, state="closed", survey={"case": "h_1", "until": "2026-10-10T12:00:00Z"})
+    page = open_panel(stage, server)
+    page.locator(".rating").wait_for()
+    stage.say("五星")
+    server.message("谢谢", survey={"case": "h_1", "score": 5})
+    stage.until(lambda: page.locator(".rating").is_hidden(), "answered in words")
+
+
+def widget_unread(stage):
+    """What comes while the panel is closed is counted on the launcher and in the page's title, on the next page too."""
+    server = Script(state="human")
+    page = open_panel(stage, server)
+    own = page.title()
+    stage.say("在吗")
+    stage.until(lambda: page.locator(".log .status").count() == 0, "acknowledged")
+    server.message("在的", role="human")
+    stage.until(lambda: stage.texts("human") == ["在的"], "seen")
+    assert page.locator(".count").is_hidden() and page.title() == own
+    page.keyboard.press("Escape")
+    for text in ("请稍等", "查到了"):
+        server.message(text, role="human")
+    stage.until(lambda: page.locator(".count").text_content() == "2" and page.title() == f"(2) {own}", "two unread")
+    assert page.get_by_role("button", name="2 条未读消息").count() == 1
+    assert "2 条未读消息" in page.locator(".sr[role=status]").text_content()
+    stage.shoot("widget-unread")
+    server.welcome.update(recovered=True, seq=server.seq)
+    page.reload()
+    stage.until(lambda: len(server.sockets) == 2 and page.locator(".count").text_content() == "2", "the next page connects by itself and knows")
+    server.message("还在吗", role="human")
+    stage.until(lambda: page.title() == f"(3) {own}", "a third")
+    page.locator(".launcher").click()
+    stage.until(lambda: page.title() == own and page.locator(".count").is_hidden(), "all seen")
+    page.reload()
+    stage.pause(0.3)
+    assert page.locator(".count").is_hidden() and page.title() == own

@@ -162,8 +162,9 @@ class Stage:
 
     def say(self, text):
         """Types a message and presses Enter."""
-        self.page.locator("textarea").fill(text)
-        self.page.locator("textarea").press("Enter")
+        field = self.page.locator(".write textarea")
+        field.fill(text)
+        field.press("Enter")
 
     def shoot(self, name):
         if self.page and not self.page.is_closed():

@@ -124,6 +124,8 @@ async fn say(client: &mut Client, told: &mut Told, id: &str, text: &str) -> Resu
             }
             Some("message") => told.note(frame["seq"].as_u64().unwrap(), str_at(&frame, "/data/message")),
             Some("state") => told.note(frame["seq"].as_u64().unwrap(), str_at(&frame, "/data/state")),
+            // Somebody before this one was taken; it is not kept.
+            Some("position") => {}
             _ => panic!("unexpected: {frame:#}"),
         }
     }

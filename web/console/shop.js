@@ -1,6 +1,7 @@
 /** The shop behind the cases: who is there until when, which files are in use, and what could not be delivered. */
 
 import { button, confirmed, make, now, toast } from './dom.js';
+import { hoursLines } from './hours.js';
 import { Refused, ask, query } from './link.js';
 import { instant, length, say } from './words.js';
 
@@ -9,7 +10,7 @@ const chip = (kind, text) => make('span', { className: `chip ${kind}` }, text);
 const age = (iso) => length(now() - Date.parse(iso));
 
 /** The state of queues, files and deliveries. */
-export function shopView(status) {
+export function shopView(status, again) {
   const queues = status.queues.map((queue) => {
     const hours = queue.open
       ? (queue.closes ? say('until', instant(queue.closes)) : say('always'))
@@ -36,6 +37,7 @@ export function shopView(status) {
     make('td', { className: 'num' }, line.oldest ? age(line.oldest) : '–')));
   return make('div', { className: 'page' },
     make('h1', { className: 'sr' }, say('shop')),
+    card(say('hours'), make('ul', { className: 'lines' }, hoursLines(status.queues, again))),
     card(say('schedules'), make('div', { className: 'wide' }, make('table', { className: 'hours' }, make('thead', {}, make('tr', {}, head)), make('tbody', {}, queues)))),
     card(say('files'), verdict, files),
     card(say('outbox'), outbox.length

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::hub::Event;
+use crate::hub::{Event, WHISPER};
 use crate::store::EventRow;
 
 /// A frame of the client, its envelope read.
@@ -59,6 +59,14 @@ pub(super) struct Select {
     pub label: Option<String>,
 }
 
+/// `data` of `rate`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Rate {
+    pub score: u8,
+    #[serde(default)]
+    pub text: Option<String>,
+}
+
 /// `data` of `history`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -100,9 +108,13 @@ pub(super) fn held(re: &str) -> Value {
     json!({"type": "held", "re": re})
 }
 
-/// A durable event as a frame.
+/// An event as a frame; what is not kept has no `seq`.
 pub(super) fn event(event: &Event) -> Value {
-    json!({"type": event.kind, "seq": event.seq, "ts": event.at, "data": event.data.as_ref()})
+    let mut frame = json!({"type": event.kind, "ts": event.at, "data": event.data.as_ref()});
+    if event.seq != WHISPER {
+        frame["seq"] = json!(event.seq);
+    }
+    frame
 }
 
 /// A kept event as a frame.

@@ -19,13 +19,14 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message as WsMessage};
 use tokio_util::sync::CancellationToken;
 
-use crate::hub::{Event, Listener};
-use crate::message::{Conversation, Customer, Gesture, Inbound, Kind, Role};
+use crate::decide::survey;
+use crate::hub::{Event, Listener, WHISPER};
+use crate::message::{Conversation, Customer, Gesture, Inbound, Kind, Priority, Role, State};
 use crate::pipeline::{Accepted, AgentError, Arrival, Pipeline, PipelineError, Taken};
 use crate::store::ConversationRow;
 use crate::token::Tokens;
 
-use super::frame::{self, Frame, Hello, History, Message, Select};
+use super::frame::{self, Frame, Hello, History, Message, Rate, Select};
 use super::identity::{self, IdentityError};
 use super::{MAX_FRAME, close};
 
@@ -196,6 +197,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// Sends an event that was committed, unless the client has it.
     async fn deliver(&mut self, event: &Event) -> Result<(), End> {
         let Some(known) = &mut self.known else { return Ok(()) };
+        if event.seq == WHISPER {
+            return self.send(&frame::event(event)).await;
+        }
         if event.seq <= known.seq {
             return Ok(());
         }
@@ -282,7 +286,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 Ok(history) => self.history(re, &history).await,
                 Err(error) => self.bad(re, "bad_frame", &error).await,
             },
-            ("message" | "select" | "handoff" | "close", true) => {
+            ("message" | "select" | "handoff" | "rate" | "close", true) => {
                 let Some(id) = re.map(str::to_owned) else {
                     return self
                         .bad(None, "bad_frame", "this frame needs an `id`, so that it can be acknowledged")
@@ -321,6 +325,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 text = select.label.unwrap_or_default();
                 gesture = Gesture::Select(select.option);
             }
+            "rate" => gesture = self.rate(data::<Rate>(frame.data.clone())?)?,
             _ => gesture = Gesture::AskForPerson,
         }
         Ok(Arrival {
@@ -337,6 +342,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             role: Role::Visitor,
             origin: Some(known.listener.id),
         })
+    }
+
+    fn rate(&self, Rate { score, text }: Rate) -> Result<Gesture, String> {
+        if !(1..=5).contains(&score) {
+            return Err("`score` is 1, 2, 3, 4 or 5".to_owned());
+        }
+        let comment = text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+        let most = self.pipeline.engine.load().knowledge().limits.message_chars;
+        if comment.as_ref().is_some_and(|text| text.chars().count() > most) {
+            return Err(format!("`text` has at most {most} characters"));
+        }
+        Ok(Gesture::Rate { score, comment })
     }
 
     async fn accept(&mut self, id: &str, arrival: Arrival) -> Result<(), End> {
@@ -479,8 +496,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         };
         let (open, next_open) = engine.hours(&inbound, &conversation, now);
         let greeting = if begun { None } else { engine.notice("greeting", &inbound, &conversation, now) };
+        let asked = survey::open(engine.knowledge(), &conversation, now)
+            .map(|asked| json!({"case": asked.handoff.id, "until": survey::until(engine.knowledge(), asked)}));
+        let (case, waits) = (conversation.handoff.as_ref(), conversation.state == State::Queued);
         json!({"type": "welcome", "ts": now, "data": {
             "state": conversation.state,
+            "survey": asked,
+            "queue": case.map(|case| &case.queue),
+            "urgent": case.is_some_and(|case| case.priority == Priority::Urgent),
+            "position": case.filter(|_| waits).and_then(|_| self.pipeline.place(&conversation.id)),
             "language": engine.language(&inbound, &conversation),
             "open": open,
             "next_open": next_open,
@@ -543,6 +567,9 @@ fn refused(id: &str, error: &PipelineError) -> Value {
             ("rate_limited", "too many messages; send it again after a while", wait.as_millis() + 1)
         }
         PipelineError::Store(_) => ("unavailable", "the message cannot be kept at the moment; send it again", 2_000),
+        PipelineError::NotAsked => {
+            return frame::error(Some(id), "not_asked", "nothing is asked at the moment that this would answer", None);
+        }
         PipelineError::Internal => ("internal", "the message could not be handled", 5_000),
     };
     frame::error(Some(id), code, message, Some(wait))

@@ -52,12 +52,10 @@ impl<'a> Turn<'a> {
         self.next.looking.clear();
         self.class = self.class.take().or_else(|| wish.about?.class.clone());
         self.urgent = wish.rule.is_some_and(|rule| rule.urgent);
-        let priority =
-            [wished.and_then(|handoff| handoff.priority), way.priority, self.urgent.then_some(Priority::Urgent)]
-                .into_iter()
-                .flatten()
-                .max()
-                .unwrap_or(Priority::Normal);
+        let low = (wish.reason == Reason::LowScore).then_some(Priority::High);
+        let urgent = self.urgent.then_some(Priority::Urgent);
+        let priority = [wished.and_then(|handoff| handoff.priority), way.priority, urgent, low];
+        let priority = priority.into_iter().flatten().max().unwrap_or(Priority::Normal);
         self.trace.route = way.tried;
         // Said once to a customer who waits; the second time it would be no news.
         let day = SignedDuration::from_hours(24);
@@ -75,6 +73,9 @@ impl<'a> Turn<'a> {
             self.forward(priority, news.filter(|rule| rule.handoff.is_some() || rule.urgent));
             if wish.reason == Reason::Asked && self.replies.is_empty() {
                 self.tell_waiting();
+            }
+            if let Some(words) = wish.words.filter(|_| low.is_some()) {
+                self.push_notice(words, None);
             }
         }
         if let Some(rule) = wish.rule {
@@ -96,13 +97,16 @@ impl<'a> Turn<'a> {
 
     fn open_handoff(&mut self, queue: String, priority: Priority, wish: &Wish<'a>) {
         let reason = wish.rule.and_then(|rule| rule.handoff.as_ref()?.reason.clone());
-        let replaces = self.next.handoff.take().map(|handoff| handoff.id);
+        let old = self.next.handoff.take();
+        let served_by = old.as_ref().and_then(|handoff| handoff.served_by.clone());
+        let replaces = old.map(|handoff| handoff.id);
         self.next.handoff = Some(OpenHandoff {
             id: format!("h_{}", self.inbound.message.trim_start_matches("msg_")),
             queue,
             priority,
             reason: reason.unwrap_or_else(|| wish.reason.as_str().to_owned()),
             created_at: self.now,
+            served_by,
             ladder: Ladder::default(),
         });
         self.deadline = escalate::deadline(self.knowledge, &self.next);

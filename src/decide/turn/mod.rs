@@ -1,6 +1,7 @@
 //! One message on its way through the decision: what was found so far, and the steps that several outcomes share.
 
 mod handover;
+mod rating;
 
 use std::cmp::Ordering;
 
@@ -9,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::matching::{Candidate, View};
 use crate::message::{
     Choice, Conversation, Decision, Gesture, Inbound, Kind, Looking, OutcomeKind, QueueEvent, Reason, Reply, Scored,
-    State,
+    State, Survey,
 };
 use crate::template::{ExpressionId, TemplateError, TemplateId};
 
@@ -20,6 +21,7 @@ use super::notices;
 use super::outcome::{LookupRequest, Outcome, Trace, TraceCandidate, TraceNear};
 use super::routing::{self, Case};
 use super::speak;
+use super::survey;
 
 /// Most times that are remembered of one rule's answers within a day.
 const MAX_GIVEN: usize = 16;
@@ -49,6 +51,7 @@ pub(super) struct Turn<'a> {
     urgent: bool,
     tags: Vec<String>,
     class: Option<String>,
+    answered: Option<Survey>,
     pub trace: Trace,
 }
 
@@ -73,28 +76,31 @@ pub(super) struct Wish<'a> {
     pub words: Option<&'a str>,
     /// The rule that it is about, though its words are not said: its queue and class count.
     pub about: Option<&'a BuiltRule>,
+    /// The queue, where the shop's settings name it and no rule stands behind it.
+    pub queue: Option<&'a str>,
 }
 
 impl<'a> Wish<'a> {
     /// A wish that no rule stands behind: the routes name the queue.
     pub(super) const fn because(reason: Reason) -> Self {
-        Self { reason, rule: None, words: None, about: None }
+        Self { reason, rule: None, words: None, about: None, queue: None }
     }
 
     /// What a rule says.
     pub(super) const fn of(rule: &'a BuiltRule, reason: Reason) -> Self {
-        Self { reason, rule: Some(rule), words: None, about: None }
+        Self { reason, rule: Some(rule), words: None, about: None, queue: None }
     }
 
     /// What a rule could not bring to its end.
     pub(super) const fn about(rule: &'a BuiltRule, reason: Reason) -> Self {
-        Self { reason, rule: None, words: None, about: Some(rule) }
+        Self { reason, rule: None, words: None, about: Some(rule), queue: None }
     }
 
     /// The case that it makes.
     fn case(&self) -> Case<'a> {
         let Some(rule) = self.rule.or(self.about) else {
-            return Case { reason: self.reason.as_str(), ..Case::UNKNOWN };
+            let class = if self.reason == Reason::LowScore { "complaint" } else { Case::UNKNOWN.class };
+            return Case { named: self.queue, class, reason: self.reason.as_str(), ..Case::UNKNOWN };
         };
         let case = Case::of(rule, Some(self.reason));
         // A branch may name the queue that the whole does not.
@@ -127,6 +133,7 @@ impl<'a> Turn<'a> {
             next.dialogue = None;
             next.looking.clear();
         }
+        survey::expire(knowledge, &mut next, now);
         escalate::customer_wrote(&mut next, now);
         let trace = Trace { folded: view.folded.text().to_owned(), language: language.clone(), ..Trace::default() };
         Self {
@@ -145,6 +152,7 @@ impl<'a> Turn<'a> {
             urgent: false,
             tags: Vec::new(),
             class: None,
+            answered: None,
             trace,
         }
     }
@@ -501,6 +509,7 @@ impl<'a> Turn<'a> {
                 .map(|r| r.options.clone())
                 .unwrap_or_default();
         }
+        self.end_survey(reason);
         let (rule, score) = rule.unzip();
         let decision = Decision {
             outcome,
@@ -522,6 +531,7 @@ impl<'a> Turn<'a> {
             conversation: self.next,
             deadline: self.deadline,
             lookup: self.lookup,
+            answered: self.answered,
             trace: self.trace,
         }
     }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-use super::{VALUE, shorten, tidy, words};
+use super::{VALUE, WORDS, shorten, tidy, words};
 
 /// An event of a queue's webhook.
 #[derive(Debug, Default, Deserialize)]
@@ -24,6 +24,7 @@ pub(super) struct Data {
     pub customer: Option<Customer>,
     pub escalation: Option<Escalation>,
     pub moved_to: Option<Handoff>,
+    pub transfer: Option<Transfer>,
     pub survey: Option<Survey>,
     pub slots: Option<Map<String, Value>>,
     message: Option<Said>,
@@ -49,6 +50,17 @@ pub(super) struct Handoff {
 pub(super) struct Conversation {
     id: Option<String>,
     pub channel: Option<String>,
+    note: Option<Transfer>,
+}
+
+/// A case that a colleague passed on, or that colleague's note.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Transfer {
+    pub from: Option<String>,
+    by: Option<String>,
+    #[serde(alias = "note")]
+    text: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -111,6 +123,21 @@ impl Data {
             Some(tier) => format!("{who} ({tier})"),
             None => who,
         })
+    }
+
+    /// The queue that had the case before.
+    pub(super) fn from(&self) -> Option<&str> {
+        let escalated = self.escalation.as_ref().and_then(|escalation| escalation.from.as_deref());
+        escalated.or_else(|| self.transfer.as_ref()?.from.as_deref())
+    }
+
+    /// What a colleague wrote for whoever has the case next, and who it was.
+    pub(super) fn note(&self) -> Option<String> {
+        let kept = self.conversation.as_ref().and_then(|conversation| conversation.note.as_ref());
+        let note = self.transfer.as_ref().filter(|transfer| transfer.text.is_some()).or(kept)?;
+        let text = tidy(note.text.as_deref()?);
+        let by = note.by.as_deref().map(|by| format!(" ({})", shorten(by, VALUE))).unwrap_or_default();
+        (!text.is_empty()).then(|| format!("{}{by}", shorten(&text, WORDS)))
     }
 
     /// What the customer said: the message that caused it, else the customer's last one.

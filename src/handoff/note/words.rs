@@ -16,6 +16,8 @@ pub(super) const OPEN_LIST: Words = ("在 nightdesk 中查看", "See them in nig
 pub(super) const PRIORITY: Words = ("优先级", "Priority");
 pub(super) const REASON: Words = ("原因", "Reason");
 pub(super) const FROM: Words = ("原队列", "Was in");
+pub(super) const SCORE: Words = ("评分", "Score");
+pub(super) const NOTE: Words = ("同事留言", "A colleague's note");
 pub(super) const CUSTOMER: Words = ("顾客", "Customer");
 pub(super) const AGENT: Words = ("处理人", "Agent");
 pub(super) const CHANNEL: Words = ("渠道", "Channel");
@@ -28,6 +30,7 @@ pub(super) const AT: Words = ("发生时间", "Happened");
 /// What happened; none for a type that is not known here.
 pub(super) fn event(kind: &str, why: Option<&str>) -> Option<Words> {
     Some(match (kind, why) {
+        ("handoff.created", Some("person")) => ("同事转来的会话", "A colleague passed a case on"),
         ("handoff.created", _) => ("新的转人工", "New case"),
         ("handoff.message", _) => ("顾客又发来消息", "The customer writes on"),
         ("handoff.warning", _) => ("快到时限，还没有人接手", "Nobody has taken it, and the target is near"),
@@ -74,6 +77,7 @@ pub(super) fn reason(word: &str) -> Option<Words> {
         "lookup_failed" => ("查询失败", "a look-up failed"),
         "internal_error" => ("内部错误", "an internal error"),
         "stepped_in" => ("客服主动接入", "an agent stepped in"),
+        "low_score" => ("低分评价", "a low rating"),
         "complaint" => ("投诉", "a complaint"),
         _ => return None,
     })

@@ -1,4 +1,4 @@
-//! What one step writes: conversation, events, seen id, deliveries, hand-offs, decision.
+//! What one step writes: conversation, events, seen id, deliveries, hand-offs, decision, survey.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, params};
 
 use super::columns::{int, limit, millis};
-use super::{outbox, timers, wordings};
+use super::{outbox, surveys, timers, wordings};
 use crate::store::{
     Commit, ConversationRow, DecisionRow, EventRow, HandoffRow, PurgeLimits, Purged, SeenRow, StoreError,
 };
@@ -31,6 +31,9 @@ pub(super) fn commit(db: &Connection, commit: &Commit) -> Result<(), StoreError>
     }
     if let Some(decision) = &commit.decision {
         put_decision(db, decision)?;
+    }
+    if let Some(survey) = &commit.survey {
+        surveys::put(db, survey)?;
     }
     if let Some(timer) = &commit.timer {
         timers::put(db, timer)?;

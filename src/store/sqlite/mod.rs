@@ -5,9 +5,11 @@
 
 mod columns;
 mod commit;
+mod forced;
 mod outbox;
 mod reader;
 mod schema;
+mod surveys;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -16,6 +18,7 @@ mod writer;
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use rusqlite::ErrorCode;
@@ -25,14 +28,17 @@ use self::reader::Readers;
 use self::writer::Writer;
 use super::{
     AttemptRow, Commit, ConversationFilter, ConversationRow, DecisionFilter, DecisionRow, DeliveryFilter, EndpointRow,
-    EndpointStats, EventRow, HandoffFilter, HandoffRow, OutboxRow, PurgeLimits, Purged, QueueStats, SeenKey, SeenRow,
-    Selection, Store, StoreError, StoreFuture, TimerRow, WordingRow,
+    EndpointStats, EventRow, ForcedRow, HandoffFilter, HandoffRow, OutboxRow, PurgeLimits, Purged, QueueStats, SeenKey,
+    SeenRow, Selection, Store, StoreError, StoreFuture, SurveyFilter, SurveyRow, TimerRow, UnmatchedRow, WordingRow,
 };
 
 /// Name of the database within the data folder.
 pub const DATABASE: &str = "nightdesk.db";
 /// Name of the file that the daemon locks within the data folder.
 pub const LOCK: &str = "nightdesk.lock";
+/// How long a start waits for the lock: the program before it may be ending, or a child of it that has not begun yet may hold the
+/// lock for a moment.
+const LOCK_WAIT: Duration = Duration::from_secs(1);
 /// Deliveries changed in one transaction when a person means many, so that messages need not wait for all of them.
 const AT_ONCE: usize = 500;
 
@@ -108,10 +114,14 @@ fn lock(folder: &Path) -> Result<File, StoreError> {
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder).map_err(unusable)?;
     let file = File::options().create(true).truncate(false).write(true).open(folder.join(LOCK)).map_err(unusable)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse(folder.to_owned())),
-        Err(TryLockError::Error(error)) => Err(unusable(error)),
+    let patience = Instant::now() + LOCK_WAIT;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if Instant::now() < patience => std::thread::sleep(LOCK_WAIT / 20),
+            Err(TryLockError::WouldBlock) => return Err(StoreError::InUse(folder.to_owned())),
+            Err(TryLockError::Error(error)) => return Err(unusable(error)),
+        }
     }
 }
 
@@ -135,6 +145,10 @@ impl From<rusqlite::Error> for StoreError {
 }
 
 impl Store for SqliteStore {
+    fn surveys(&self, filter: SurveyFilter) -> StoreFuture<'_, Vec<SurveyRow>> {
+        Box::pin(self.readers.run(move |db| surveys::asked(db, &filter)))
+    }
+
     fn conversation(&self, id: &str) -> StoreFuture<'_, Option<ConversationRow>> {
         let id = id.to_owned();
         Box::pin(self.readers.run(move |db| reader::conversation(db, &id)))
@@ -243,8 +257,25 @@ impl Store for SqliteStore {
         Box::pin(self.readers.run(move |db| reader::decisions(db, &filter)))
     }
 
+    fn unmatched(&self, since: Timestamp, limit: usize) -> StoreFuture<'_, Vec<UnmatchedRow>> {
+        Box::pin(self.readers.run(move |db| reader::unmatched(db, since, limit)))
+    }
+
     fn wordings(&self, filter: DecisionFilter) -> StoreFuture<'_, Vec<(i64, WordingRow)>> {
         Box::pin(self.readers.run(move |db| wordings::between(db, &filter)))
+    }
+
+    fn forced_hours(&self, now: Timestamp) -> StoreFuture<'_, Vec<ForcedRow>> {
+        Box::pin(self.readers.run(move |db| forced::read(db, now)))
+    }
+
+    fn force_hours(&self, row: ForcedRow) -> StoreFuture<'_, ()> {
+        Box::pin(self.writer.run(move |db| forced::put(db, &row)))
+    }
+
+    fn release_hours(&self, schedule: &str) -> StoreFuture<'_, bool> {
+        let schedule = schedule.to_owned();
+        Box::pin(self.writer.run(move |db| forced::remove(db, &schedule)))
     }
 
     fn timers(&self, limit: usize) -> StoreFuture<'_, Vec<TimerRow>> {

@@ -5,6 +5,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use tokio::sync::Semaphore;
 
@@ -12,7 +13,7 @@ use super::columns::{int, limit, maybe_time, millis, number, time};
 use super::schema;
 use crate::store::{
     ConversationFilter, ConversationRow, DecisionFilter, DecisionRow, EventRow, HandoffFilter, HandoffRow, QueueStats,
-    SeenKey, SeenRow, StoreError,
+    SeenKey, SeenRow, StoreError, UnmatchedRow,
 };
 
 /// Connections, and so queries at a time.
@@ -264,4 +265,24 @@ pub(super) fn decisions(db: &Connection, filter: &DecisionFilter) -> Result<Vec<
         Ok((row.get("id")?, decision))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Messages since a time that nothing surely answered, the newest first.
+pub(super) fn unmatched(db: &Connection, since: Timestamp, rows: usize) -> Result<Vec<UnmatchedRow>, StoreError> {
+    let mut query = db.prepare_cached(
+        "SELECT d.conversation, d.seq, d.at, d.reason, e.body
+         FROM decisions d JOIN events e ON e.conversation = d.conversation AND e.seq = d.seq
+         WHERE d.at >= ?1 AND d.reason IN ('no_match', 'misses', 'ambiguous')
+         ORDER BY d.at DESC, d.id DESC LIMIT ?2",
+    )?;
+    let found = query.query_map(params![millis(since), limit(rows)], |row| {
+        Ok(UnmatchedRow {
+            conversation: row.get("conversation")?,
+            seq: number(row, "seq")?,
+            at: time(row, "at")?,
+            reason: row.get("reason")?,
+            body: row.get("body")?,
+        })
+    })?;
+    Ok(found.collect::<Result<_, _>>()?)
 }

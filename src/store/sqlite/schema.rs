@@ -20,6 +20,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0003_looking.sql"),
     include_str!("migrations/0004_pilots.sql"),
     include_str!("migrations/0005_wordings.sql"),
+    include_str!("migrations/0006_forced_hours.sql"),
+    include_str!("migrations/0007_surveys.sql"),
 ];
 
 /// The format that this program reads and writes.

@@ -96,6 +96,21 @@ fn events() -> Vec<(&'static str, OutboxRow)> {
             ),
         ),
         (
+            "passed on",
+            event(
+                "handoff.created",
+                &json!({"transfer": {"from": "general", "by": "小王", "note": "要退\n两双"}, "message": null}),
+            ),
+        ),
+        (
+            "a low rating",
+            event(
+                "handoff.created",
+                &json!({"handoff": handoff("complaints", "high", "low_score", Value::Null),
+                    "survey": {"handoff": "h_0", "queue": "after-sale", "agent": "小王", "score": 1, "text": null}}),
+            ),
+        ),
+        (
             "a picture",
             event(
                 "handoff.created",
