@@ -20,6 +20,8 @@ use crate::store::{AttemptResult, AttemptRow, DeliveryFilter, OutboxRow, deliver
 
 /// Rows that are looked at, and folded into one message, at most.
 const MOST: usize = 500;
+/// Between two looks that found nothing that may be sent.
+const BREATH: Duration = Duration::from_millis(250);
 /// The last deliveries that are read at a start, to know how many messages were sent lately.
 const LATELY: usize = 200;
 
@@ -99,6 +101,8 @@ impl Worker {
         }
         let chosen = choose(rows, free);
         if chosen.is_empty() {
+            // In a burst every commit rings the bell, and each look reads all that waits.
+            let _ = self.stop.run_until_cancelled(tokio::time::sleep(BREATH)).await;
             return until_more(pace);
         }
         let note = match chosen.as_slice() {
