@@ -396,6 +396,11 @@ pub static CONVERSATION: Shape = Shape {
         Key::new("customer", Kind::Map(&CUSTOMER), "Who writes."),
         Key::new("channel", Kind::Id, "Through which door; the first if left out."),
         Key::new("language", Kind::Str, "What the customer's program says it is set to, such as zh-TW."),
+        Key::new(
+            "settings",
+            Kind::Any,
+            "Values of `settings` that are others here, such as {erp_url: \"https://erp.example\"}.",
+        ),
         Key::required("turns", Kind::List(&Kind::Map(&TURN)), "What is said and expected, in order."),
     ],
 };
