@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use secrecy::ExposeSecret;
 use tokio::sync::{Notify, mpsc};
@@ -14,10 +15,10 @@ use tokio_util::sync::CancellationToken;
 use crate::diag::{Finding, Report};
 use crate::engine::Engine;
 use crate::handoff::signing::SigningKey;
-use crate::handoff::{Deliverer, Endpoint};
+use crate::handoff::{Deliverer, Endpoint, People};
 use crate::hours::Forced;
 use crate::pipeline::Pipeline;
-use crate::rules::{Files, Settings};
+use crate::rules::{Files, Settings, WebhookSpec};
 use crate::shop;
 use crate::store::{ForcedRow, StoreError};
 
@@ -273,9 +274,12 @@ pub fn endpoints(settings: &Settings, report: &mut Report) -> Vec<Endpoint> {
     };
     let mut endpoints = Vec::new();
     for (name, webhook) in &settings.webhooks {
-        let keys = keys(&webhook.secrets, &webhook.place, format!("the webhook `{name}`"));
-        let endpoint = Endpoint::new(name, &webhook.url.value);
-        endpoints.push(Endpoint { keys, timeout: webhook.timeout, retry: webhook.retry.clone(), ..endpoint });
+        // A platform's own secrets have their own forms, and are taken as they are.
+        let own = if webhook.format.is_for_people() { &[] } else { webhook.secrets.as_slice() };
+        let keys = keys(own, &webhook.place, format!("the webhook `{name}`"));
+        let (timeout, retry, format) = (webhook.timeout, webhook.retry.clone(), webhook.format);
+        let people = people(settings, webhook);
+        endpoints.push(Endpoint { keys, timeout, retry, format, people, ..Endpoint::new(name, &webhook.url.value) });
     }
     for (name, channel) in &settings.channels {
         let keys = keys(&channel.secrets, &channel.place, format!("the channel `{name}`"));
@@ -286,6 +290,19 @@ pub fn endpoints(settings: &Settings, report: &mut Report) -> Vec<Endpoint> {
         }
     }
     endpoints
+}
+
+/// How a webhook's people are spoken to: in the shop's first language and its own time.
+fn people(settings: &Settings, webhook: &WebhookSpec) -> People {
+    let language = settings.default_language();
+    People {
+        chinese: language == "zh" || language.starts_with("zh-"),
+        zone: TimeZone::get(&settings.timezone.value).unwrap_or(TimeZone::UTC),
+        mention: webhook.mention.iter().map(|who| who.value.clone()).collect(),
+        // Where there are two, the first is the one in use.
+        secret: webhook.secrets.first().cloned(),
+        rates: webhook.rates.clone(),
+    }
 }
 
 /// Says how messages are compared with questions, aloud where it is not the best way.

@@ -1,5 +1,6 @@
 //! The commands, one file each. Exit codes: 0 fine, 1 findings or failed tests, 2 wrong usage or unreadable input.
 
+mod channel;
 mod chat;
 mod check;
 mod eval;
@@ -89,6 +90,8 @@ enum Command {
     Test(test::Args),
     /// Talks to the rules in the terminal.
     Chat(chat::Args),
+    /// Tries the ways to people's tools.
+    Channel(channel::Args),
     /// Measures how well labelled messages are understood.
     Eval(eval::Args),
     /// Tells why a message gets its reply, or none.
@@ -128,6 +131,7 @@ pub fn run() -> ExitCode {
         Command::Queue(args) => queue::run(global, args),
         Command::Check(args) => check::run(global, &args),
         Command::Test(args) => test::run(global, &args),
+        Command::Channel(args) => channel::run(global, &args),
         Command::Chat(args) => chat::run(global, &args),
         Command::Eval(args) => eval::run(global, &args),
         Command::Explain(args) => explain::run(global, &args),

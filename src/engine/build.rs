@@ -18,7 +18,7 @@ use crate::rules::{ChannelKind, Settings};
 use crate::template::Templates;
 use crate::text::{Fold, Variants, Vocabulary};
 
-use super::{dialogue, hours, ladder, samples, survey, texts, wording};
+use super::{dialogue, hours, ladder, samples, survey, texts, webhooks, wording};
 
 /// Builds what can be built; what is wrong goes into the report.
 pub(super) fn build(book: &Book, report: &mut Report) -> Option<Knowledge> {
@@ -128,15 +128,14 @@ fn check_settings(settings: &Settings, report: &mut Report) {
     for (name, value) in settings.lookups.headers.values().flatten() {
         check_header(name, value, report);
     }
-    for webhook in settings.webhooks.values() {
-        check_url(&webhook.url, report);
-    }
+    webhooks::check(settings, report);
     for (_, channel) in &settings.channels {
         channel.reply_url.iter().for_each(|url| check_url(url, report));
     }
 }
 
-fn check_url(url: &Located<String>, report: &mut Report) {
+/// An address that something can be posted to.
+pub(super) fn check_url(url: &Located<String>, report: &mut Report) {
     let fits = reqwest::Url::parse(&url.value)
         .is_ok_and(|parsed| matches!(parsed.scheme(), "http" | "https") && parsed.has_host());
     // A URL that came out empty because its secret is missing was reported there.

@@ -9,6 +9,7 @@ mod samples;
 mod suggest;
 mod survey;
 mod texts;
+mod webhooks;
 mod wording;
 
 use std::collections::BTreeMap;

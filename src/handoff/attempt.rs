@@ -14,7 +14,7 @@ use crate::store::{AttemptResult, OutboxRow};
 /// For the connection alone, of the time for the whole attempt.
 const CONNECT: Duration = Duration::from_secs(5);
 /// Of an answer's body so much is read, so that the connection can be used again; none of it is kept.
-const READ: usize = 64 * 1024;
+pub(super) const READ: usize = 64 * 1024;
 /// What a receiver may ask for with `Retry-After`.
 const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
@@ -25,6 +25,14 @@ pub(super) enum Answer {
     Status(u16, Option<Duration>),
     /// None, and why.
     Failed(String),
+    /// A platform for people wants quiet for so long.
+    Busy { status: u16, wait: Duration, error: String },
+    /// It could not, this time.
+    Again { status: u16, error: String },
+    /// It will never take this.
+    Refused { status: u16, error: String },
+    /// It will never take anything at this address.
+    Gone { status: u16, error: String },
 }
 
 /// The client for all endpoints: follows no redirect, uses no proxy.
@@ -37,20 +45,19 @@ pub(super) fn client() -> Result<Client, reqwest::Error> {
         .build()
 }
 
-/// Posts a row as of `now`. Ends within the endpoint's timeout.
+/// Posts a row in the standard format as of `now`. Ends within the endpoint's timeout.
 pub(super) async fn post(client: &Client, endpoint: &Endpoint, row: &OutboxRow, now: Timestamp) -> Answer {
-    let payload = endpoint.format.render(row);
     let seconds = now.as_second();
     let mut request = client
         .post(target(endpoint, row))
         .timeout(endpoint.timeout)
-        .header(CONTENT_TYPE, payload.content_type)
+        .header(CONTENT_TYPE, "application/json")
         .header(ID_HEADER, &row.webhook_id)
         .header(TIMESTAMP_HEADER, seconds);
-    if let Some(signatures) = sign_all(&endpoint.keys, &row.webhook_id, seconds, &payload.body) {
+    if let Some(signatures) = sign_all(&endpoint.keys, &row.webhook_id, seconds, &row.body) {
         request = request.header(SIGNATURE_HEADER, signatures);
     }
-    match request.body(payload.body.into_owned()).send().await {
+    match request.body(row.body.clone()).send().await {
         Ok(mut answer) => {
             let found = Answer::Status(answer.status().as_u16(), retry_after(answer.headers(), now));
             let mut left = READ;
@@ -90,6 +97,15 @@ pub(super) fn judge(answer: Answer, endpoint: &Endpoint, row: &OutboxRow, now: T
         }
         Answer::Status(status, asked) => (Some(status), asked, format!("HTTP {status}")),
         Answer::Failed(error) => (None, None, error),
+        Answer::Refused { status, error } => return AttemptResult::Dead { status: Some(status), error },
+        Answer::Gone { status, error } => {
+            return AttemptResult::EndpointGone { status, error, url_hash: url_hash(&endpoint.url) };
+        }
+        // How long is the platform's to say, so the endpoint's own waits do not make it longer.
+        Answer::Busy { status, wait, error } if endpoint.wait(row.attempts, &row.webhook_id).is_some() => {
+            return AttemptResult::Retry { at: after(now, wait.min(LONGEST_WAIT)), status: Some(status), error };
+        }
+        Answer::Again { status, error } | Answer::Busy { status, error, .. } => (Some(status), None, error),
     };
     let Some(wait) = endpoint.wait(row.attempts, &row.webhook_id) else {
         let error = format!("{error}; given up after {} attempts", row.attempts.saturating_add(1));
@@ -104,7 +120,7 @@ fn after(now: Timestamp, wait: Duration) -> Timestamp {
 }
 
 /// `Retry-After` as a wait: seconds, or a date (RFC 9110, section 10.2.3).
-fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
         // More than fits is more than the longest wait anyway.
@@ -115,7 +131,7 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
 }
 
 /// Why there was no answer, without the URL.
-fn reason(error: &reqwest::Error) -> String {
+pub(super) fn reason(error: &reqwest::Error) -> String {
     if error.is_builder() {
         return "the request cannot be made; look at the URL in the configuration".to_owned();
     }

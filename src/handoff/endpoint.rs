@@ -5,11 +5,13 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use aws_lc_rs::digest;
+use jiff::tz::TimeZone;
 use reqwest::Url;
+use secrecy::SecretString;
 
 use super::format::Format;
 use super::signing::SigningKey;
-use crate::rules::DEFAULT_RETRY;
+use crate::rules::{DEFAULT_RETRY, Rate};
 
 /// Settings of one endpoint. Its URL may hold a secret, so printing shows no more than the host.
 #[derive(Clone)]
@@ -28,6 +30,36 @@ pub struct Endpoint {
     pub concurrency: usize,
     /// What the receiver understands.
     pub format: Format,
+    /// How people are spoken to, where the format is for people.
+    pub people: People,
+}
+
+/// How a robot speaks to people.
+#[derive(Clone)]
+pub struct People {
+    /// In Chinese; else in English.
+    pub chinese: bool,
+    /// In which their times are.
+    pub zone: TimeZone,
+    /// Whom it calls by name where it is urgent: `all`, or the platform's ids.
+    pub mention: Vec<String>,
+    /// Signs each message, where the platform checks that.
+    pub secret: Option<SecretString>,
+    /// How many messages the platform takes.
+    pub rates: Vec<Rate>,
+}
+
+impl People {
+    /// The tag of their language.
+    pub(super) fn language(&self) -> &'static str {
+        if self.chinese { "zh" } else { "en" }
+    }
+}
+
+impl Default for People {
+    fn default() -> Self {
+        Self { chinese: false, zone: TimeZone::UTC, mention: Vec::new(), secret: None, rates: Vec::new() }
+    }
 }
 
 impl Endpoint {
@@ -42,6 +74,7 @@ impl Endpoint {
             retry: DEFAULT_RETRY.to_vec(),
             concurrency: 16,
             format: Format::Standard,
+            people: People::default(),
         }
     }
 
@@ -67,7 +100,7 @@ impl fmt::Debug for Endpoint {
             .field("retry", &self.retry)
             .field("concurrency", &self.concurrency)
             .field("format", &self.format)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

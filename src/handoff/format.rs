@@ -1,63 +1,141 @@
-//! What goes over the wire for a row of the outbox.
+//! What goes over the wire, for each format: one file for each platform below this one, and a line in [`robot`].
+//!
+//! The standard format is the committed bytes themselves. All others are for people: a [`Note`] in the platform's own form,
+//! signed in its own way, and its answers read by its own table.
 
-use std::borrow::Cow;
+mod dingtalk;
+mod feishu;
+mod plain;
+mod slack;
+mod wecom;
 
-use crate::store::OutboxRow;
+use std::time::Duration;
 
-/// A form that a receiver understands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Format {
-    /// The event as JSON, byte by byte as it was committed.
-    #[default]
-    Standard,
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::endpoint::People;
+use super::note::{Note, tidy};
+pub use crate::rules::WebhookFormat as Format;
+
+/// A platform whose robots speak to people.
+pub(super) trait Robot: Sync {
+    /// The message, as JSON. `now` is the time of this attempt.
+    fn message(&self, note: &Note, people: &People, now: Timestamp) -> Value;
+
+    /// The address for this attempt, where the signature is a part of it.
+    fn signed_url(&self, _url: &str, _people: &People, _now: Timestamp) -> Option<String> {
+        None
+    }
+
+    /// What an answer means; none where its status says it all.
+    fn verdict(&self, status: u16, body: &[u8]) -> Option<Verdict>;
 }
 
-/// The content of a request.
+/// The platform of a format; none for the standard one.
+pub(super) fn robot(format: Format) -> Option<&'static dyn Robot> {
+    match format {
+        Format::Standard => None,
+        Format::WecomRobot => Some(&wecom::WecomRobot),
+        Format::Dingtalk => Some(&dingtalk::Dingtalk),
+        Format::Feishu => Some(&feishu::Feishu),
+        Format::Slack => Some(&slack::Slack),
+    }
+}
+
+/// What a platform's answer means, with a hint in words where it is not good.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Payload<'a> {
-    /// Value of `content-type`.
-    pub content_type: &'static str,
-    /// The bytes that are signed and sent.
-    pub body: Cow<'a, [u8]>,
+pub(super) enum Verdict {
+    /// The group has it.
+    Taken,
+    /// Too much at a time: nothing more for so long.
+    Busy(Duration, String),
+    /// Not now; by the endpoint's own waits.
+    Again(String),
+    /// Never this one.
+    Refused(String),
+    /// Never any, at this address.
+    Gone(String),
 }
 
-impl Format {
-    /// Every format, in the order of the documentation.
-    pub const ALL: &'static [Self] = &[Self::Standard];
+/// What a code means.
+#[derive(Clone, Copy, Debug)]
+enum Means {
+    Busy(u64),
+    Again,
+    Refused,
+    Gone,
+}
 
-    /// The word for it in `nightdesk.yaml`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Standard => "standard",
-        }
+/// A line of a platform's table.
+type Code = (i64, Means, &'static str);
+
+/// Reads an answer that has a code in one of these fields, where 0 is good, and words in one of those.
+fn by_code(body: &[u8], code: &[&str], words: &[&str], table: &[Code]) -> Verdict {
+    let Ok(Value::Object(answer)) = serde_json::from_slice(body) else {
+        return Verdict::Again("the answer is not the platform's own, or was cut off".to_owned());
+    };
+    let Some(code) = code.iter().find_map(|field| answer.get(*field)?.as_i64()) else {
+        return Verdict::Again("the answer has no code".to_owned());
+    };
+    if code == 0 {
+        return Verdict::Taken;
     }
-
-    /// The format that a word names, if it names one.
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|format| format.as_str() == word)
-    }
-
-    /// Puts a row into this form; the same row always gives the same bytes.
-    #[must_use]
-    pub fn render(self, row: &OutboxRow) -> Payload<'_> {
-        match self {
-            Self::Standard => Payload { content_type: "application/json", body: Cow::Borrowed(&row.body) },
-        }
+    let said = words.iter().find_map(|field| answer.get(*field)?.as_str()).map(tidy).unwrap_or_default();
+    let said = if said.is_empty() { said } else { format!(" (it says: {})", plain::cut(&said, 160)) };
+    let Some((_, means, hint)) = table.iter().find(|(number, ..)| *number == code) else {
+        return Verdict::Again(format!("code {code}{said}"));
+    };
+    let error = format!("code {code}: {hint}{said}");
+    match means {
+        Means::Busy(seconds) => Verdict::Busy(Duration::from_secs(*seconds), error),
+        Means::Again => Verdict::Again(error),
+        Means::Refused => Verdict::Refused(error),
+        Means::Gone => Verdict::Gone(error),
     }
 }
+
+/// HMAC-SHA256 in base64, as DingTalk and Feishu want it, each with its own idea of what is the key.
+fn signature(key: &str, message: &str) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes());
+    STANDARD.encode(hmac::sign(&key, message.as_bytes()))
+}
+
+#[cfg(test)]
+#[path = "format/messages/tests.rs"]
+mod messages;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn words_and_formats_go_both_ways() {
-        for format in Format::ALL {
-            assert_eq!(Format::parse(format.as_str()), Some(*format));
+    fn codes_mean_what_the_table_says_and_unknown_ones_are_tried_again() {
+        let table: &[Code] = &[
+            (1, Means::Busy(9), "slow down"),
+            (2, Means::Refused, "no"),
+            (3, Means::Gone, "away"),
+            (-1, Means::Again, "later"),
+        ];
+        let read = |body: &str| by_code(body.as_bytes(), &["errcode"], &["errmsg"], table);
+        assert_eq!(read(r#"{"errcode":0,"errmsg":"ok"}"#), Verdict::Taken);
+        assert_eq!(read(r#"{"errcode":1}"#), Verdict::Busy(Duration::from_secs(9), "code 1: slow down".into()));
+        assert_eq!(read(r#"{"errcode":2,"errmsg":"a\nb"}"#), Verdict::Refused("code 2: no (it says: a b)".into()));
+        assert_eq!(read(r#"{"errcode":3}"#), Verdict::Gone("code 3: away".into()));
+        assert_eq!(read(r#"{"errcode":-1}"#), Verdict::Again("code -1: later".into()));
+        assert_eq!(read(r#"{"errcode":77,"errmsg":"x"}"#), Verdict::Again("code 77 (it says: x)".into()));
+        for odd in ["", "ok", "{", r#"{"errcode":0"#, "[]", "{}", r#"{"errcode":"0"}"#, "<html>"] {
+            assert!(matches!(read(odd), Verdict::Again(_)), "{odd}");
         }
-        assert_eq!(Format::parse("telegram"), None);
+    }
+
+    #[test]
+    fn every_format_but_the_standard_one_has_a_robot() {
+        for format in Format::ALL {
+            assert_eq!(robot(format).is_some(), format.is_for_people(), "{format:?}");
+        }
     }
 }

@@ -5,6 +5,9 @@
 //! least once a second, because other processes may change the outbox too. A row that was sent when the process
 //! died is sent again, under the same id.
 
+mod pace;
+mod people;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -118,9 +121,13 @@ impl Deliverer {
                 running: None,
             });
             let endpoint = Arc::new(endpoint);
-            if let Some((settings, _)) = &handle.running {
-                settings.send_replace(endpoint);
-                continue;
+            if let Some((settings, stop)) = &handle.running {
+                if settings.borrow().format.is_for_people() == endpoint.format.is_for_people() {
+                    settings.send_replace(endpoint);
+                    continue;
+                }
+                // Programs and people have workers of different kinds; the new one waits for the old one's last attempts.
+                stop.cancel();
             }
             let (sender, settings) = watch::channel(endpoint);
             let stop = self.stop.child_token();
@@ -172,6 +179,10 @@ struct Worker {
 impl Worker {
     async fn run(mut self, turn: Arc<tokio::sync::Mutex<()>>) {
         let Some(_turn) = self.stop.clone().run_until_cancelled(turn.lock()).await else { return };
+        let for_people = self.settings.borrow().format.is_for_people();
+        if for_people {
+            return self.speak().await;
+        }
         let mut flights = Flights::default();
         let posting = Arc::clone(&flights.posting);
         let mut ready = Ready::default();

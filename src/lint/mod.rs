@@ -2,6 +2,7 @@
 //!
 //! One file a kind of finding; a new one is a file here and a line in [`check`].
 
+mod addresses;
 mod calendars;
 mod escalation;
 mod languages;
@@ -26,6 +27,7 @@ use crate::engine::Engine;
 pub fn check(engine: &Engine, now: Timestamp, report: &mut Report) {
     // What is for a share of the customers has to be as right as the rest.
     engine.arms().iter().for_each(|arm| check(&arm.engine, now, report));
+    addresses::check(engine, report);
     notices::check(engine, report);
     calendars::check(engine, now, report);
     escalation::check(engine, report);

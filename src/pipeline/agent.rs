@@ -388,6 +388,7 @@ impl Pipeline {
             let case = self.case(after, handoff, None, None, None, events, now).await?;
             out.push(payload::delivery(&endpoint, &after.id, kind, &payload::body(kind, &case, json!({})), now));
         }
+        let mut out = payload::wanted(&engine.book().settings, out);
         out.extend(platform_hears(&engine, after, events, now));
         Ok(out)
     }

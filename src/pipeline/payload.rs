@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::decide::Outcome;
 use crate::message::{Conversation, OpenHandoff, Survey};
+use crate::rules::Settings;
 use crate::store::NewDelivery;
 
 use super::record::{Events, told};
@@ -31,6 +32,8 @@ pub(super) struct Case<'a> {
     pub transcript: Vec<Value>,
     /// Where people write to the customer.
     pub reply_url: String,
+    /// Where they see it in the console.
+    pub console_url: String,
     /// What lets them.
     pub reply_token: String,
     /// When.
@@ -70,6 +73,7 @@ pub(super) fn body(kind: &str, case: &Case<'_>, extra: Value) -> Value {
         "slots": slots,
         "message": case.message,
         "transcript": case.transcript,
+        "console_url": case.console_url,
         "reply_url": case.reply_url,
         "reply_token": case.reply_token,
     });
@@ -95,9 +99,29 @@ pub(super) fn rated(survey: Option<&Survey>) -> Value {
 
 /// What a queue is told whose case is another's now: `old` is the hand-off's id and queue there.
 #[must_use]
-pub(super) fn moved(old: (&str, &str), handoff: &OpenHandoff, after: &Conversation, now: Timestamp) -> Value {
-    let data = json!({"handoff": {"id": old.0, "queue": old.1}, "moved_to": {"id": handoff.id, "queue": handoff.queue}, "conversation": {"id": after.id, "state": after.state}});
+pub(super) fn moved(
+    old: (&str, &str),
+    handoff: &OpenHandoff,
+    after: &Conversation,
+    console_url: &str,
+    now: Timestamp,
+) -> Value {
+    let data = json!({"handoff": {"id": old.0, "queue": old.1}, "moved_to": {"id": handoff.id, "queue": handoff.queue}, "conversation": {"id": after.id, "state": after.state}, "console_url": console_url});
     json!({"type": "handoff.moved", "timestamp": now, "data": data})
+}
+
+/// Of what a step would tell, what its receivers want to hear.
+///
+/// People who have both queues of a case that moved are told of it once: what makes it new in the one says where it was.
+#[must_use]
+pub(super) fn wanted(settings: &Settings, mut all: Vec<NewDelivery>) -> Vec<NewDelivery> {
+    let webhook = |name: &str| settings.webhooks.get(name);
+    all.retain(|row| webhook(&row.endpoint).is_none_or(|webhook| webhook.hears(&row.kind)));
+    let new = |row: &NewDelivery| matches!(row.kind.as_str(), "handoff.created" | "handoff.escalated");
+    let told: Vec<String> = all.iter().filter(|row| new(row)).map(|row| row.endpoint.clone()).collect();
+    let for_people = |name: &str| webhook(name).is_some_and(|webhook| webhook.format.is_for_people());
+    all.retain(|row| row.kind != "handoff.moved" || !for_people(&row.endpoint) || !told.contains(&row.endpoint));
+    all
 }
 
 /// A delivery of a body to a webhook.

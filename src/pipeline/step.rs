@@ -157,14 +157,16 @@ impl Pipeline {
             let body = payload::body("survey.answered", &case, extra.clone());
             out.push(payload::delivery(&endpoint, &after.id, "survey.answered", &body, now));
         }
-        let (Some(event), Some(handoff)) = (&outcome.queue, &after.handoff) else { return Ok(out) };
+        let (Some(event), Some(handoff)) = (&outcome.queue, &after.handoff) else {
+            return Ok(payload::wanted(&engine.book().settings, out));
+        };
         for moved in handoffs.iter().filter(|row| row.state == handoff_state::MOVED) {
             if let Some(endpoint) = webhook(&moved.queue) {
-                let body = payload::moved((&moved.id, &moved.queue), handoff, after, now);
+                let body = payload::moved((&moved.id, &moved.queue), handoff, after, &self.console_url(&after.id), now);
                 out.push(payload::delivery(&endpoint, &after.id, "handoff.moved", &body, now));
             }
         }
-        let Some(endpoint) = webhook(&handoff.queue) else { return Ok(out) };
+        let Some(endpoint) = webhook(&handoff.queue) else { return Ok(payload::wanted(&engine.book().settings, out)) };
         let kind = if matches!(event, QueueEvent::Created { .. }) { "handoff.created" } else { "handoff.message" };
         let deadline = match event {
             QueueEvent::Created { .. } => outcome.deadline,
@@ -173,7 +175,12 @@ impl Pipeline {
         let case = self.case(after, handoff, deadline, Some(outcome), Some(said), events, now).await?;
         let body = payload::body(kind, &case, extra);
         out.push(payload::delivery(&endpoint, &after.id, kind, &body, now));
-        Ok(out)
+        Ok(payload::wanted(&engine.book().settings, out))
+    }
+
+    /// Where people see a conversation in the console.
+    pub(super) fn console_url(&self, conversation: &str) -> String {
+        format!("{}/console#/case/{conversation}", self.public_url.load())
     }
 
     #[allow(clippy::too_many_arguments, reason = "the parts of one payload, gathered in one place")]
@@ -198,6 +205,7 @@ impl Pipeline {
             message,
             transcript: payload::transcript(&kept, events),
             reply_url,
+            console_url: self.console_url(&conversation.id),
             reply_token: self.tokens.reply(&conversation.id, now),
             now,
         })

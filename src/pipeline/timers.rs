@@ -247,7 +247,7 @@ impl Pipeline {
         if let Some(old) = &step.from
             && let Some(endpoint) = webhook(old)
         {
-            let moved = payload::moved((&handoff.id, old), handoff, after, now);
+            let moved = payload::moved((&handoff.id, old), handoff, after, &self.console_url(&after.id), now);
             out.push(payload::delivery(&endpoint, &after.id, "handoff.moved", &moved, now));
         }
         if let Some(endpoint) = webhook(&handoff.queue) {
@@ -261,7 +261,7 @@ impl Pipeline {
             let body = payload::body(kind, &case, told);
             out.push(payload::delivery(&endpoint, &after.id, kind, &body, now));
         }
-        Ok(out)
+        Ok(payload::wanted(&engine.book().settings, out))
     }
 }
 

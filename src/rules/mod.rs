@@ -11,11 +11,13 @@ pub mod schema;
 mod settings;
 pub mod shape;
 pub mod shapes;
+mod webhook;
 pub mod wording;
 
 pub use book::{Book, Unread};
 pub use files::Files;
 pub use settings::{
     Access, ChannelKind, ChannelSpec, DEFAULT_RETRY, Limits, LookupSettings, MatchingSpec, QueueSpec, RouteSpec,
-    ScheduleSpec, Settings, WebhookSpec, json,
+    ScheduleSpec, Settings, json,
 };
+pub use webhook::{Rate, WebhookFormat, WebhookSpec};

@@ -72,6 +72,7 @@ fn of(kind: &'static Kind, definitions: &mut BTreeMap<String, Value>) -> Value {
         Kind::Wait(_) => {
             json!({"anyOf": [{"const": 0}, {"type": "string", "pattern": "^(\\d+(\\.\\d+)?(ms|s))+$|^0$"}]})
         }
+        Kind::Rate => json!({"type": "string", "pattern": "^\\d+/(s|min|h)$"}),
         Kind::Instant => json!({"type": "string"}),
         Kind::OneOrMany(item) => {
             let item = of(item, definitions);

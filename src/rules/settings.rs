@@ -13,6 +13,7 @@ use crate::yaml::{Node, Value};
 use super::model::{Careful, Located, Text};
 use super::read::{self, located, text};
 use super::shape;
+use super::webhook::WebhookSpec;
 use super::wording::{self, Strictness};
 
 /// Waits between attempts of a delivery unless the shop says otherwise: the schedule of Standard Webhooks.
@@ -101,21 +102,6 @@ pub struct QueueSpec {
     pub transfer: Option<Duration>,
     /// Queue that hears of a missed target.
     pub escalate_to: Option<Located<String>>,
-}
-
-/// An item of `webhooks:`.
-#[derive(Clone, Debug)]
-pub struct WebhookSpec {
-    /// Where its name stands.
-    pub place: Place,
-    /// Where hand-offs are posted.
-    pub url: Located<String>,
-    /// The first signs first.
-    pub secrets: Vec<SecretString>,
-    /// Of one attempt.
-    pub timeout: Duration,
-    /// Waits between attempts.
-    pub retry: Vec<Duration>,
 }
 
 /// An item of `routes:`.
@@ -228,7 +214,10 @@ impl Settings {
             languages: read::strings(node.get("languages")),
             hours: map("hours").iter().map(|(k, v)| (named(k).0, schedule(v, named(k).1))).collect(),
             queues: map("queues").iter().filter_map(|(k, v)| Some((named(k).0, queue(v, named(k).1)?))).collect(),
-            webhooks: map("webhooks").iter().filter_map(|(k, v)| Some((named(k).0, webhook(v, named(k).1)?))).collect(),
+            webhooks: map("webhooks")
+                .iter()
+                .filter_map(|(k, v)| Some((named(k).0, WebhookSpec::read(v, named(k).1)?)))
+                .collect(),
             routes: node.get("routes").map(Node::items).unwrap_or_default().iter().filter_map(route).collect(),
             channels: map("channels").iter().filter_map(|(k, v)| Some((named(k).0, channel(v, named(k).1)?))).collect(),
             notices: map("notices").iter().filter_map(|(k, v)| Some((named(k).0, text(v)?))).collect(),
@@ -285,18 +274,6 @@ fn queue(node: &Node, place: Place) -> Option<QueueSpec> {
         warn_before: length(node, "warn_before"),
         transfer: length(node, "transfer"),
         escalate_to: node.get("escalate_to").and_then(located),
-    })
-}
-
-fn webhook(node: &Node, place: Place) -> Option<WebhookSpec> {
-    let retry =
-        node.get("retry").map(|list| list.items().iter().filter_map(Node::text).filter_map(shape::duration).collect());
-    Some(WebhookSpec {
-        place,
-        url: located(node.get("url")?)?,
-        secrets: secrets(node.get("secret")),
-        timeout: length(node, "timeout").unwrap_or(Duration::from_secs(15)),
-        retry: retry.unwrap_or_else(|| DEFAULT_RETRY.to_vec()),
     })
 }
 
@@ -388,11 +365,11 @@ fn access(node: Option<&Node>) -> Access {
     }
 }
 
-fn secrets(node: Option<&Node>) -> Vec<SecretString> {
+pub(super) fn secrets(node: Option<&Node>) -> Vec<SecretString> {
     read::strings(node).into_iter().map(|s| SecretString::from(s.value)).collect()
 }
 
-fn length(node: &Node, key: &str) -> Option<Duration> {
+pub(super) fn length(node: &Node, key: &str) -> Option<Duration> {
     node.get(key).and_then(Node::text).and_then(shape::duration)
 }
 

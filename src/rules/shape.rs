@@ -6,6 +6,8 @@
 use crate::diag::{Finding, Report, nearest};
 use crate::yaml::{Node, Value};
 
+use super::webhook::Rate;
+
 /// A map with known keys.
 #[derive(Debug)]
 pub struct Shape {
@@ -80,6 +82,8 @@ pub enum Kind {
     Duration,
     /// A length of time of at most so many seconds, or `0`.
     Wait(u64),
+    /// How many in a length of time, `20/min`.
+    Rate,
     /// An instant with zone, `2026-10-09T20:15:00+08:00`.
     Instant,
     /// One or a list.
@@ -168,6 +172,7 @@ fn check_scalar(node: &Node, text: &str, kind: &Kind, what: &str, report: &mut R
         Kind::Share => share(text).is_some(),
         Kind::Duration => duration(text).is_some(),
         Kind::Wait(most) => text == "0" || duration(text).is_some_and(|d| d <= std::time::Duration::from_secs(*most)),
+        Kind::Rate => Rate::parse(text).is_some(),
         Kind::Instant => text.parse::<jiff::Timestamp>().is_ok(),
         Kind::Word(words) => {
             if words.contains(&text) {
@@ -348,6 +353,7 @@ fn expected(kind: &Kind) -> String {
         Kind::Share => "a share from 0% to 100% such as 10%".into(),
         Kind::Duration => "a length of time such as 30s, 5m, 2h or 7d".into(),
         Kind::Wait(most) => format!("a length of time from 0 to {most}s such as 1500ms"),
+        Kind::Rate => "a rate such as 20/min, 5/s or 600/h".into(),
         Kind::Instant => "a time with its zone such as 2026-10-09T20:15:00+08:00".into(),
         Kind::OneOrMany(item) => format!("{}, or a list of such", expected(item)),
         Kind::List(item) => format!("a list (each item {})", expected(item)),

@@ -3,6 +3,7 @@
 use super::dialogue::{BRANCH, LOOKUP, SLOT};
 use super::model::Careful;
 use super::shape::{Key, Kind, Shape};
+use super::webhook::{EVENTS, WebhookFormat};
 use super::wording::{WATCH, WORDING};
 
 /// A file below `faq/`.
@@ -197,7 +198,22 @@ pub static WEBHOOK: Shape = Shape {
     keys: &[
         Key::required("url", Kind::Str, "Where hand-offs are posted."),
         Key::new("secret", Kind::OneOrMany(&Kind::Str), "Signs each post; two while a secret is being changed."),
-        Key::new("format", Kind::Word(&["standard"]), "Form of the body."),
+        Key::new(
+            "format",
+            Kind::Word(&WebhookFormat::WORDS),
+            "Form of what is posted; all but `standard` are for people.",
+        ),
+        Key::new("events", Kind::OneOrMany(&Kind::Word(&EVENTS)), "Which events are posted."),
+        Key::new(
+            "mention",
+            Kind::OneOrMany(&Kind::Str),
+            "Who is called where it is urgent: all, or ids of the platform.",
+        ),
+        Key::new(
+            "rate",
+            Kind::OneOrMany(&Kind::Rate),
+            "How many messages it takes, such as 20/min; the platform's own figure.",
+        ),
         Key::new("timeout", Kind::Duration, "How long one attempt may take; 15s if left out."),
         Key::new("retry", Kind::List(&Kind::Duration), "Waits between attempts."),
     ],

@@ -58,6 +58,10 @@ pub trait Store: Send + Sync + 'static {
     /// time has come; the longest due first. None while the endpoint is stopped.
     fn due(&self, endpoint: &str, now: Timestamp, limit: usize) -> StoreFuture<'_, Vec<OutboxRow>>;
 
+    /// Deliveries of an endpoint that may be sent now and those behind them in their conversations, in the order in which
+    /// they were committed. None while the endpoint is stopped.
+    fn waiting(&self, endpoint: &str, now: Timestamp, limit: usize) -> StoreFuture<'_, Vec<OutboxRow>>;
+
     /// The first instant after `now` at which [`Store::due`] will have something more to give. None while the
     /// endpoint is stopped.
     fn next_due(&self, endpoint: &str, now: Timestamp) -> StoreFuture<'_, Option<Timestamp>>;

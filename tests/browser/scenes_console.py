@@ -125,6 +125,18 @@ def console_wrong_token(stage):
     stage.errors = [error for error in stage.errors if "401" not in error]
 
 
+def console_link_of_a_notice(stage):
+    """The address that a notice tells opens its case, after signing in."""
+    stage.own_daemon(TOKENS)
+    asks(stage, "鞋子开胶了，转人工")
+    request = urllib.request.Request(f"{stage.url}/v1/conversations?state=queued", headers={"authorization": "Bearer a-token-of-lin"})
+    with urllib.request.urlopen(request) as answer:
+        case = json.load(answer)["conversations"][0]["id"]
+    agent = stage.agent("a-token-of-lin", path=f"/console#/case/{case}")
+    agent.locator(".msg.visitor").wait_for()
+    assert "鞋子开胶了" in agent.locator(".msg.visitor .text").first.text_content()
+
+
 def console_markup_stays_text(stage):
     """Markup in a name, an attribute, a message, an answer and a rule's reason is shown, never run."""
     stage.own_daemon(faq__evil=f"faq:\n  - id: evil.answer\n    title: {json.dumps(ATTACK)}\n    category: shop\n    questions: [蓝色长颈鹿多少钱]\n    answer: {json.dumps(ATTACK)}\n")

@@ -17,6 +17,7 @@ mod kill;
 mod languages;
 mod lessons;
 mod lookups;
+mod notices;
 mod operation;
 mod reload;
 mod signatures;

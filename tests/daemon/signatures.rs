@@ -1,15 +1,12 @@
 //! Signatures by the Standard Webhooks specification, in both directions, and against an independent library.
 
-use std::io::Write;
-use std::path::Path;
-use std::process::{Command, Stdio};
-
 use jiff::Timestamp;
 use nightdesk::handoff::signing::SigningKey;
 use serde_json::{Value, json};
 
 use crate::common::api::{Answered, agent, forwarded, get, post, transcript};
 use crate::common::daemon::Daemon;
+use crate::common::foreign::foreign;
 use crate::common::receiver::Receiver;
 use crate::common::shop::{CRM_OLD_SECRET, CRM_SECRET, DESK_SECRET, Shop};
 use crate::common::str_at;
@@ -24,23 +21,6 @@ async fn start() -> (Shop, Receiver, Daemon) {
 
 async fn inbound(daemon: &Daemon, body: &str, headers: &[(&str, &str)]) -> Answered {
     post(&format!("http://{}/v1/inbound/crm", daemon.address()), body, headers).await
-}
-
-/// Has the foreign library do these tasks.
-fn foreign(tasks: &Value) -> Vec<Value> {
-    let python = std::env::var("NIGHTDESK_PYTHON").unwrap_or_else(|_| {
-        panic!(
-            "NIGHTDESK_PYTHON is not set: it names a Python with the packages of tests/foreign/requirements.txt. \
-             `make unit` makes one and sets it."
-        )
-    });
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/foreign/standard_webhooks.py");
-    let started = Command::new(&python).arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-    let mut child = started.unwrap_or_else(|error| panic!("{python} does not start: {error}"));
-    child.stdin.take().unwrap().write_all(tasks.to_string().as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "the foreign library failed; see above");
-    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 #[tokio::test]
@@ -110,7 +90,7 @@ async fn the_daemon_takes_what_a_foreign_library_signed() {
     let bodies: Vec<String> =
         (0..2).map(|n| format!("{:#}\r\n", forwarded(&format!("p-{n}"), &format!("customer-{n}"), words))).collect();
     let task = |secret: &str, n: usize| json!({"do": "sign", "secret": secret, "id": format!("evt-{n}"), "timestamp": now, "body": bodies[n]});
-    let signatures = foreign(&json!([task(CRM_SECRET, 0), task(CRM_OLD_SECRET, 1)]));
+    let signatures = foreign("standard_webhooks.py", &json!([task(CRM_SECRET, 0), task(CRM_OLD_SECRET, 1)]));
     for (n, signature) in signatures.iter().enumerate() {
         let (id, seconds) = (format!("evt-{n}"), now.to_string());
         let headers = [
@@ -143,12 +123,15 @@ async fn a_foreign_library_verifies_what_the_daemon_sends() {
     let text = |hit: &crate::common::receiver::Hit| String::from_utf8(hit.body.to_vec()).unwrap();
     let altered = text(&case).replacen("queued", "queuer", 1);
     assert_ne!(altered, text(&case));
-    let results = foreign(&json!([
-        task(&case, DESK_SECRET, &text(&case)),
-        task(&reply, CRM_SECRET, &text(&reply)),
-        task(&case, DESK_SECRET, &altered),
-        task(&reply, CRM_OLD_SECRET, &text(&reply)),
-    ]));
+    let results = foreign(
+        "standard_webhooks.py",
+        &json!([
+            task(&case, DESK_SECRET, &text(&case)),
+            task(&reply, CRM_SECRET, &text(&reply)),
+            task(&case, DESK_SECRET, &altered),
+            task(&reply, CRM_OLD_SECRET, &text(&reply)),
+        ]),
+    );
     assert_eq!(results[..2], [Value::Null, Value::Null], "good signatures hold");
     assert!(results[2].is_string() && results[3].is_string(), "others do not: {results:?}");
 }

@@ -77,8 +77,8 @@ async fn an_evening_question_a_closed_notice_once_and_the_days_after() {
     assert!(turn.messages().is_empty(), "after a restart: {:#?}", turn.frames);
     assert_eq!(receiver.wait("/desk", 3).await[2].json()["data"]["message"]["text"], format!("{UNHEARD_OF}，睡不着"));
 
-    // In the morning a person takes it, answers, and hands it back.
-    daemon.turn_to("2026-10-10T09:05:00+08:00");
+    // In the morning, before its target, a person takes it, answers, and hands it back.
+    daemon.turn_to("2026-10-10T09:01:00+08:00");
     let id = customer.conversation().to_owned();
     let written = api::agent(daemon.address(), &id, "messages", json!({"text": "大象在第四座桥。"})).await;
     assert_eq!((written.status, &written.json["state"]), (200, &json!("human")));

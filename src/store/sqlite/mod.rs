@@ -183,6 +183,11 @@ impl Store for SqliteStore {
         Box::pin(self.readers.run(move |db| outbox::due(db, &endpoint, millis(now), limit)))
     }
 
+    fn waiting(&self, endpoint: &str, now: Timestamp, limit: usize) -> StoreFuture<'_, Vec<OutboxRow>> {
+        let endpoint = endpoint.to_owned();
+        Box::pin(self.readers.run(move |db| outbox::waiting(db, &endpoint, millis(now), limit)))
+    }
+
     fn next_due(&self, endpoint: &str, now: Timestamp) -> StoreFuture<'_, Option<Timestamp>> {
         let endpoint = endpoint.to_owned();
         Box::pin(self.readers.run(move |db| outbox::next_due(db, &endpoint, millis(now))))

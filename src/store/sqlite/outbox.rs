@@ -187,6 +187,22 @@ pub(super) fn due(db: &Connection, endpoint: &str, now: i64, rows: usize) -> Res
     )
 }
 
+/// The lines whose head's time has come.
+pub(super) fn waiting(db: &Connection, endpoint: &str, now: i64, rows: usize) -> Result<Vec<OutboxRow>, StoreError> {
+    collect(
+        db,
+        rows!(
+            "INDEXED BY outbox_line",
+            "WHERE o.state = 'pending' AND o.endpoint = ?1 AND o.conversation IN
+                 (SELECT conversation FROM outbox
+                  WHERE state = 'pending' AND head = 1 AND endpoint = ?1 AND next_try_at <= ?2)
+               AND NOT EXISTS (SELECT 1 FROM endpoints WHERE name = ?1 AND stopped_at IS NOT NULL)
+             ORDER BY o.id LIMIT ?3"
+        ),
+        params![endpoint, now, limit(rows)],
+    )
+}
+
 /// The time of the first head that is not due yet.
 pub(super) fn next_due(db: &Connection, endpoint: &str, now: i64) -> Result<Option<Timestamp>, StoreError> {
     let mut query = db.prepare_cached(

@@ -5,6 +5,8 @@ pub mod api;
 pub mod client;
 pub mod daemon;
 pub mod erp;
+pub mod foreign;
+pub mod group;
 pub mod receiver;
 pub mod shop;
 

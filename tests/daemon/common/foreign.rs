@@ -1,0 +1,24 @@
+//! Foreign libraries, in a Python with the packages of `tests/foreign/requirements.txt`.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+/// Has a script of `tests/foreign` do these tasks.
+pub fn foreign(script: &str, tasks: &Value) -> Vec<Value> {
+    let python = std::env::var("NIGHTDESK_PYTHON").unwrap_or_else(|_| {
+        panic!(
+            "NIGHTDESK_PYTHON is not set: it names a Python with the packages of tests/foreign/requirements.txt. \
+             `make unit` makes one and sets it."
+        )
+    });
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/foreign").join(script);
+    let started = Command::new(&python).arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let mut child = started.unwrap_or_else(|error| panic!("{python} does not start: {error}"));
+    child.stdin.take().unwrap().write_all(tasks.to_string().as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "the foreign library failed; see above");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
