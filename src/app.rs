@@ -142,10 +142,10 @@ impl App {
         }
         warn_of_deaf_queues(settings.knowledge());
         deliverer.update(endpoints);
-        pipeline.resume_lookups().await?;
         metrics.reloaded(&settings.knowledge().hash, pipeline.clock.now());
         let reloader = Arc::new(Reloader::new(options.dir, Arc::clone(&pipeline), deliverer, files));
         reloader.recall_forced().await?;
+        pipeline.resume_lookups().await?;
         let (reload, requests) = mpsc::channel(1);
         watched("reload", &back_tasks, &back, Arc::clone(&reloader).watch(back.clone()));
         watched(

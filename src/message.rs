@@ -441,6 +441,9 @@ pub struct Survey {
     pub agent: Option<String>,
     /// When it was asked.
     pub asked_at: Timestamp,
+    /// Whether the customer was told something else since: a bare number may then mean that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub passed_over: bool,
     /// From 1 to 5.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<u8>,

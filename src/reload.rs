@@ -1,12 +1,11 @@
 //! New files without a restart: built whole in the background, then swapped in; a failed one leaves the old in use and says so.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use secrecy::ExposeSecret;
 use tokio::sync::{Notify, mpsc};
@@ -16,7 +15,7 @@ use crate::diag::{Finding, Report};
 use crate::engine::Engine;
 use crate::handoff::signing::SigningKey;
 use crate::handoff::{Deliverer, Endpoint, People};
-use crate::hours::Forced;
+use crate::hours::{Forced, ForcedHours};
 use crate::pipeline::Pipeline;
 use crate::rules::{Files, Settings, WebhookSpec};
 use crate::shop;
@@ -24,6 +23,8 @@ use crate::store::{ForcedRow, StoreError};
 
 /// Quiet time after the last change before the files are read: editors and deployments write in several steps.
 const QUIET: Duration = Duration::from_millis(250);
+/// How long opening hours that people have set are remembered after their end.
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(62 * 24);
 /// Longest time that changes without a pause hold a reload up.
 const AT_LAST: Duration = Duration::from_secs(2);
 
@@ -160,7 +161,8 @@ impl Reloader {
     /// When the store refuses; nothing has changed then.
     pub async fn force_hours(&self, row: ForcedRow) -> Result<(), StoreError> {
         let _turn = self.turn.lock().await;
-        self.pipeline.store.force_hours(row).await?;
+        let forgotten = self.pipeline.clock.now().checked_sub(REMEMBERED).unwrap_or(Timestamp::MIN);
+        self.pipeline.store.force_hours(row, forgotten).await?;
         self.use_forced().await
     }
 
@@ -170,7 +172,7 @@ impl Reloader {
     /// When the store refuses; nothing has changed then.
     pub async fn release_hours(&self, schedule: &str) -> Result<bool, StoreError> {
         let _turn = self.turn.lock().await;
-        let released = self.pipeline.store.release_hours(schedule).await?;
+        let released = self.pipeline.store.release_hours(schedule, self.pipeline.clock.now()).await?;
         self.use_forced().await?;
         Ok(released)
     }
@@ -186,11 +188,13 @@ impl Reloader {
 
     /// The one who calls it holds the turn, so that no reload comes between.
     async fn use_forced(&self) -> Result<(), StoreError> {
-        let rows = self.pipeline.store.forced_hours(self.pipeline.clock.now()).await?;
-        let forced: BTreeMap<String, Forced> = rows
-            .into_iter()
-            .map(|row| (row.schedule, Forced { open: row.open, from: row.since, until: row.until }))
-            .collect();
+        // Also what has passed: targets that began in it have not run meanwhile.
+        let after = self.pipeline.clock.now().checked_sub(REMEMBERED).unwrap_or(Timestamp::MIN);
+        let mut forced = ForcedHours::new();
+        for row in self.pipeline.store.forced_hours(after).await? {
+            let said = Forced { open: row.open, from: row.since, until: row.until };
+            forced.entry(row.schedule).or_default().push(said);
+        }
         self.pipeline.engine.store(Arc::new(self.pipeline.engine.load().with_forced(&forced)));
         self.pipeline.forced.store(Arc::new(forced));
         Ok(())

@@ -91,6 +91,8 @@ fn alone(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, 
     if turn.awaits_comment() {
         let sure = ranked.first().filter(|winner| !search::is_aside(&turn, winner));
         match sure.map(|winner| &knowledge.rules[winner.rule as usize]) {
+            // A question is one, whatever it says of the service too.
+            None if several::asks(&inbound.text) => turn.keep_comment(inbound.text.clone()),
             None => return turn.commented(inbound.text.clone()),
             // A complaint is what it is anywhere, and the reason too.
             Some(rule) if rule.class.as_deref() == Some("complaint") => turn.keep_comment(inbound.text.clone()),

@@ -55,8 +55,15 @@ pub fn ask(
         }
     }
     let agent = agent.or(before.agent.as_deref()).or(handoff.served_by.as_deref()).map(str::to_owned);
-    after.survey =
-        Some(Survey { handoff: handoff.clone(), agent, asked_at: now, score: None, answered_at: None, comment: None });
+    after.survey = Some(Survey {
+        handoff: handoff.clone(),
+        agent,
+        asked_at: now,
+        passed_over: false,
+        score: None,
+        answered_at: None,
+        comment: None,
+    });
     Some(Reply { message: message.to_owned(), kind: Kind::Notice, text, rule: None, options })
 }
 
@@ -132,7 +139,12 @@ pub fn pressed(gesture: &Gesture) -> Option<u8> {
 /// The score that a message names while the question is open, and only that.
 pub(super) fn named(turn: &Turn<'_>) -> Option<u8> {
     let knowledge = turn.knowledge;
-    open(knowledge, turn.after(), turn.now)?;
+    let passed_over = open(knowledge, turn.after(), turn.now)?.passed_over;
+    let explicit =
+        |text: &str| ["分", "星", "star", "point", "⭐", "/5", "out of"].iter().any(|mark| text.contains(mark));
+    if passed_over && !explicit(turn.view.folded.text()) {
+        return None;
+    }
     let same = |score: &u8| {
         let label = label(knowledge, *score, turn.inbound, turn.after(), turn.now);
         key(knowledge.matcher.view(&label).folded.text()) == turn.view.key

@@ -12,7 +12,6 @@ mod texts;
 mod webhooks;
 mod wording;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -21,7 +20,7 @@ use crate::decide::escalate::{self, Escalation};
 use crate::decide::routing::Case;
 use crate::decide::{self, Knowledge, LookupRequest, Outcome};
 use crate::diag::Report;
-use crate::hours::Forced;
+use crate::hours::ForcedHours;
 use crate::likeness::Why;
 use crate::message::{Conversation, Customer, Fetched, Inbound};
 use crate::rules::Book;
@@ -187,10 +186,10 @@ impl Engine {
     /// The same knowledge with what people have said about opening hours, by name of the schedule, in the place of what was said
     /// before.
     #[must_use]
-    pub fn with_forced(&self, forced: &BTreeMap<String, Forced>) -> Self {
+    pub fn with_forced(&self, forced: &ForcedHours) -> Self {
         let mut engine = self.clone();
         for queue in engine.knowledge.queues.values_mut() {
-            queue.schedule = Arc::new(queue.schedule.with_forced(forced.get(&queue.hours).copied()));
+            queue.schedule = Arc::new(queue.schedule.with_forced(forced.get(&queue.hours).map_or(&[], Vec::as_slice)));
         }
         for arm in &mut engine.arms {
             arm.engine = arm.engine.with_forced(forced);

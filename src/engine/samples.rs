@@ -23,8 +23,19 @@ fn survey(now: Timestamp) -> Survey {
         served_by: None,
         ladder: Ladder::default(),
     };
-    Survey { handoff, agent: None, asked_at: now, score: Some(5), answered_at: Some(now), comment: None }
+    Survey {
+        handoff,
+        agent: None,
+        asked_at: now,
+        passed_over: false,
+        score: Some(5),
+        answered_at: Some(now),
+        comment: None,
+    }
 }
+
+/// Notices that answer a score.
+const SCORED: [&str; 3] = ["rated", "rated_low", "commented"];
 
 /// Renders every text of a built set with sample values.
 pub(super) fn try_texts(knowledge: &Knowledge, book: &Book, report: &mut Report) {
@@ -35,13 +46,11 @@ pub(super) fn try_texts(knowledge: &Knowledge, book: &Book, report: &mut Report)
         Customer { id: "sample".into(), name: Some("sample".into()), ..Customer::default() },
         "sample",
     );
-    let mut conversation =
-        Conversation::new("c_sample".into(), &inbound.channel, "sample", inbound.customer.clone(), now);
-    // For the words that answer a score.
-    conversation.survey = Some(survey(now));
+    let conversation = Conversation::new("c_sample".into(), &inbound.channel, "sample", inbound.customer.clone(), now);
     let queue = knowledge.queues.keys().next().map(String::as_str);
-    let mut try_text = |written: &Text, built: &BuiltText, rule: Option<&BuiltRule>| {
+    let mut try_text = |written: &Text, built: &BuiltText, rule: Option<&BuiltRule>, scored: bool| {
         let (mut inbound, mut conversation) = (inbound.clone(), conversation.clone());
+        conversation.survey = scored.then(|| survey(now));
         if let Some(rule) = rule {
             let filled = || Filled { value: "sample".into(), at: now };
             conversation.slots = rule.slots.iter().map(|slot| (slot.name.clone(), filled())).collect();
@@ -75,24 +84,28 @@ pub(super) fn try_texts(knowledge: &Knowledge, book: &Book, report: &mut Report)
     };
     for (rule, built) in book.rules.iter().zip(knowledge.rules.iter()) {
         let texts = rule.replies.iter().zip(&built.replies).chain(rule.title.iter().zip(&built.title));
-        texts.for_each(|(written, text)| try_text(written, text, Some(built)));
+        texts.for_each(|(written, text)| try_text(written, text, Some(built), false));
         for (slot, text) in rule.slots.iter().zip(&built.slots) {
-            try_text(&slot.ask, &text.ask, None);
+            try_text(&slot.ask, &text.ask, None, false);
             if let (Some(retry), Some(text)) = (&slot.retry, &text.retry) {
-                try_text(retry, text, None);
+                try_text(retry, text, None, false);
             }
         }
         for (branch, text) in rule.then.iter().zip(&built.then) {
             let texts = branch.replies.iter().zip(&text.act.replies);
-            texts.for_each(|(written, text)| try_text(written, text, Some(built)));
+            texts.for_each(|(written, text)| try_text(written, text, Some(built), false));
         }
     }
     if let Some(labels) = &book.settings.survey.labels {
-        labels.value.iter().zip(&knowledge.survey.labels).for_each(|(written, text)| try_text(written, text, None));
+        labels
+            .value
+            .iter()
+            .zip(&knowledge.survey.labels)
+            .for_each(|(written, text)| try_text(written, text, None, false));
     }
     for (id, written) in &book.settings.notices {
         if let Some(built) = knowledge.notices.get(id) {
-            try_text(written, built, None);
+            try_text(written, built, None, SCORED.contains(&id.as_str()));
         }
     }
 }

@@ -29,7 +29,7 @@ mod window;
 pub use calendar::{CalendarDay, CalendarError, parse_json};
 pub use days::{DayError, parse_day, parse_days};
 pub use explain::{Because, Explanation};
-pub use forced::Forced;
+pub use forced::{Forced, ForcedHours};
 pub use ical::parse_ical;
 pub use query::{HORIZON_DAYS, State};
 pub use say::{iso, say, say_duration};

@@ -52,7 +52,7 @@ impl Schedule {
     /// Whether people are there at `t`.
     #[must_use]
     pub fn is_open(&self, t: Timestamp) -> bool {
-        if let Some(forced) = self.forced.filter(|forced| forced.holds(t)) {
+        if let Some(forced) = self.forced_at(t) {
             return forced.open;
         }
         self.constant.unwrap_or_else(|| self.reach(t).is_some())

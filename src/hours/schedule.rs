@@ -78,8 +78,8 @@ pub struct Schedule {
     exceptions: BTreeMap<Date, Vec<Window>>,
     /// Always open, never open, or neither.
     pub(super) constant: Option<bool>,
-    /// What a person said over it.
-    pub(super) forced: Option<Forced>,
+    /// What people said over it: stretches in order that do not overlap.
+    pub(super) forced: Vec<Forced>,
 }
 
 impl Schedule {
@@ -118,7 +118,7 @@ impl Schedule {
                 }
             }
         }
-        let mut built = Self { zone, weekly, days: dated, exceptions, constant: None, forced: None };
+        let mut built = Self { zone, weekly, days: dated, exceptions, constant: None, forced: Vec::new() };
         built.constant = built.find_constant();
         Ok(built)
     }

@@ -133,7 +133,7 @@ impl Pipeline {
             }
             let now = self.clock.now();
             let (after, events) = self.apply(&before, row.seq, actor, &action, now)?;
-            let wording = self.watch_wording(&before, agent, &action, now).await?;
+            let wording = self.watch_wording(&before, actor, &action, now).await?;
             let handoffs = self.taken(&before, &after, agent, &action, now).await?;
             let outbox = self.news(&before, &after, &action, &events, now).await?;
             let timer = TimerRow { conversation: after.id.clone(), at: self.engine.load().next_timer(&after) };
@@ -241,6 +241,9 @@ impl Pipeline {
                     events.push("state", Role::System, record::state(&after, None), after.state, None);
                 }
                 if let Action::Reply { text, .. } = action {
+                    if let Some(survey) = &mut after.survey {
+                        survey.passed_over = true;
+                    }
                     let message = format!("msg_{}", uuid::Uuid::now_v7().simple());
                     let data = json!({"message": message, "role": Role::Human, "kind": Kind::Text, "text": text, "agent": agent});
                     events.push("message", Role::Human, data, after.state, None);

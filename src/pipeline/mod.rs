@@ -16,7 +16,6 @@ mod transfer;
 mod turns;
 mod wording;
 
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,7 +28,7 @@ use tokio::time;
 use crate::clock::Clock;
 use crate::decide::{self, Outcome};
 use crate::engine::Engine;
-use crate::hours::Forced;
+use crate::hours::ForcedHours;
 use crate::hub::Hub;
 use crate::lookup::Lookups;
 use crate::message::{Conversation, Customer, Fetched, Gesture, Inbound, Kind, QueueEvent, Role, State};
@@ -162,7 +161,7 @@ pub struct Pipeline {
     /// Hears of new deliveries.
     pub outbox: Arc<dyn OutboxListener>,
     /// Opening hours that people have set, by name of the schedule: what `engine` was given.
-    pub forced: ArcSwap<BTreeMap<String, Forced>>,
+    pub forced: ArcSwap<ForcedHours>,
     /// Address under which this program is reached, without a slash at the end.
     pub public_url: ArcSwap<String>,
     turns: Turns,

@@ -3,7 +3,7 @@
 //! Owns the places as of the last look. Refuses to keep or promise them: they go only to sockets that are open, at most once a
 //! second, and a socket that is too slow for one hears the next.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 
 use crate::hub::News;
 use crate::message::State;
-use crate::store::{HandoffFilter, StoreError, handoff_state};
+use crate::store::{ConversationFilter, HandoffFilter, StoreError, handoff_state};
 
 use super::Pipeline;
 
@@ -77,7 +77,11 @@ impl Pipeline {
 
     async fn tell_places(&self) -> Result<(), StoreError> {
         let filter = HandoffFilter { state: Some(handoff_state::QUEUED.to_owned()), queue: None, limit: MOST };
-        let waiting = self.store.handoffs(filter).await?;
+        let mut waiting = self.store.handoffs(filter).await?;
+        // One that is called beside a person who talks is no place in the line to the customer.
+        let queued = ConversationFilter { state: Some(State::Queued.as_str().to_owned()), limit: MOST };
+        let queued: HashSet<String> = self.store.conversations(queued).await?.into_iter().map(|row| row.id).collect();
+        waiting.retain(|case| queued.contains(&case.conversation));
         let mut queues: HashMap<&str, u64> = HashMap::new();
         let mut places = HashMap::new();
         for case in &waiting {

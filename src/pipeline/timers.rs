@@ -4,7 +4,6 @@
 //! messages and what people do; so a timer that is late, early or set twice does nothing wrong. Each open case has one timer on
 //! disk, written with whatever changed it; at every start and after every change of the files all of them are looked at anew.
 
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -15,9 +14,9 @@ use futures_util::stream;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::decide::escalate::{Escalation, Why};
+use crate::decide::escalate::{self, Escalation, Why};
 use crate::engine::Engine;
-use crate::hours::Forced;
+use crate::hours::ForcedHours;
 use crate::message::{Conversation, Kind, OpenHandoff, Role, State};
 use crate::store::{Commit, ConversationRow, HandoffRow, NewDelivery, StoreError, TimerRow, handoff_state};
 
@@ -67,7 +66,7 @@ impl Alarm {
 impl Pipeline {
     /// Acts whenever a timer comes. Never ends.
     pub async fn watch_timers(self: Arc<Self>) {
-        let mut known: Option<(String, Arc<BTreeMap<String, Forced>>)> = None;
+        let mut known: Option<(String, Arc<ForcedHours>)> = None;
         let mut looked: Option<Timestamp> = None;
         loop {
             let now = self.clock.now();
@@ -145,7 +144,10 @@ impl Pipeline {
             let (at, step) = decided.map_err(|_| PipelineError::Internal)?;
             let timer = TimerRow { conversation: id.to_owned(), at };
             let Some(step) = step else {
-                self.guard(self.store.commit(Commit { timer: Some(timer.clone()), ..Commit::default() }).await)?;
+                // With other hours or targets the deadline that people see is another too.
+                let handoffs = self.other_deadline(&engine, &before).await?;
+                let commit = Commit { timer: Some(timer.clone()), handoffs, ..Commit::default() };
+                self.guard(self.store.commit(commit).await)?;
                 self.alarm.set(Some(&timer));
                 return Ok(());
             };
@@ -175,6 +177,17 @@ impl Pipeline {
             }
         }
         Err(StoreError::Conflict.into())
+    }
+
+    /// The row of a case that waits, if its deadline is no longer the one that is kept.
+    async fn other_deadline(&self, engine: &Engine, waiting: &Conversation) -> Result<Vec<HandoffRow>, StoreError> {
+        let Some(handoff) = waiting.handoff.as_ref().filter(|_| waiting.state == State::Queued) else {
+            return Ok(Vec::new());
+        };
+        let deadline = escalate::deadline(engine.knowledge(), waiting);
+        let kept = self.guard(self.store.handoff(&handoff.id).await)?;
+        let other = kept.filter(|row| row.state == handoff_state::QUEUED && row.deadline != deadline);
+        Ok(other.map(|row| HandoffRow { deadline, ..row }).into_iter().collect())
     }
 
     /// Tells everybody who listens what was committed.

@@ -7,7 +7,7 @@ use crate::message::Conversation;
 use crate::rules::wording::Strictness;
 use crate::store::{Commit, WordingRow};
 
-use super::{Action, AgentError, Pipeline};
+use super::{Action, Actor, AgentError, Pipeline};
 
 impl Pipeline {
     /// What of an agent's message must not be said; nothing for all else.
@@ -17,14 +17,16 @@ impl Pipeline {
     pub(super) async fn watch_wording(
         &self,
         conversation: &Conversation,
-        agent: &str,
+        actor: &Actor,
         action: &Action,
         now: Timestamp,
     ) -> Result<Vec<Unfit>, AgentError> {
         let Action::Reply { text, anyway, .. } = action else { return Ok(Vec::new()) };
         let engine = self.engine.load_full();
         let found = engine.unfit(text);
-        let may_insist = match engine.book().settings.agents_wording {
+        // A desk that does not know the question would think that its message was sent.
+        let usual = if matches!(actor, Actor::Desk(_)) { Strictness::Note } else { Strictness::default() };
+        let may_insist = match engine.book().settings.agents_wording.unwrap_or(usual) {
             Strictness::Note => return Ok(found),
             Strictness::Warn => true,
             Strictness::Refuse => false,
@@ -32,7 +34,7 @@ impl Pipeline {
         if found.is_empty() || (may_insist && *anyway) {
             return Ok(found);
         }
-        let wordings = found.iter().map(|unfit| row(conversation, agent, unfit, false, now)).collect();
+        let wordings = found.iter().map(|unfit| row(conversation, actor.name(), unfit, false, now)).collect();
         self.guard(self.store.commit(Commit { wordings, ..Commit::default() }).await)?;
         self.count_wording(&found, false);
         let ids: Vec<&str> = found.iter().map(|unfit| unfit.id.as_str()).collect();

@@ -68,6 +68,22 @@ fn inherit(pilot: &mut Rule, replaced: Rule) {
     if pilot.channels.is_empty() {
         pilot.channels = replaced.channels;
     }
+    // A case that calls people calls them in the pilot too.
+    pilot.urgent |= replaced.urgent;
+    pilot.smalltalk |= replaced.smalltalk;
+    pilot.handoff = pilot.handoff.take().or(replaced.handoff);
+    if pilot.tags.is_empty() {
+        pilot.tags = replaced.tags;
+    }
+    if pilot.options.is_empty() {
+        pilot.options = replaced.options;
+    }
+    if pilot.replies.is_empty() {
+        pilot.replies = replaced.replies;
+    }
+    if pilot.slots.is_empty() && pilot.lookup.is_none() && pilot.then.is_empty() {
+        (pilot.slots, pilot.lookup, pilot.then) = (replaced.slots, replaced.lookup, replaced.then);
+    }
 }
 
 /// Finds pilots that cannot be told from the rest.

@@ -57,7 +57,7 @@ pub struct Settings {
     /// What is done with the answers to the survey.
     pub survey: SurveySpec,
     /// What becomes of agents' messages with words that must not be said.
-    pub agents_wording: Strictness,
+    pub agents_wording: Option<Strictness>,
     /// Free values.
     pub values: serde_json::Value,
     /// Tokens.

@@ -91,6 +91,6 @@ pub(super) fn wording(node: &Node) -> Option<Wording> {
 }
 
 /// `wording:` of `nightdesk.yaml`.
-pub(super) fn agents(node: Option<&Node>) -> Strictness {
-    node.and_then(|node| node.get("agents")?.text()).and_then(Strictness::parse).unwrap_or_default()
+pub(super) fn agents(node: Option<&Node>) -> Option<Strictness> {
+    node.and_then(|node| node.get("agents")?.text()).and_then(Strictness::parse)
 }

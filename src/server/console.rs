@@ -125,7 +125,7 @@ pub(super) async fn status(State(shared): State<Shared>, request: Request) -> Re
                 "queue": name, "open": state.open, "next_open": if state.open { None } else { state.until },
                 "closes": if state.open { state.until } else { None },
                 "waiting": waits.map_or(0, |stats| stats.queued), "oldest": waits.map(|stats| stats.oldest),
-                "webhook": queue.webhook, "hours": queue.hours, "forced": forced.iter().find(|row| row.schedule == queue.hours).map(said),
+                "webhook": queue.webhook, "hours": queue.hours, "forced": forced.iter().find(|row| row.schedule == queue.hours && row.since <= now).map(said),
             })
         })
         .collect();

@@ -1,5 +1,7 @@
 //! Opening hours by a person's word: a schedule open or closed from now until a time, and back to what the files say.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{Path, Request, State};
 use jiff::{SignedDuration, Timestamp};
@@ -11,7 +13,7 @@ use crate::store::ForcedRow;
 
 use super::Shared;
 use super::agents::agent;
-use super::request::body;
+use super::request::{body, to_its_end};
 
 /// Largest body, in bytes.
 const MAX_BODY: usize = 4 * 1024;
@@ -39,6 +41,11 @@ pub(super) async fn force(
         ))
     })?;
     known(&shared, &schedule)?;
+    if !wanted.open && never_closes(&shared, &schedule) {
+        return Err(Problem::bad_request(
+            "This schedule is open at all hours: emergencies rely on it, so it is not closed by hand. Change it in nightdesk.yaml.",
+        ));
+    }
     let now = shared.pipeline.clock.now();
     let left = wanted.until.duration_since(now);
     if left <= SignedDuration::ZERO || left > LONGEST {
@@ -53,7 +60,9 @@ pub(super) async fn force(
         until: wanted.until,
         set_by: me.clone(),
     };
-    shared.reloader.force_hours(row).await.map_err(|_| Problem::unavailable())?;
+    let reloader = Arc::clone(&shared.reloader);
+    let done = to_its_end(&shared, async move { reloader.force_hours(row).await }).await?;
+    done.map_err(|_| Problem::unavailable())?;
     tracing::info!(schedule, open = wanted.open, until = %wanted.until, "A person set the opening hours.");
     Ok(Json(json!({"schedule": schedule, "open": wanted.open, "since": now, "until": wanted.until, "set_by": me})))
 }
@@ -66,11 +75,19 @@ pub(super) async fn release(
 ) -> Result<Json<Value>, Problem> {
     agent(&shared, &request)?;
     known(&shared, &schedule)?;
-    let released = shared.reloader.release_hours(&schedule).await.map_err(|_| Problem::unavailable())?;
+    let (reloader, name) = (Arc::clone(&shared.reloader), schedule.clone());
+    let done = to_its_end(&shared, async move { reloader.release_hours(&name).await }).await?;
+    let released = done.map_err(|_| Problem::unavailable())?;
     if released {
         tracing::info!(schedule, "The opening hours are those of the files again.");
     }
     Ok(Json(json!({"schedule": schedule, "released": released})))
+}
+
+/// Whether somebody is always there by it.
+fn never_closes(shared: &Shared, schedule: &str) -> bool {
+    let engine = shared.pipeline.engine.load();
+    engine.knowledge().queues.values().any(|queue| queue.hours == schedule && queue.schedule.always_open())
 }
 
 fn known(shared: &Shared, schedule: &str) -> Result<(), Problem> {

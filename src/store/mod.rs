@@ -122,14 +122,14 @@ pub trait Store: Send + Sync + 'static {
     /// Words in agents' messages that must not be said, with their numbers, ascending: what a report is made from.
     fn wordings(&self, filter: DecisionFilter) -> StoreFuture<'_, Vec<(i64, WordingRow)>>;
 
-    /// Opening hours that people have set and that have not passed, by name of the schedule.
-    fn forced_hours(&self, now: Timestamp) -> StoreFuture<'_, Vec<ForcedRow>>;
+    /// Opening hours that people have set and that end after a time, by name of the schedule and then by their beginning.
+    fn forced_hours(&self, after: Timestamp) -> StoreFuture<'_, Vec<ForcedRow>>;
 
-    /// Sets opening hours for a while, in the place of what was set before.
-    fn force_hours(&self, row: ForcedRow) -> StoreFuture<'_, ()>;
+    /// Sets opening hours for a while; what was set before ends where it begins. What ended before `forgotten` is deleted.
+    fn force_hours(&self, row: ForcedRow, forgotten: Timestamp) -> StoreFuture<'_, ()>;
 
-    /// Lets the schedule count again; true if something was set.
-    fn release_hours(&self, schedule: &str) -> StoreFuture<'_, bool>;
+    /// Lets the schedule count again from a time on; true if something was set.
+    fn release_hours(&self, schedule: &str, at: Timestamp) -> StoreFuture<'_, bool>;
 
     /// The earliest timers, ascending.
     fn timers(&self, limit: usize) -> StoreFuture<'_, Vec<TimerRow>>;

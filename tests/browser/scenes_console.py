@@ -344,16 +344,16 @@ def console_hours_by_hand(stage):
     line = agent.locator("[data-schedule=shop]")
     line.wait_for()
     shut = line.locator(".chip.quiet").count() == 1
-    line.locator("button").last.click()
+    line.locator("button").nth(0 if shut else 1).click()
     dialog = agent.locator("dialog")
     dialog.locator("input").wait_for()
     agent.screenshot(path=str(stage.shots / "console-hours-dialog.png"))
     dialog.locator("button[type=submit]").click()
     now = "good" if shut else "quiet"
-    stage.until(lambda: line.locator(f".chip.{now}").count() == 1 and line.locator("button").count() == 2, "set by hand")
+    stage.until(lambda: line.locator(f".chip.{now}").count() == 1 and line.locator("button").count() == 3, "set by hand")
     stage.until(lambda: dialog.count() == 0, "the dialog is gone")
     line.locator("button").first.click()
-    stage.until(lambda: line.locator("button").count() == 1, "as planned again")
+    stage.until(lambda: line.locator("button").count() == 2, "as planned again")
 
 
 def console_unanswered(stage):

@@ -74,6 +74,37 @@ async fn opened_by_hand_targets_count_and_released_they_do_not() {
 }
 
 #[tokio::test]
+async fn what_waited_through_hours_closed_by_hand_is_not_late_when_they_end_sooner() {
+    let receiver = Receiver::start().await;
+    let shop = Shop::small(&receiver);
+    let daemon = Daemon::start(&shop, WEDNESDAY).await;
+    assert_eq!(force(&daemon, false, "2026-10-14T15:00:00+08:00").await, 200);
+    let mut client = Client::new(daemon.address(), "zh-CN").await;
+    client.say("转人工").await;
+    let id = client.conversation().to_owned();
+    let due = || async {
+        let queue = get(&url(&daemon, "/v1/queue")).await.json;
+        let case = queue["waiting"].as_array().unwrap().iter().find(|case| case["id"] == id.as_str()).cloned();
+        case.map(|case| (case["deadline"].clone(), case["handoff"]["ladder"].is_null()))
+    };
+    assert_eq!(due().await, Some((json!("2026-10-14T07:02:00Z"), true)), "two minutes after the opening");
+    // Longer, then shorter than it was said: what began in between has not run, and its deadline follows.
+    daemon.turn_to("2026-10-14T11:00:00+08:00");
+    assert_eq!(force(&daemon, false, "2026-10-14T16:00:00+08:00").await, 200);
+    wait_for("the later deadline", || async { (due().await? == (json!("2026-10-14T08:02:00Z"), true)).then_some(()) })
+        .await;
+    daemon.turn_to("2026-10-14T12:30:00+08:00");
+    assert_eq!(post(&url(&daemon, "/v1/hours/shop/release"), "", &[]).await.status, 200);
+    wait_for("the sooner deadline", || async { (due().await? == (json!("2026-10-14T04:32:00Z"), true)).then_some(()) })
+        .await;
+    daemon.stop().await;
+    let daemon = Daemon::start(&shop, "2026-10-14T12:31:00+08:00").await;
+    let queue = get(&url(&daemon, "/v1/queue")).await.json;
+    assert_eq!(queue["waiting"][0]["deadline"], "2026-10-14T04:32:00Z", "after a restart too");
+    daemon.stop().await;
+}
+
+#[tokio::test]
 async fn what_cannot_be_set_is_said() {
     let receiver = Receiver::start().await;
     let shop = Shop::small(&receiver);
@@ -93,6 +124,9 @@ async fn what_cannot_be_set_is_said() {
     let unknown = post(&url(&daemon, "/v1/hours/shopp"), r#"{"open":true,"until":"2026-10-14T12:00:00Z"}"#, &[]).await;
     assert!(unknown.status == 404 && str_at(&unknown.json, "/detail").contains("shop"), "{unknown:?}");
     assert_eq!(general(&daemon).await["forced"], Value::Null);
+    // Emergencies rely on it.
+    let body = json!({"open": false, "until": "2026-10-14T12:00:00+08:00"}).to_string();
+    assert_eq!(post(&url(&daemon, "/v1/hours/always"), body, &[]).await.status, 400);
     daemon.stop().await;
 }
 

@@ -54,7 +54,7 @@ export function hoursLines(queues, again) {
         forced ? make('p', { className: 'soft' }, `${said} · ${forced.set_by}`) : null),
       make('div', { className: 'row' },
         forced ? button({ className: 'plain' }, back, say('asPlanned')) : null,
-        queue.open ? button({ className: 'plain risky' }, () => set(schedule, false, again), say('closeNow'))
-          : button({ className: 'plain' }, () => set(schedule, true, again), say('openNow'))));
+        button({ className: 'plain' }, () => set(schedule, true, again), say('openNow')),
+        button({ className: 'plain risky' }, () => set(schedule, false, again), say('closeNow'))));
   });
 }

@@ -499,6 +499,11 @@ impl<'a> Turn<'a> {
         rule: Option<(String, f64)>,
         candidates: &[Scored],
     ) -> Outcome {
+        // Small talk between the question how it was and its answer changes no subject.
+        let aside = matches!(outcome, OutcomeKind::Survey | OutcomeKind::Smalltalk);
+        if let Some(survey) = self.next.survey.as_mut().filter(|_| !aside && !self.replies.is_empty()) {
+            survey.passed_over = true;
+        }
         // Options that were shown before are answered by the next message or not at all, unless nothing was said meanwhile.
         if !self.replies.is_empty() {
             self.next.offered = self

@@ -265,17 +265,17 @@ impl Store for SqliteStore {
         Box::pin(self.readers.run(move |db| wordings::between(db, &filter)))
     }
 
-    fn forced_hours(&self, now: Timestamp) -> StoreFuture<'_, Vec<ForcedRow>> {
-        Box::pin(self.readers.run(move |db| forced::read(db, now)))
+    fn forced_hours(&self, after: Timestamp) -> StoreFuture<'_, Vec<ForcedRow>> {
+        Box::pin(self.readers.run(move |db| forced::read(db, after)))
     }
 
-    fn force_hours(&self, row: ForcedRow) -> StoreFuture<'_, ()> {
-        Box::pin(self.writer.run(move |db| forced::put(db, &row)))
+    fn force_hours(&self, row: ForcedRow, forgotten: Timestamp) -> StoreFuture<'_, ()> {
+        Box::pin(self.writer.run(move |db| forced::put(db, &row, forgotten)))
     }
 
-    fn release_hours(&self, schedule: &str) -> StoreFuture<'_, bool> {
+    fn release_hours(&self, schedule: &str, at: Timestamp) -> StoreFuture<'_, bool> {
         let schedule = schedule.to_owned();
-        Box::pin(self.writer.run(move |db| forced::remove(db, &schedule)))
+        Box::pin(self.writer.run(move |db| forced::end(db, &schedule, at)))
     }
 
     fn timers(&self, limit: usize) -> StoreFuture<'_, Vec<TimerRow>> {

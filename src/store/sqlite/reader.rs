@@ -272,7 +272,7 @@ pub(super) fn unmatched(db: &Connection, since: Timestamp, rows: usize) -> Resul
     let mut query = db.prepare_cached(
         "SELECT d.conversation, d.seq, d.at, d.reason, e.body
          FROM decisions d JOIN events e ON e.conversation = d.conversation AND e.seq = d.seq
-         WHERE d.at >= ?1 AND d.reason IN ('no_match', 'misses', 'ambiguous')
+         WHERE d.at >= ?1 AND d.reason IN ('no_match', 'misses', 'ambiguous') AND d.outcome IN ('handoff', 'choice')
          ORDER BY d.at DESC, d.id DESC LIMIT ?2",
     )?;
     let found = query.query_map(params![millis(since), limit(rows)], |row| {

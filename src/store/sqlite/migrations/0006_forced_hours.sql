@@ -1,8 +1,9 @@
--- Opening hours that a person has set for a while, by name of the schedule.
+-- Opening hours that people have set for a while. What has passed is kept as long as a target may reach back to it.
 CREATE TABLE forced_hours (
-    schedule TEXT PRIMARY KEY,
+    schedule TEXT NOT NULL,
     open     INTEGER NOT NULL,
     since    INTEGER NOT NULL,
     until    INTEGER NOT NULL,
-    set_by   TEXT NOT NULL
+    set_by   TEXT NOT NULL,
+    PRIMARY KEY (schedule, since)
 ) STRICT, WITHOUT ROWID;
