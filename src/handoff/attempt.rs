@@ -9,7 +9,7 @@ use reqwest::{Client, redirect};
 
 use super::endpoint::{Endpoint, url_hash};
 use super::signing::{ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, sign_all};
-use crate::store::{AttemptResult, OutboxRow};
+use crate::store::{AttemptResult, OutboxRow, Store};
 
 /// For the connection alone, of the time for the whole attempt.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -20,11 +20,13 @@ const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
 /// What came back.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub enum Answer {
     /// An answer, with what it asks to wait.
     Status(u16, Option<Duration>),
     /// None, and why.
     Failed(String),
+    /// One that will never be another, and why.
+    Refused(String),
 }
 
 /// The client for all endpoints: follows no redirect, uses no proxy.
@@ -38,7 +40,16 @@ pub(super) fn client() -> Result<Client, reqwest::Error> {
 }
 
 /// Posts a row as of `now`. Ends within the endpoint's timeout.
-pub(super) async fn post(client: &Client, endpoint: &Endpoint, row: &OutboxRow, now: Timestamp) -> Answer {
+pub(super) async fn post(
+    client: &Client,
+    store: &dyn Store,
+    endpoint: &Endpoint,
+    row: &OutboxRow,
+    now: Timestamp,
+) -> Answer {
+    if let Some(courier) = &endpoint.courier {
+        return courier.carry(client, store, row, now).await;
+    }
     let payload = endpoint.format.render(row);
     let seconds = now.as_second();
     let mut request = client
@@ -90,6 +101,7 @@ pub(super) fn judge(answer: Answer, endpoint: &Endpoint, row: &OutboxRow, now: T
         }
         Answer::Status(status, asked) => (Some(status), asked, format!("HTTP {status}")),
         Answer::Failed(error) => (None, None, error),
+        Answer::Refused(error) => return AttemptResult::Dead { status: None, error },
     };
     let Some(wait) = endpoint.wait(row.attempts, &row.webhook_id) else {
         let error = format!("{error}; given up after {} attempts", row.attempts.saturating_add(1));
@@ -115,7 +127,8 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
 }
 
 /// Why there was no answer, without the URL.
-fn reason(error: &reqwest::Error) -> String {
+#[must_use]
+pub fn reason(error: &reqwest::Error) -> String {
     if error.is_builder() {
         return "the request cannot be made; look at the URL in the configuration".to_owned();
     }
@@ -197,6 +210,12 @@ mod tests {
             panic!("the tenth attempt is the last");
         };
         assert_eq!(error, "timed out; given up after 10 attempts");
+    }
+
+    #[test]
+    fn what_is_refused_for_good_is_not_tried_again() {
+        let error = "the customer wrote too long ago".to_owned();
+        assert_eq!(meaning(Answer::Refused(error.clone()), 0), AttemptResult::Dead { status: None, error });
     }
 
     #[test]

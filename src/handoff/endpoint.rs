@@ -2,14 +2,19 @@
 
 use std::fmt::{self, Write as _};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::digest;
-use reqwest::Url;
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use reqwest::{Client, Url};
 
+use super::attempt::Answer;
 use super::format::Format;
 use super::signing::SigningKey;
 use crate::rules::DEFAULT_RETRY;
+use crate::store::{OutboxRow, Store};
 
 /// Settings of one endpoint. Its URL may hold a secret, so printing shows no more than the host.
 #[derive(Clone)]
@@ -28,6 +33,20 @@ pub struct Endpoint {
     pub concurrency: usize,
     /// What the receiver understands.
     pub format: Format,
+    /// Takes deliveries to a platform with a way of its own; none posts them to `url`.
+    pub courier: Option<Arc<dyn Courier>>,
+}
+
+/// Brings deliveries to a platform that has an API of its own. Order, attempts and waits are the worker's business.
+pub trait Courier: fmt::Debug + Send + Sync + 'static {
+    /// Makes one attempt. Must end by itself, and must not tell secrets in what it answers.
+    fn carry<'a>(
+        &'a self,
+        client: &'a Client,
+        store: &'a dyn Store,
+        row: &'a OutboxRow,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Answer>;
 }
 
 impl Endpoint {
@@ -42,6 +61,7 @@ impl Endpoint {
             retry: DEFAULT_RETRY.to_vec(),
             concurrency: 16,
             format: Format::Standard,
+            courier: None,
         }
     }
 
@@ -67,6 +87,7 @@ impl fmt::Debug for Endpoint {
             .field("retry", &self.retry)
             .field("concurrency", &self.concurrency)
             .field("format", &self.format)
+            .field("courier", &self.courier)
             .finish()
     }
 }

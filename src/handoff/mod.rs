@@ -9,6 +9,7 @@ mod format;
 pub mod signing;
 mod worker;
 
-pub use endpoint::{Endpoint, masked_url};
+pub use attempt::{Answer, reason};
+pub use endpoint::{Courier, Endpoint, masked_url};
 pub use format::{Format, Payload};
 pub use worker::{Deliverer, DeliveryError, DeliveryObserver};

@@ -24,4 +24,5 @@ mod store;
 mod story;
 mod survey;
 mod together;
+mod wechat;
 mod wording;

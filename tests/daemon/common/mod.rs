@@ -7,6 +7,7 @@ pub mod daemon;
 pub mod erp;
 pub mod receiver;
 pub mod shop;
+pub mod wechat;
 
 use std::future::Future;
 use std::time::{Duration, Instant};
