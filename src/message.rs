@@ -365,6 +365,9 @@ pub struct Conversation {
     /// Where later messages go, for a channel that takes them by webhook.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
+    /// What the last person who gave it back or passed it on wrote for whoever has it next; never shown to the customer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Note>,
     /// Since when the customer waits for a word of the person who has the conversation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub awaits_agent: Option<Timestamp>,
@@ -400,11 +403,23 @@ impl Conversation {
             notices: BTreeMap::new(),
             given: BTreeMap::new(),
             agent: None,
+            note: None,
             awaits_agent: None,
             answered_at: None,
             created_at: now,
         }
     }
+}
+
+/// A word of one person of the shop to the next.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// The words.
+    pub text: String,
+    /// Who wrote them.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// A piece of information that the customer has told.

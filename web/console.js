@@ -344,7 +344,7 @@ addEventListener('hashchange', () => { if (!stopped) { showNav(); showView(); } 
 // --- Keyboard
 
 const KEYS = [
-  ['j / k', 'kMove'], ['Enter', 'kOpen'], ['t', 'take'], ['r', 'reply'], ['b', 'giveBack'], ['c', 'close'], ['Esc', 'kLeave'],
+  ['j / k', 'kMove'], ['Enter', 'kOpen'], ['t', 'take'], ['r', 'reply'], ['b', 'giveBack'], ['x', 'kTransfer'], ['c', 'close'], ['Esc', 'kLeave'],
   ['Alt+1…5', 'kInsert'], ['q', 'kRecent'], ['1 2 3 4', 'kViews'], ['?', 'kHelp'],
 ];
 
@@ -375,7 +375,7 @@ document.addEventListener('keydown', (event) => {
     '?': help, 1: () => { location.hash = '#/cases'; }, 2: () => { location.hash = '#/deliveries'; }, 3: () => { location.hash = '#/unmatched'; },
     4: () => { location.hash = '#/shop'; },
     ...(cases ? { j: () => move(1), k: () => move(-1), q: () => choose(state.tab === 'queue' ? 'recent' : 'queue') } : {}),
-    ...(open ? { t: () => open.act('take'), b: () => open.act('return'), c: () => open.act('close'), r: () => open.input.focus(), Escape: leave } : {}),
+    ...(open ? { t: () => open.act('take'), b: () => open.act('return'), x: () => open.act('transfer'), c: () => open.act('close'), r: () => open.input.focus(), Escape: leave } : {}),
   }[event.key];
   if (!does) return;
   event.preventDefault();

@@ -36,6 +36,8 @@ pub enum Why {
     Transfer,
     /// A person answered, and nothing was said since: the bot has the conversation again.
     Returned,
+    /// A person passed it on to this queue.
+    Person,
 }
 
 impl Why {
@@ -49,6 +51,7 @@ impl Why {
             Self::AgentIdle => "agent_idle",
             Self::Transfer => "transfer",
             Self::Returned => "returned",
+            Self::Person => "person",
         }
     }
 
@@ -58,6 +61,7 @@ impl Why {
         match self {
             Self::Warning => "handoff.warning",
             Self::Returned => "conversation.returned",
+            Self::Person => "handoff.created",
             _ => "handoff.escalated",
         }
     }
@@ -137,8 +141,8 @@ pub fn due(knowledge: &Knowledge, conversation: &Conversation, now: Timestamp) -
             after.agent = None;
             after.awaits_agent = None;
         }
-        // Done above: there is no case any more.
-        Why::Returned => {}
+        // Done above: there is no case any more. And what a person does, time does not.
+        Why::Returned | Why::Person => {}
     }
     let queue = after.handoff.as_ref().map(|handoff| handoff.queue.clone()).unwrap_or_default();
     let from = (queue != before).then_some(before);
@@ -148,9 +152,31 @@ pub fn due(knowledge: &Knowledge, conversation: &Conversation, now: Timestamp) -
     let news = matches!(why, Why::Target | Why::AgentIdle) || escalation.from.is_some();
     // Beside a person who talks the bot is silent, whoever else is called.
     if news && escalation.conversation.state == State::Queued {
-        tell(knowledge, &mut escalation, now);
+        tell(knowledge, &mut escalation, &["delayed"], now);
     }
     Some(escalation)
+}
+
+/// A person passes the case on: it waits in another queue as a new one does. None if there is no case.
+#[must_use]
+pub fn transfer(knowledge: &Knowledge, conversation: &Conversation, queue: &str, now: Timestamp) -> Option<Escalation> {
+    let mut after = conversation.clone();
+    let handoff = after.handoff.as_mut()?;
+    let steps = handoff.ladder.steps.saturating_add(1);
+    let from = std::mem::replace(&mut handoff.queue, queue.to_owned());
+    handoff.ladder = Ladder { since: Some(now), transferred: true, escalated: true, steps, ..Ladder::default() };
+    after.state = State::Queued;
+    after.agent = None;
+    after.awaits_agent = None;
+    after.answered_at = None;
+    after.dialogue = None;
+    after.looking.clear();
+    let (why, from) = (Why::Person, (from != queue).then_some(from));
+    let mut step =
+        Escalation { why, from, replies: Vec::new(), notices: Vec::new(), conversation: after, deadline: None };
+    step.deadline = deadline(knowledge, &step.conversation);
+    tell(knowledge, &mut step, &["transferred", "handed_over"], now);
+    Some(step)
 }
 
 /// The customer wrote: from now on a word of the person who has the conversation is waited for, or of one who answered before.
@@ -290,8 +316,8 @@ fn higher(priority: Priority) -> Priority {
     }
 }
 
-/// Tells the customer: that it takes longer, or, if nobody is there by now, when people are back; that once in each closed period.
-fn tell(knowledge: &Knowledge, escalation: &mut Escalation, now: Timestamp) {
+/// Tells the customer the first of some notices that the shop has, such as that it takes longer; or, if nobody is there by now, when people are back; that once in each closed period.
+fn tell(knowledge: &Knowledge, escalation: &mut Escalation, open: &[&'static str], now: Timestamp) {
     let next = &mut escalation.conversation;
     let Some(handoff) = &next.handoff else { return };
     let Some(queue) = knowledge.queues.get(&handoff.queue) else { return };
@@ -299,8 +325,8 @@ fn tell(knowledge: &Knowledge, escalation: &mut Escalation, now: Timestamp) {
     if key.as_ref().is_some_and(|key| notices::given_at(next, key).is_some()) {
         return;
     }
-    let id = if key.is_some() { "closed" } else { "delayed" };
-    let Some(text) = knowledge.notices.get(id) else { return };
+    let ids = if key.is_some() { &["closed"] } else { open };
+    let Some((id, text)) = ids.iter().find_map(|id| Some((*id, knowledge.notices.get(*id)?))) else { return };
     let inbound = Inbound::words("", &next.channel, next.customer.clone(), "");
     let language = speak::language(knowledge, &inbound, next);
     let scope = Scope::of(Some(&handoff.queue), None, &language);

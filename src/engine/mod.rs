@@ -197,6 +197,24 @@ impl Engine {
         engine
     }
 
+    /// The same knowledge with other values of `settings`, for trying out.
+    #[must_use]
+    pub fn with_settings(&self, others: &serde_json::Map<String, serde_json::Value>) -> Self {
+        let mut engine = self.clone();
+        if others.is_empty() {
+            return engine;
+        }
+        let mut values = self.book.settings.values.clone();
+        if let serde_json::Value::Object(values) = &mut values {
+            values.extend(others.clone());
+        }
+        engine.knowledge.values = minijinja::Value::from(minijinja::value::Serde(&values));
+        for arm in &mut engine.arms {
+            arm.engine = arm.engine.with_settings(others);
+        }
+        engine
+    }
+
     /// What customers of pilots get, by share, ascending.
     #[must_use]
     pub fn arms(&self) -> &[Arm] {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::decide::survey;
 use crate::engine::{Engine, Unfit};
-use crate::message::{Conversation, Inbound, Kind, Ladder, OpenHandoff, Priority, Role, State};
+use crate::message::{Conversation, Inbound, Kind, Ladder, Note, OpenHandoff, Priority, Role, State};
 use crate::store::{Commit, HandoffRow, NewDelivery, SeenKey, SeenRow, StoreError, TimerRow, handoff_state};
 
 use super::record::{self, Events};
@@ -27,7 +27,7 @@ pub enum Actor {
 
 impl Actor {
     /// What stands in the log: names of people do not.
-    fn kind(&self) -> &'static str {
+    pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Agent(_) => "agent",
             Self::Desk(_) => "desk",
@@ -35,7 +35,7 @@ impl Actor {
         }
     }
 
-    fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         match self {
             Self::Agent(name) | Self::Desk(Some(name)) => name,
             Self::Desk(None) => "desk",
@@ -59,7 +59,10 @@ pub enum Action {
         anyway: bool,
     },
     /// Hands it back to the bot.
-    Return,
+    Return {
+        /// What whoever has it next should know.
+        summary: Option<String>,
+    },
     /// Ends it.
     Close,
 }
@@ -87,6 +90,12 @@ pub enum AgentError {
     /// Happens when a conversation is not in a state for this.
     #[error("the conversation is {0}")]
     WrongState(State),
+    /// Happens when a case is to go to a queue that does not exist; holds those that do.
+    #[error("there is no such queue; there is {}", .0.join(", "))]
+    NoQueue(Vec<String>),
+    /// Happens when a case waits there already.
+    #[error("it waits in the queue {0} already")]
+    ThereAlready(String),
     /// Happens when a message holds words that must not be said.
     #[error("the message holds words that must not be said")]
     Wording {
@@ -219,6 +228,15 @@ impl Pipeline {
                     _ if before.state == State::Human => before.awaits_agent,
                     _ => Some(now),
                 };
+                // Whoever writes at once says so by that.
+                if before.state == State::Queued
+                    && *action == Action::Take
+                    && let Some(text) = self.said("taken", before, now)
+                {
+                    let message = format!("msg_{}", uuid::Uuid::now_v7().simple());
+                    let data = json!({"message": message, "role": Role::Bot, "kind": Kind::Notice, "text": text});
+                    events.push("message", Role::Bot, data, before.state, None);
+                }
                 if before.state != State::Human {
                     events.push("state", Role::System, record::state(&after, None), after.state, None);
                 }
@@ -228,25 +246,27 @@ impl Pipeline {
                     events.push("message", Role::Human, data, after.state, None);
                 }
             }
-            Action::Return | Action::Close if matches!(actor, Actor::Agent(_)) && other.is_some() => {
+            Action::Return { .. } | Action::Close if matches!(actor, Actor::Agent(_)) && other.is_some() => {
                 return Err(AgentError::TakenBy(other.unwrap_or_default().to_owned()));
             }
-            Action::Return => {
+            Action::Return { summary } => {
                 if !matches!(before.state, State::Human | State::Queued) {
                     return Err(AgentError::WrongState(before.state));
                 }
                 after.state = State::Bot;
+                after.note = summary.as_ref().map(|text| Note { text: text.clone(), by: agent.to_owned(), at: now });
             }
             Action::Close => {
                 if before.state == State::Closed {
                     return Err(AgentError::WrongState(before.state));
                 }
-                if let Some(text) = self.goodbye(before, now) {
+                if let Some(text) = self.said("goodbye", before, now) {
                     let message = format!("msg_{}", uuid::Uuid::now_v7().simple());
                     let data = json!({"message": message, "role": Role::Bot, "kind": Kind::Notice, "text": text});
                     events.push("message", Role::Bot, data, State::Closed, None);
                 }
                 after.state = State::Closed;
+                after.note = None;
                 let message = format!("msg_{}", uuid::Uuid::now_v7().simple());
                 let closed_by = (*actor != Actor::Customer).then_some(agent);
                 let engine = self.engine.load();
@@ -261,7 +281,7 @@ impl Pipeline {
                 }
             }
         }
-        if matches!(action, Action::Return | Action::Close) {
+        if matches!(action, Action::Return { .. } | Action::Close) {
             after.agent = None;
             after.awaits_agent = None;
             after.answered_at = None;
@@ -273,9 +293,10 @@ impl Pipeline {
         Ok((after, events))
     }
 
-    fn goodbye(&self, conversation: &Conversation, now: Timestamp) -> Option<String> {
+    /// A notice in the customer's language, if the shop has it.
+    fn said(&self, id: &str, conversation: &Conversation, now: Timestamp) -> Option<String> {
         let inbound = Inbound::words("", &conversation.channel, conversation.customer.clone(), "");
-        self.engine.load().notice("goodbye", &inbound, conversation, now).filter(|text| !text.is_empty())
+        self.engine.load().notice(id, &inbound, conversation, now).filter(|text| !text.is_empty())
     }
 
     /// A person steps in though nobody was called: from here on it is a case of the queue that would have had it, so that its
@@ -313,7 +334,9 @@ impl Pipeline {
                 ..row
             },
             Action::Take | Action::Reply { .. } => return Ok(Vec::new()),
-            Action::Return => HandoffRow { state: handoff_state::RETURNED.to_owned(), ended_at: Some(now), ..row },
+            Action::Return { .. } => {
+                HandoffRow { state: handoff_state::RETURNED.to_owned(), ended_at: Some(now), ..row }
+            }
             Action::Close => HandoffRow { state: handoff_state::CLOSED.to_owned(), ended_at: Some(now), ..row },
         };
         Ok(vec![row])
@@ -355,7 +378,7 @@ impl Pipeline {
         let engine = self.engine.load_full();
         let mut out = Vec::new();
         let kind = match action {
-            Action::Return => Some("conversation.returned"),
+            Action::Return { .. } => Some("conversation.returned"),
             Action::Close => Some("conversation.closed"),
             _ => None,
         };

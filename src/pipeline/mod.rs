@@ -12,6 +12,7 @@ mod places;
 mod record;
 mod step;
 mod timers;
+mod transfer;
 mod turns;
 mod wording;
 

@@ -62,6 +62,7 @@ pub(super) fn body(kind: &str, case: &Case<'_>, extra: Value) -> Value {
             "state": conversation.state,
             "language": conversation.language,
             "tags": conversation.tags,
+            "note": conversation.note,
         },
         "customer": conversation.customer,
         "class": decision.and_then(|d| d.class.as_deref()).unwrap_or("enquiry"),

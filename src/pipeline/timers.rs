@@ -15,7 +15,7 @@ use futures_util::stream;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::decide::escalate::Escalation;
+use crate::decide::escalate::{Escalation, Why};
 use crate::engine::Engine;
 use crate::hours::Forced;
 use crate::message::{Conversation, Kind, OpenHandoff, Role, State};
@@ -23,7 +23,7 @@ use crate::store::{Commit, ConversationRow, HandoffRow, NewDelivery, StoreError,
 
 use super::agent::platform_hears;
 use super::record::{self, Events};
-use super::{Pipeline, PipelineError, TRIES, conversation, payload};
+use super::{Pipeline, PipelineError, TRIES, conversation, payload, transfer};
 
 /// Between two looks at the clock, which may be turned.
 const LOOK: Duration = Duration::from_millis(250);
@@ -152,10 +152,7 @@ impl Pipeline {
             let (commit, events) = self.escalated(&engine, &before, &row, &step, timer, now).await?;
             match self.store.commit(commit.clone()).await {
                 Ok(()) => {
-                    self.hub.publish(id, events.list());
-                    self.hub.desk.tell(events.news(&before, &step.conversation, row.version + 1));
-                    self.alarm.set(commit.timer.as_ref());
-                    commit.outbox.iter().for_each(|row| self.outbox.committed(&row.endpoint));
+                    self.spoken(&before, &step.conversation, row.version, &commit, &events);
                     let queue = step
                         .conversation
                         .handoff
@@ -180,8 +177,23 @@ impl Pipeline {
         Err(StoreError::Conflict.into())
     }
 
+    /// Tells everybody who listens what was committed.
+    pub(super) fn spoken(
+        &self,
+        before: &Conversation,
+        after: &Conversation,
+        version: u64,
+        commit: &Commit,
+        events: &Events,
+    ) {
+        self.hub.publish(&after.id, events.list());
+        self.hub.desk.tell(events.news(before, after, version + 1));
+        self.alarm.set(commit.timer.as_ref());
+        commit.outbox.iter().for_each(|row| self.outbox.committed(&row.endpoint));
+    }
+
     /// All that follows from a step, for one commit.
-    async fn escalated(
+    pub(super) async fn escalated(
         &self,
         engine: &Engine,
         before: &Conversation,
@@ -241,7 +253,11 @@ impl Pipeline {
         if let Some(endpoint) = webhook(&handoff.queue) {
             let kind = step.why.event();
             let case = self.case(after, handoff, step.deadline, None, None, events, now).await?;
-            let told = if after.handoff.is_some() { told(step, handoff) } else { json!({}) };
+            let told = match step.why {
+                Why::Person => transfer::told(step.from.as_deref(), after, now),
+                _ if after.handoff.is_some() => told(step, handoff),
+                _ => json!({}),
+            };
             let body = payload::body(kind, &case, told);
             out.push(payload::delivery(&endpoint, &after.id, kind, &body, now));
         }

@@ -49,6 +49,9 @@ impl Happened {
                 if conversation.state != State::Human {
                     conversation.awaits_agent = Some(now);
                 }
+                if conversation.state == State::Queued {
+                    self.says(engine, "taken", &before, now);
+                }
                 conversation.state = State::Human;
                 conversation.agent = Some(PERSON.to_owned());
                 if let Some(handoff) = &mut conversation.handoff {
@@ -76,16 +79,20 @@ impl Happened {
     }
 
     fn closing_words(&mut self, engine: &Engine, before: &Conversation, after: &mut Conversation, now: Timestamp) {
-        let inbound = Inbound::words("", &before.channel, before.customer.clone(), "");
-        let goodbye = engine.notice("goodbye", &inbound, before, now).filter(|text| !text.is_empty());
-        let message = |which: &str| format!("msg_test-{which}");
-        let reply =
-            |text| Reply { message: message("goodbye"), kind: Kind::Notice, text, rule: None, options: Vec::new() };
-        self.notices.extend(goodbye.iter().map(|_| "goodbye".to_owned()));
-        self.replies.extend(goodbye.map(reply));
-        let asked = engine.ask_survey(before, after, Some(PERSON), &message("survey"), now);
+        self.says(engine, "goodbye", before, now);
+        let asked = engine.ask_survey(before, after, Some(PERSON), "msg_test-survey", now);
         self.notices.extend(asked.iter().map(|_| "survey".to_owned()));
         self.replies.extend(asked);
+    }
+
+    /// A notice is said, if the shop has it.
+    fn says(&mut self, engine: &Engine, id: &str, before: &Conversation, now: Timestamp) {
+        let inbound = Inbound::words("", &before.channel, before.customer.clone(), "");
+        if let Some(text) = engine.notice(id, &inbound, before, now).filter(|text| !text.is_empty()) {
+            let message = format!("msg_test-{id}");
+            self.replies.push(Reply { message, kind: Kind::Notice, text, rule: None, options: Vec::new() });
+            self.notices.push(id.to_owned());
+        }
     }
 
     /// A message was decided.

@@ -41,6 +41,7 @@ impl Played {
 /// Plays one conversation.
 #[must_use]
 pub fn play(engine: &Engine, script: &Conversation) -> Played {
+    let engine = &engine.with_settings(&script.settings);
     let first = engine.book().settings.channels.first().map(|(name, _)| name.as_str());
     let channel = script.channel.as_deref().or(first).unwrap_or("web");
     let mut now = script.at;

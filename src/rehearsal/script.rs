@@ -27,6 +27,8 @@ pub struct Conversation {
     pub channel: Option<String>,
     /// What the customer's program says it is set to.
     pub locale: Option<String>,
+    /// Values of the shop's `settings` that are others in this test.
+    pub settings: serde_json::Map<String, serde_json::Value>,
     /// In order.
     pub steps: Vec<Step>,
 }
@@ -130,6 +132,7 @@ fn conversation(node: &Node) -> Option<Conversation> {
         customer: customer(node.get("customer")),
         channel: text("channel"),
         locale: text("language"),
+        settings: node.get("settings").map(json).and_then(|value| value.as_object().cloned()).unwrap_or_default(),
         steps: node.get("turns")?.items().iter().map(step).collect(),
     })
 }

@@ -288,6 +288,16 @@ pub static NOTICES: Shape = Shape {
         Key::new("repeated", Kind::Text, "Said in place of an answer that was given before within 24 hours."),
         Key::new("choice", Kind::Text, "Said above up to three titles when a message is near to several entries."),
         Key::new("waiting", Kind::Text, "Said in open time to a customer who waits and asks for a person again."),
+        Key::new(
+            "taken",
+            Kind::Text,
+            "Said to a customer who waits when a person has taken the case; off if left out.",
+        ),
+        Key::new(
+            "transferred",
+            Kind::Text,
+            "Said when a person passed the case on to another queue; else handed_over.",
+        ),
         Key::new("delayed", Kind::Text, "Said in open time to a customer whose case goes on to the next queue."),
     ],
 };
@@ -394,6 +404,11 @@ pub static CONVERSATION: Shape = Shape {
         Key::new("customer", Kind::Map(&CUSTOMER), "Who writes."),
         Key::new("channel", Kind::Id, "Through which door; the first if left out."),
         Key::new("language", Kind::Str, "What the customer's program says it is set to, such as zh-TW."),
+        Key::new(
+            "settings",
+            Kind::Any,
+            "Values of `settings` that are others here, such as {erp_url: \"https://erp.example\"}.",
+        ),
         Key::required("turns", Kind::List(&Kind::Map(&TURN)), "What is said and expected, in order."),
     ],
 };

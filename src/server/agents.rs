@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::channel::Problem;
 use crate::engine::Unfit;
 use crate::message::State as Owner;
-use crate::pipeline::{Action, Actor, AgentError};
+use crate::pipeline::{Acted, Action, Actor, AgentError};
 use crate::store::{ConversationFilter, ConversationRow, EventRow};
 
 use super::request::{body, to_its_end};
@@ -24,6 +24,8 @@ const MAX_LIST: usize = 200;
 const MAX_EVENTS: usize = 500;
 /// Largest body of a reply, in bytes.
 const MAX_REPLY: usize = 64 * 1024;
+/// Longest note to colleagues, in characters.
+const MAX_NOTE: usize = 2_000;
 /// Longest reply, in characters.
 const MAX_TEXT: usize = 8_000;
 
@@ -114,7 +116,55 @@ pub(super) async fn give_back(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Json<Value>, Problem> {
-    plain(shared, id, request, Action::Return).await
+    let actor = may_write(&shared, &id, &request)?;
+    let left: Left = left(request).await?;
+    act(&shared, &id, actor, Action::Return { summary: left.summary }).await
+}
+
+/// Passes a case on to another queue.
+pub(super) async fn transfer(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Json<Value>, Problem> {
+    let actor = may_write(&shared, &id, &request)?;
+    let left: Left = left(request).await?;
+    let queue =
+        left.queue.ok_or_else(|| Problem::bad_request("The body is {\"queue\":\"after-sale\",\"note\":\"…\"}."))?;
+    let pipeline = Arc::clone(&shared.pipeline);
+    let done = async move { pipeline.transfer(&id, &actor, &queue, left.note.as_deref()).await };
+    acted(to_its_end(&shared, done).await?)
+}
+
+/// What a person leaves with a case for whoever has it next.
+#[derive(Debug, Default, Deserialize)]
+struct Left {
+    #[serde(default)]
+    queue: Option<String>,
+    #[serde(default)]
+    note: Option<String>,
+    #[serde(default)]
+    summary: Option<String>,
+}
+
+/// The body of a request that may have none.
+async fn left(request: Request) -> Result<Left, Problem> {
+    let body = body(request, MAX_REPLY).await?;
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Ok(Left::default());
+    }
+    let mut left: Left = serde_json::from_slice(&body)
+        .map_err(|error| Problem::bad_request(format!("The body is a JSON object, or empty ({error}).")))?;
+    for text in [&mut left.note, &mut left.summary] {
+        let length = text.as_deref().map_or(0, |text| text.chars().count());
+        if length > MAX_NOTE {
+            return Err(Problem::bad_request(format!(
+                "The words have {length} characters; they have at most {MAX_NOTE}."
+            )));
+        }
+        *text = text.take().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    }
+    Ok(left)
 }
 
 pub(super) async fn close(
@@ -150,9 +200,12 @@ async fn plain(shared: Shared, id: String, request: Request, action: Action) -> 
 }
 
 async fn act(shared: &Shared, id: &str, actor: Actor, action: Action) -> Result<Json<Value>, Problem> {
-    let conflict = |detail: String| Problem::new(StatusCode::CONFLICT, "conflict", "It cannot be done now", detail);
     let (pipeline, id) = (Arc::clone(&shared.pipeline), id.to_owned());
-    let done = to_its_end(shared, async move { pipeline.act(&id, &actor, action).await }).await?;
+    acted(to_its_end(shared, async move { pipeline.act(&id, &actor, action).await }).await?)
+}
+
+fn acted(done: Result<Acted, AgentError>) -> Result<Json<Value>, Problem> {
+    let conflict = |detail: String| Problem::new(StatusCode::CONFLICT, "conflict", "It cannot be done now", detail);
     match done {
         Ok(acted) => {
             let conversation = acted.conversation;
@@ -163,7 +216,10 @@ async fn act(shared: &Shared, id: &str, actor: Actor, action: Action) -> Result<
             Ok(Json(said))
         }
         Err(AgentError::Unknown) => Err(Problem::not_found("There is no such conversation.")),
-        Err(error @ (AgentError::TakenBy(_) | AgentError::WrongState(_))) => Err(conflict(format!("{error}."))),
+        Err(error @ AgentError::NoQueue(_)) => Err(Problem::bad_request(format!("{error}."))),
+        Err(error @ (AgentError::TakenBy(_) | AgentError::WrongState(_) | AgentError::ThereAlready(_))) => {
+            Err(conflict(format!("{error}.")))
+        }
         Err(AgentError::Wording { found, may_insist }) => Err(unfit(&found, may_insist)),
         Err(AgentError::Store(_)) => Err(Problem::unavailable()),
     }
@@ -206,7 +262,7 @@ pub(super) fn summary(row: &ConversationRow) -> Value {
         "slots": told.map(Iterator::collect::<serde_json::Map<String, Value>>).unwrap_or_default(),
         "id": row.id, "channel": row.channel, "state": row.state, "version": row.version, "seq": row.seq, "queue": row.queue, "priority": row.priority,
         "language": row.language, "customer": body["customer"], "handoff": body["handoff"], "tags": body["tags"], "agent": body["agent"],
-        "created_at": row.created_at, "updated_at": row.updated_at,
+        "note": body["note"], "created_at": row.created_at, "updated_at": row.updated_at,
     })
 }
 

@@ -53,6 +53,7 @@ pub(super) async fn console_file(Path(file): Path<String>) -> Result<Response, P
         "dom.js" => page(SCRIPT, include_str!("../../web/console/dom.js")),
         "hours.js" => page(SCRIPT, include_str!("../../web/console/hours.js")),
         "link.js" => page(SCRIPT, include_str!("../../web/console/link.js")),
+        "pass.js" => page(SCRIPT, include_str!("../../web/console/pass.js")),
         "shop.js" => page(SCRIPT, include_str!("../../web/console/shop.js")),
         "unmatched.js" => page(SCRIPT, include_str!("../../web/console/unmatched.js")),
         "wording.js" => page(SCRIPT, include_str!("../../web/console/wording.js")),

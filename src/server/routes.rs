@@ -27,6 +27,7 @@ pub fn router(shared: Shared) -> Router {
         .route("/v1/conversations/{id}/messages", post(agents::reply))
         .route("/v1/conversations/{id}/take", post(agents::take))
         .route("/v1/conversations/{id}/return", post(agents::give_back))
+        .route("/v1/conversations/{id}/transfer", post(agents::transfer))
         .route("/v1/conversations/{id}/close", post(agents::close))
         .route("/v1/conversations/{id}/typing", post(agents::typing))
         .route("/v1/events", get(events::events))

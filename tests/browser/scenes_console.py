@@ -69,11 +69,10 @@ def console_takes_answers_hands_back(stage):
     assert agent.locator("textarea").input_value() == ""
     stage.say("好的，谢谢")
     stage.until(lambda: agent.locator(".msg.visitor .text").last.text_content() == "好的，谢谢", "the customer's words appear by themselves")
-    agent.keyboard.press("Escape")
-    if agent.locator(".suggest").is_visible():
-        agent.keyboard.press("Escape")
     agent.locator("#case-name").focus()
     agent.keyboard.press("b")
+    agent.locator("dialog textarea").wait_for()
+    agent.keyboard.press("Control+Enter")
     stage.until(lambda: stage.state()[0] == ["bot"], "the bot answers again")
     stage.until(lambda: agent.locator("[aria-label='我的'] .item").count() == 0 and waiting(agent).count() == 0, "the lists are empty")
     customer.get_by_role("button", name="转人工").click()
@@ -193,7 +192,7 @@ def console_keyboard(stage):
     stage.until(lambda: agent.locator("textarea").count() == 0 or agent.locator("#case-name").text_content() == "顾客1", "back")
     waiting(agent).first.click()
     stage.until(lambda: agent.locator("textarea").input_value() == answer, "what was not sent is still there")
-    agent.keyboard.press("3")
+    agent.keyboard.press("4")
     agent.locator(".page table").first.wait_for()
     agent.keyboard.press("2")
     agent.locator(".page .tabs").wait_for()
@@ -299,6 +298,31 @@ def console_shop(stage):
     stage.until(lambda: agent.reload() and agent.wait_for_timeout(300) is None and agent.locator("pre").count() == 1, "the error is shown")
     assert "faq/broken.yaml:" in agent.locator("pre").text_content()
     assert agent.locator("nav .loud").text_content() == "!"
+
+
+def console_passes_on(stage):
+    """A case goes to another queue with a note, and back to the bot with a summary; the next one reads it."""
+    stage.own_daemon()
+    asks(stage)
+    agent = stage.agent()
+    waiting(agent).first.click()
+    agent.locator("[data-act=take]").click()
+    stage.until(lambda: agent.locator(".head .state-human").count() == 1, "taken")
+    agent.locator("[data-act=transfer]").click()
+    dialog = agent.locator("dialog")
+    dialog.locator("select").select_option("after-sale")
+    dialog.locator("textarea").fill("灯罩裂了，想换一个")
+    agent.screenshot(path=str(stage.shots / "console-transfer.png"))
+    dialog.locator("button[type=submit]").click()
+    stage.until(lambda: agent.locator(".head .state-queued").count() == 1 and "after-sale" in agent.locator(".head").text_content(), "in the other queue")
+    assert "灯罩裂了" in agent.locator(".case").text_content()
+    agent.locator("[data-act=take]").click()
+    stage.until(lambda: agent.locator(".head .state-human").count() == 1, "taken again")
+    agent.keyboard.press("Escape")
+    agent.locator("[data-act=return]").click()
+    dialog.locator("textarea").fill("已登记换货")
+    dialog.locator("button[type=submit]").click()
+    stage.until(lambda: agent.locator(".head .state-bot").count() == 1 and "已登记换货" in agent.locator(".case").text_content(), "with the bot, and the summary")
 
 
 def console_hours_by_hand(stage):

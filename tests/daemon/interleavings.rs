@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use nightdesk::clock::Clock;
 use nightdesk::engine::Engine;
 use nightdesk::message::{Conversation, Customer, Gesture, Kind, Role};
-use nightdesk::pipeline::{Action, Actor, AgentError, Arrival, OutboxListener, Pipeline};
+use nightdesk::pipeline::{Acted, Action, Actor, AgentError, Arrival, OutboxListener, Pipeline};
 use nightdesk::store::sqlite::SqliteStore;
 use nightdesk::store::{DeliveryFilter, EventRow, HandoffFilter};
 use nightdesk::telemetry::Metrics;
@@ -25,6 +25,7 @@ use crate::common::shop::Shop;
 
 const CUSTOMERS: usize = 2;
 const WORDS: &[&str] = &["怎么退货", "转人工", "我的卡被盗刷了", "紫色大象飞过了第三座桥"];
+const QUEUES: &[&str] = &["general", "lead", "oncall"];
 const AGENTS: &[&str] = &["anna", "bo"];
 
 /// One thing that happens.
@@ -34,6 +35,7 @@ enum Step {
     Take(usize, usize),
     Reply(usize, usize),
     Return(usize, usize),
+    Transfer(usize, usize, usize),
     Close(usize, usize),
     /// So many seconds pass, and the timers that come in them are looked at, or not yet.
     Pass(i64, bool),
@@ -53,6 +55,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (who.clone(), agent.clone()).prop_map(|(who, agent)| Step::Take(who, agent)),
         1 => (who.clone(), agent.clone()).prop_map(|(who, agent)| Step::Reply(who, agent)),
         1 => (who.clone(), agent.clone()).prop_map(|(who, agent)| Step::Return(who, agent)),
+        1 => (who.clone(), agent.clone(), 0..QUEUES.len()).prop_map(|(who, agent, queue)| Step::Transfer(who, agent, queue)),
         1 => (who.clone(), agent.clone()).prop_map(|(who, agent)| Step::Close(who, agent)),
         6 => (pause, any::<bool>()).prop_map(|(seconds, look)| Step::Pass(seconds, look)),
         2 => (who, word, agent).prop_map(|(who, word, agent)| Step::AtOnce(who, word, agent)),
@@ -81,7 +84,7 @@ webhooks: {desk: {url: "http://127.0.0.1:9/desk"}}
 routes: [{queue: general}]
 channels: {web: {kind: websocket}}
 limits: {agent_idle: 20m, back_to_bot: 1h, per_customer_per_minute: 10000}
-notices: {closed: "没有人，{{ next_open }}", handed_over: 转接, delayed: 久等了, goodbye: 再见}
+notices: {closed: "没有人，{{ next_open }}", handed_over: 转接, delayed: 久等了, taken: 有人来了, transferred: 换了人, goodbye: 再见}
 "#;
 
 /// The files before and after a reload: other targets, another ladder.
@@ -169,10 +172,7 @@ impl Core {
 
     async fn act(&self, who: usize, agent: usize, action: Action) {
         let actor = Actor::Agent(AGENTS[agent].to_owned());
-        match self.pipeline.act(&id(who), &actor, action).await {
-            Ok(_) | Err(AgentError::Unknown | AgentError::TakenBy(_) | AgentError::WrongState(_)) => {}
-            Err(error) => panic!("{error}"),
-        }
+        accepted(self.pipeline.act(&id(who), &actor, action).await);
     }
 
     async fn step(&mut self, step: &Step) {
@@ -184,7 +184,12 @@ impl Core {
             Step::Reply(who, agent) => {
                 self.act(who, agent, Action::Reply { text: "您好".into(), id: None, anyway: false }).await;
             }
-            Step::Return(who, agent) => self.act(who, agent, Action::Return).await,
+            Step::Return(who, agent) => self.act(who, agent, Action::Return { summary: Some("等待退款".into()) }).await,
+            Step::Transfer(who, agent, queue) => {
+                let actor = Actor::Agent(AGENTS[agent].to_owned());
+                let done = self.pipeline.transfer(&id(who), &actor, QUEUES[queue], Some("请看一下")).await;
+                accepted(done);
+            }
             Step::Close(who, agent) => self.act(who, agent, Action::Close).await,
             Step::Pass(seconds, look) => {
                 self.clock.set(self.clock.now().checked_add(SignedDuration::from_secs(seconds)).unwrap());
@@ -261,6 +266,15 @@ impl Core {
         let filter = HandoffFilter { state: Some("queued".into()), limit: 100, ..HandoffFilter::default() };
         let rows = self.pipeline.store.handoffs(filter).await.unwrap();
         rows.into_iter().map(|row| (row.id, (row.conversation, row.queue))).collect()
+    }
+}
+
+/// Done, or refused because of what is so.
+fn accepted(done: Result<Acted, AgentError>) {
+    use AgentError::{TakenBy, ThereAlready, Unknown, WrongState};
+    match done {
+        Ok(_) | Err(Unknown | TakenBy(_) | WrongState(_) | ThereAlready(_)) => {}
+        Err(error) => panic!("{error}"),
     }
 }
 

@@ -25,4 +25,5 @@ mod story;
 mod survey;
 mod together;
 mod wechat;
+mod transfer;
 mod wording;

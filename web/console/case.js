@@ -2,6 +2,7 @@
 
 import { announce, button, confirmed, key, make, toast } from './dom.js';
 import { Refused, ask, freshId, query } from './link.js';
+import { elsewhere, summary } from './pass.js';
 import { Wording } from './wording.js';
 import { instant, say, sayOf } from './words.js';
 
@@ -114,7 +115,7 @@ export class Case {
     const act = (name, word, letter, kind) => button({ className: kind, data: { act: name }, 'aria-keyshortcuts': letter },
       () => this.act(name), say(word), key(letter));
     if (row.state !== 'human') list.push(act('take', 'take', 't', 'main'));
-    if (row.state === 'human' || row.state === 'queued') list.push(act('return', 'giveBack', 'b', 'plain'));
+    if (row.state === 'human' || row.state === 'queued') list.push(act('return', 'giveBack', 'b', 'plain'), act('transfer', 'transfer', 'x', 'plain'));
     if (row.state !== 'closed') list.push(act('close', 'close', 'c', 'plain'));
     const had = document.activeElement?.dataset?.act;
     this.actions.replaceChildren(...(held ? [] : list));
@@ -129,6 +130,7 @@ export class Case {
       ...Object.entries(row.slots || {}).slice(0, 20).map(([name, value]) => [null, value, name]),
       ['channel', row.channel], ['lang', row.language], ['inQueue', row.queue],
       ['priority', handoff && sayOf('priority', row.priority)], ['reason', handoff && sayOf('reason', handoff.reason)],
+      ['note', row.note && `${row.note.text} (${row.note.by}, ${instant(row.note.at)})`],
       ['agent', row.agent], ['since', row.created_at && instant(row.created_at)], ['case', row.id],
     ];
     const list = make('dl', {});
@@ -200,11 +202,17 @@ export class Case {
   async act(name) {
     if (!this.row || this.busy || !this.actions.querySelector(`[data-act="${name}"]`)) return;
     if (name === 'close' && !await confirmed(say('closeSure'), say('close'), say('cancel'))) return;
+    let body = {};
+    try {
+      if (name === 'return') body = await summary();
+      else if (name === 'transfer') body = await elsewhere(this.row.queue);
+    } catch (error) { await this.refused(error, 'failed'); return; }
+    if (!body) return;
     this.busy = true;
     for (const each of this.actions.children) each.disabled = true;
     try {
-      await ask(`/v1/conversations/${encodeURIComponent(this.id)}/${name}`, {});
-      announce(say({ take: 'taken', return: 'returned', close: 'closed' }[name]));
+      await ask(`/v1/conversations/${encodeURIComponent(this.id)}/${name}`, body);
+      announce(say({ take: 'taken', return: 'returned', close: 'closed', transfer: 'transferred' }[name]));
     } catch (error) {
       await this.refused(error, 'failed');
     }

@@ -73,6 +73,9 @@ const WORDS = {
   closeUntilHint: ['顾客会听到下次上班的时间；到时自动恢复原计划。', 'Customers hear when people are back. At that time the schedule counts again by itself.'],
   openUntilHint: ['顾客不再听到“非工作时间”，时限照常计算；到时自动恢复原计划。', 'Customers are not told that you are closed, and targets count. At that time the schedule counts again by itself.'],
   forcedOpen: ['临时营业，到 %', 'Opened by hand until %'], forcedShut: ['临时休息，到 %', 'Closed by hand until %'], hoursSet: ['已生效', 'It counts now'], hoursBack: ['已恢复原计划', 'The schedule counts again'],
+  giveBackSure: ['交还给机器人？', 'Hand back to the bot?'], summary: ['小结（给下一位同事看，可不填）', 'Summary (for whoever has it next; may be empty)'],
+  transfer: ['转队列', 'Transfer'], transferTo: ['转到哪个队列？', 'To which queue?'], noteFor: ['给同事的说明（可不填）', 'Note to the colleagues (may be empty)'],
+  transferred: ['已转队列', 'Passed on'], note: ['同事留言', 'Note'], kTransfer: ['转到其他队列', 'Pass on to another queue'],
   newCase: ['新会话：%', 'New case: %'], newMessage: ['顾客：%', 'Customer: %'],
 };
 

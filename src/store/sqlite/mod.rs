@@ -18,6 +18,7 @@ mod writer;
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use rusqlite::ErrorCode;
@@ -35,6 +36,9 @@ use super::{
 pub const DATABASE: &str = "nightdesk.db";
 /// Name of the file that the daemon locks within the data folder.
 pub const LOCK: &str = "nightdesk.lock";
+/// How long a start waits for the lock: the program before it may be ending, or a child of it that has not begun yet may hold the
+/// lock for a moment.
+const LOCK_WAIT: Duration = Duration::from_secs(1);
 /// Deliveries changed in one transaction when a person means many, so that messages need not wait for all of them.
 const AT_ONCE: usize = 500;
 
@@ -110,10 +114,14 @@ fn lock(folder: &Path) -> Result<File, StoreError> {
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder).map_err(unusable)?;
     let file = File::options().create(true).truncate(false).write(true).open(folder.join(LOCK)).map_err(unusable)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse(folder.to_owned())),
-        Err(TryLockError::Error(error)) => Err(unusable(error)),
+    let patience = Instant::now() + LOCK_WAIT;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if Instant::now() < patience => std::thread::sleep(LOCK_WAIT / 20),
+            Err(TryLockError::WouldBlock) => return Err(StoreError::InUse(folder.to_owned())),
+            Err(TryLockError::Error(error)) => return Err(unusable(error)),
+        }
     }
 }
 
