@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use crate::diag::{Finding, Place, Report, nearest};
+use crate::diag::{Finding, Place, Report};
 use crate::yaml::Node;
 
 use super::model::Located;
@@ -189,15 +189,10 @@ impl ChannelSpec {
                 })
                 .map(|other| other.word)
                 .collect();
-            let own = row.allowed.iter().copied().chain(row.required.iter().map(|(key, _)| *key));
-            let near = nearest(word, own).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
             report.push(
                 Finding::error("unknown-key", format!("a channel of kind {} has no `{word}`", row.word))
                     .at(&key.place)
-                    .help(format!(
-                        "it belongs to kind {}{near}: delete the line, or correct `kind`",
-                        others.join(", ")
-                    )),
+                    .help(format!("it belongs to kind {}: delete the line, or correct `kind`", others.join(", "))),
             );
         }
     }

@@ -24,6 +24,6 @@ mod store;
 mod story;
 mod survey;
 mod together;
-mod wechat;
 mod transfer;
+mod wechat;
 mod wording;
