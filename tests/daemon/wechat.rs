@@ -80,7 +80,8 @@ fn one(task: &Value) -> Value {
 
 /// A message's XML with these fields.
 fn message(customer: &str, seconds: i64, kind: &str, fields: &[(&str, &str)]) -> String {
-    let fields: String = fields.iter().map(|(name, value)| format!("<{name}><![CDATA[{value}]]></{name}>")).collect();
+    let field = |(name, value): &(&str, &str)| format!("<{name}><![CDATA[{value}]]></{name}>");
+    let fields = fields.iter().map(field).collect::<Vec<_>>().concat();
     format!(
         "<xml><ToUserName><![CDATA[gh_shop]]></ToUserName><FromUserName><![CDATA[{customer}]]></FromUserName>\
          <CreateTime>{seconds}</CreateTime><MsgType><![CDATA[{kind}]]></MsgType>{fields}</xml>"
@@ -335,7 +336,7 @@ async fn the_platform_misbehaves_and_nothing_is_lost_or_said_out_of_order() {
     let failures = [Mood::Code(-1), Mood::Truncated, Mood::Slow(Duration::from_millis(300)), Mood::Code(45009)];
     for (number, mood) in (0..).zip(failures) {
         let (first, second) = (format!("第{number}条"), format!("{number}之后"));
-        api.moods(&[mood.clone()]);
+        api.moods(std::slice::from_ref(&mood));
         let before = api.sent().len();
         say(&first).await;
         say(&second).await;

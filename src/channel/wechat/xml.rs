@@ -134,7 +134,7 @@ mod tests {
         assert_eq!(Fields::parse("<xml><A>&unknown;</A></xml>"), Err(XmlError::Entities));
         assert_eq!(Fields::parse("<xml><A>1</A><A>2</A></xml>"), Err(XmlError::Twice));
         assert_eq!(Fields::parse(&format!("{}{}", "<a>".repeat(9), "</a>".repeat(9))), Err(XmlError::TooLarge));
-        let many: String = (0..=FIELDS).map(|n| format!("<F{n}>x</F{n}>")).collect();
+        let many = (0..=FIELDS).map(|n| format!("<F{n}>x</F{n}>")).collect::<Vec<_>>().concat();
         assert_eq!(Fields::parse(&format!("<xml>{many}</xml>")), Err(XmlError::TooLarge));
         for odd in [
             "",
