@@ -159,8 +159,13 @@ impl App {
         watched("tidy", &back_tasks, &back, stoppable(tidy(Arc::clone(&pipeline)), back.clone()));
         let connections =
             Arc::new(Connections::new(limits.connections, limits.connections_per_address, Arc::clone(&metrics)));
-        let shared =
-            Shared { pipeline: Arc::clone(&pipeline), reloader, tracker: front_tasks.clone(), stop: front.clone() };
+        let shared = Shared {
+            pipeline: Arc::clone(&pipeline),
+            memory: Arc::default(),
+            reloader,
+            tracker: front_tasks.clone(),
+            stop: front.clone(),
+        };
         let serve =
             server::serve(listener, server::router(shared), connections, metrics, front_tasks.clone(), front.clone());
         watched("accept", &front_tasks, &front, serve);

@@ -264,34 +264,26 @@ fn failed() -> Report {
 /// The receivers of deliveries: the webhooks, and the channels' reply addresses.
 #[must_use]
 pub fn endpoints(settings: &Settings, report: &mut Report) -> Vec<Endpoint> {
-    let mut keys = |secrets: &[secrecy::SecretString], place: &crate::diag::Place, what: String| {
-        let mut keys = Vec::new();
-        for secret in secrets {
-            match SigningKey::parse(secret.expose_secret()) {
-                Ok(key) => keys.push(key),
-                Err(error) => report.push(
-                    Finding::error("bad-secret", format!("the secret of {what} cannot be used: {error}")).at(place),
-                ),
-            }
-        }
-        keys
-    };
     let mut endpoints = Vec::new();
     for (name, webhook) in &settings.webhooks {
         // A platform's own secrets have their own forms, and are taken as they are.
         let own = if webhook.format.is_for_people() { &[] } else { webhook.secrets.as_slice() };
-        let keys = keys(own, &webhook.place, format!("the webhook `{name}`"));
+        let mut keys = Vec::new();
+        for secret in own {
+            match SigningKey::parse(secret.expose_secret()) {
+                Ok(key) => keys.push(key),
+                Err(error) => {
+                    let message = format!("the secret of the webhook `{name}` cannot be used: {error}");
+                    report.push(Finding::error("bad-secret", message).at(&webhook.place));
+                }
+            }
+        }
         let (timeout, retry, format) = (webhook.timeout, webhook.retry.clone(), webhook.format);
         let people = people(settings, webhook);
         endpoints.push(Endpoint { keys, timeout, retry, format, people, ..Endpoint::new(name, &webhook.url.value) });
     }
     for (name, channel) in &settings.channels {
-        let keys = keys(&channel.secrets, &channel.place, format!("the channel `{name}`"));
-        if let Some(url) = &channel.reply_url {
-            // While a secret is being changed a platform knows the first; what comes in may be signed with either.
-            let keys = keys.into_iter().take(1).collect();
-            endpoints.push(Endpoint { keys, ..Endpoint::new(&format!("reply:{name}"), &url.value) });
-        }
+        endpoints.extend(crate::channel::endpoint(name, channel, report));
     }
     endpoints
 }

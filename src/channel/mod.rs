@@ -1,7 +1,33 @@
 //! The doors: how messages come in and answers go out, one folder or file for each kind of channel.
+//!
+//! A kind that platforms post to is a [`Door`] and one line in [`door`]; its settings are a row in `rules/channels.rs`. Every door
+//! keeps the same order: check the raw bytes, see whether the message came before, bring it to disk, answer.
 
+mod door;
 mod problem;
 pub mod webhook;
 pub mod websocket;
+pub mod wechat;
 
+pub use door::{Door, MAX_BODY, Memory, Request};
 pub use problem::Problem;
+
+use crate::diag::Report;
+use crate::handoff::Endpoint;
+use crate::rules::{ChannelKind, ChannelSpec};
+
+/// What answers requests to channels of this kind; none for sockets, which have their own path.
+#[must_use]
+pub fn door(kind: ChannelKind) -> Option<&'static dyn Door> {
+    match kind {
+        ChannelKind::Websocket => None,
+        ChannelKind::Webhook => Some(&webhook::Webhook),
+        ChannelKind::Wechat => Some(&wechat::Wechat),
+    }
+}
+
+/// Where a channel's later messages go, if they go anywhere. Reports secrets that cannot be used.
+#[must_use]
+pub fn endpoint(name: &str, spec: &ChannelSpec, report: &mut Report) -> Option<Endpoint> {
+    door(spec.kind)?.endpoint(name, spec, report)
+}

@@ -4,6 +4,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use crate::pipeline::PipelineError;
+
 /// What went wrong with a request, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -75,6 +77,23 @@ impl Problem {
             document[*member] = value.clone();
         }
         document
+    }
+}
+
+/// Why a message was not taken, as platforms are told.
+impl From<PipelineError> for Problem {
+    fn from(error: PipelineError) -> Self {
+        match error {
+            PipelineError::RateLimited(wait) => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "rate_limited",
+                "This customer writes too much",
+                "Send the same message again after the time in Retry-After.",
+            )
+            .retry_after(wait.as_secs() + 1),
+            PipelineError::Store(_) => Self::unavailable(),
+            PipelineError::Internal | PipelineError::NotAsked => Self::internal(),
+        }
     }
 }
 

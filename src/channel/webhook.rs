@@ -2,22 +2,24 @@
 //!
 //! Verify the raw bytes, then read them; commit, then answer. A repeated id gets the very same answer for at least 48 hours.
 
-use std::sync::Arc;
-
-use axum::http::{HeaderMap, StatusCode};
+use axum::Json;
+use axum::http::{HeaderMap, Method};
+use axum::response::{IntoResponse, Response};
+use futures_util::future::BoxFuture;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::diag::{Finding, Report};
+use crate::handoff::Endpoint;
 use crate::handoff::signing::{self, SignedHeaders, SigningKey};
 use crate::message::{Customer, Gesture, Kind, Role};
-use crate::pipeline::{Arrival, Pipeline, PipelineError};
-use crate::rules::{ChannelKind, ChannelSpec};
+use crate::pipeline::Arrival;
+use crate::rules::ChannelSpec;
 
+use super::door::{Door, Request};
 use super::problem::Problem;
 
-/// Largest body, in bytes.
-pub const MAX_BODY: usize = 1024 * 1024;
 /// Longest id of a message, conversation or customer, in bytes.
 const MAX_ID: usize = 256;
 
@@ -70,22 +72,42 @@ struct Sender {
     attributes: Map<String, Value>,
 }
 
+/// The kind `webhook`.
+#[derive(Debug)]
+pub struct Webhook;
+
+impl Door for Webhook {
+    fn answer(&self, request: Request) -> BoxFuture<'static, Result<Response, Problem>> {
+        Box::pin(async move {
+            if request.method != Method::POST {
+                return Err(request.wrong_method());
+            }
+            receive(&request).await.map(|answer| Json(answer).into_response())
+        })
+    }
+
+    fn endpoint(&self, name: &str, spec: &ChannelSpec, report: &mut Report) -> Option<Endpoint> {
+        let mut keys = Vec::new();
+        for secret in &spec.secrets {
+            match SigningKey::parse(secret.expose_secret()) {
+                Ok(key) => keys.push(key),
+                Err(error) => {
+                    let message = format!("the secret of the channel `{name}` cannot be used: {error}");
+                    report.push(Finding::error("bad-secret", message).at(&spec.place));
+                }
+            }
+        }
+        // While a secret is being changed a platform knows the first; what comes in may be signed with either.
+        keys.truncate(1);
+        let url = spec.reply_url.as_ref()?;
+        Some(Endpoint { keys, ..Endpoint::new(&format!("reply:{name}"), &url.value) })
+    }
+}
+
 /// Takes one request, and returns the body of the answer.
-///
-/// # Errors
-/// A problem document that says how to mend the request.
-pub async fn receive(
-    pipeline: &Arc<Pipeline>,
-    channel: &str,
-    headers: &HeaderMap,
-    body: &[u8],
-) -> Result<Value, Problem> {
-    let engine = pipeline.engine.load_full();
-    let spec = engine.book().settings.channel(channel).filter(|spec| spec.kind == ChannelKind::Webhook);
-    let Some(spec) = spec else {
-        return Err(Problem::not_found(format!("There is no channel `{channel}` of kind webhook in nightdesk.yaml.")));
-    };
-    verify(pipeline, channel, spec, headers, body)?;
+async fn receive(request: &Request) -> Result<Value, Problem> {
+    let (pipeline, channel, headers, body) = (&request.pipeline, &request.channel, &request.headers, &request.body);
+    verify(request, headers, body)?;
     let forwarded: Forwarded = serde_json::from_slice(body).map_err(|error| {
         Problem::bad_request(format!(
             "The body is not the JSON of an event ({error}). It begins {{\"type\":\"message.created\",\"data\":{{…}}}}."
@@ -99,27 +121,10 @@ pub async fn receive(
     }
     let header_id = headers.get(signing::ID_HEADER).and_then(|id| id.to_str().ok());
     let arrival = arrival(channel, forwarded, header_id)?;
-    match pipeline.accept(arrival).await {
-        Ok(accepted) => Ok(accepted.response),
-        Err(PipelineError::RateLimited(wait)) => Err(Problem::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "rate_limited",
-            "This customer writes too much",
-            "Send the same message again after the time in Retry-After.",
-        )
-        .retry_after(wait.as_secs() + 1)),
-        Err(PipelineError::Store(_)) => Err(Problem::unavailable()),
-        Err(PipelineError::Internal | PipelineError::NotAsked) => Err(Problem::internal()),
-    }
+    Ok(pipeline.accept(arrival).await?.response)
 }
 
-fn verify(
-    pipeline: &Pipeline,
-    channel: &str,
-    spec: &ChannelSpec,
-    headers: &HeaderMap,
-    body: &[u8],
-) -> Result<(), Problem> {
+fn verify(request: &Request, headers: &HeaderMap, body: &[u8]) -> Result<(), Problem> {
     let get = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let signed = SignedHeaders {
         id: get(signing::ID_HEADER),
@@ -128,14 +133,10 @@ fn verify(
     };
     // A secret that cannot be read was refused when the files were loaded.
     let keys: Vec<SigningKey> =
-        spec.secrets.iter().filter_map(|secret| SigningKey::parse(secret.expose_secret()).ok()).collect();
-    signing::verify(signed, body, pipeline.clock.now(), signing::TOLERANCE, &keys).map_err(|error| {
-        pipeline.metrics.refused("bad_signature");
-        tracing::warn!(channel, %error, "A request with a bad signature was refused.");
-        Problem::new(
-            StatusCode::UNAUTHORIZED,
-            "bad_signature",
-            "The signature does not hold",
+        request.spec.secrets.iter().filter_map(|secret| SigningKey::parse(secret.expose_secret()).ok()).collect();
+    signing::verify(signed, body, request.pipeline.clock.now(), signing::TOLERANCE, &keys).map_err(|error| {
+        request.refuse(
+            &error.to_string(),
             "Sign `id.timestamp.body` over the raw bytes with the channel's secret, as the Standard Webhooks specification says, \
              with a timestamp within five minutes of now.",
         )

@@ -32,6 +32,10 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
     let all = endpoints(&engine.book().settings, &mut report);
     anyhow::ensure!(report.errors() == 0, "{}", report.first_errors(3));
     let endpoint = named(&all, name)?;
+    anyhow::ensure!(
+        endpoint.courier.is_none(),
+        "`{name}` has no address for a test: its platform takes messages only to customers who have written. Write to the account yourself."
+    );
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = runtime.block_on(try_out(endpoint, Clock::system().now()))?;
     let (status, error) = match &result {

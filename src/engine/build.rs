@@ -13,8 +13,8 @@ use crate::diag::{Finding, Place, Report, nearest};
 use crate::likeness::Synonyms;
 use crate::matching::{Builder, Fault, Matcher, PatternError, PhraseError};
 use crate::rules::Book;
+use crate::rules::Settings;
 use crate::rules::model::{Located, Origin, Rule};
-use crate::rules::{ChannelKind, Settings};
 use crate::template::Templates;
 use crate::text::{Fold, Variants, Vocabulary};
 
@@ -117,13 +117,7 @@ fn check_settings(settings: &Settings, report: &mut Report) {
         missing("channels", "channel", "write at least one, such as channels: {web: {kind: websocket}}");
     }
     for (name, channel) in &settings.channels {
-        if channel.kind == ChannelKind::Webhook && channel.secrets.is_empty() {
-            report.push(
-                Finding::error("missing-key", format!("the channel `{name}` needs `secret`"))
-                    .at(&channel.place)
-                    .help("what comes in by webhook is checked by its signature; write secret: \"${NAME}\" and set NAME where nightdesk is started"),
-            );
-        }
+        channel.check(name, report);
     }
     for (name, value) in settings.lookups.headers.values().flatten() {
         check_header(name, value, report);
@@ -131,6 +125,7 @@ fn check_settings(settings: &Settings, report: &mut Report) {
     webhooks::check(settings, report);
     for (_, channel) in &settings.channels {
         channel.reply_url.iter().for_each(|url| check_url(url, report));
+        channel.wechat.iter().for_each(|wechat| check_url(&wechat.base_url, report));
     }
 }
 

@@ -7,7 +7,7 @@ use crate::decide::survey;
 use crate::diag::{Finding, Report};
 use crate::message::{Conversation, Inbound, Reply};
 use crate::rules::model::{Located, Text};
-use crate::rules::{ChannelKind, Settings};
+use crate::rules::{ChannelKind, ChannelSpec, Settings};
 use crate::template::Templates;
 
 use super::{Engine, build, texts};
@@ -41,11 +41,8 @@ pub(super) fn built(settings: &Settings, templates: &mut Templates, report: &mut
     }
     let own = spec.labels.as_ref().filter(|labels| labels.value.len() == SCORES);
     let labels: Vec<Text> = own.map_or_else(|| shipped(settings), |labels| labels.value.clone());
-    let webhook = |replies: bool| {
-        let of = settings
-            .channels
-            .iter()
-            .filter(move |(_, channel)| channel.kind == ChannelKind::Webhook && channel.reply_url.is_some() == replies);
+    let channels = |which: fn(&ChannelSpec) -> bool| {
+        let of = settings.channels.iter().filter(move |(_, channel)| which(channel));
         of.map(|(name, _)| name.clone()).collect()
     };
     SurveyRules {
@@ -53,8 +50,8 @@ pub(super) fn built(settings: &Settings, templates: &mut Templates, report: &mut
         low: spec.low,
         lapses: spec.lapses,
         labels: labels.iter().map(|label| texts::text(label, templates, report)).collect(),
-        numbered: webhook(true),
-        unheard: webhook(false),
+        numbered: channels(|channel| channel.kind == ChannelKind::Webhook && channel.hears_later()),
+        unheard: channels(|channel| !channel.hears_later()),
     }
 }
 

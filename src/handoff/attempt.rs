@@ -9,7 +9,7 @@ use reqwest::{Client, redirect};
 
 use super::endpoint::{Endpoint, url_hash};
 use super::signing::{ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, sign_all};
-use crate::store::{AttemptResult, OutboxRow};
+use crate::store::{AttemptResult, OutboxRow, Store};
 
 /// For the connection alone, of the time for the whole attempt.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -20,19 +20,41 @@ const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
 /// What came back.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub enum Answer {
     /// An answer, with what it asks to wait.
     Status(u16, Option<Duration>),
     /// None, and why.
     Failed(String),
     /// A platform for people wants quiet for so long.
-    Busy { status: u16, wait: Duration, error: String },
+    Busy {
+        /// Of the answer.
+        status: u16,
+        /// For so long.
+        wait: Duration,
+        /// In words.
+        error: String,
+    },
     /// It could not, this time.
-    Again { status: u16, error: String },
+    Again {
+        /// Of the answer.
+        status: u16,
+        /// In words.
+        error: String,
+    },
     /// It will never take this.
-    Refused { status: u16, error: String },
+    Refused {
+        /// Of the answer.
+        status: u16,
+        /// In words.
+        error: String,
+    },
     /// It will never take anything at this address.
-    Gone { status: u16, error: String },
+    Gone {
+        /// Of the answer.
+        status: u16,
+        /// In words.
+        error: String,
+    },
 }
 
 /// The client for all endpoints: follows no redirect, uses no proxy.
@@ -43,6 +65,20 @@ pub(super) fn client() -> Result<Client, reqwest::Error> {
         .no_proxy()
         .connect_timeout(CONNECT)
         .build()
+}
+
+/// Brings a row to its receiver as of `now`: by the platform's own way, or by [`post`].
+pub(super) async fn carry(
+    client: &Client,
+    store: &dyn Store,
+    endpoint: &Endpoint,
+    row: &OutboxRow,
+    now: Timestamp,
+) -> Answer {
+    match &endpoint.courier {
+        Some(courier) => courier.carry(client, store, row, now).await,
+        None => post(client, endpoint, row, now).await,
+    }
 }
 
 /// Posts a row in the standard format as of `now`. Ends within the endpoint's timeout.
@@ -131,7 +167,8 @@ pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duratio
 }
 
 /// Why there was no answer, without the URL.
-pub(super) fn reason(error: &reqwest::Error) -> String {
+#[must_use]
+pub fn reason(error: &reqwest::Error) -> String {
     if error.is_builder() {
         return "the request cannot be made; look at the URL in the configuration".to_owned();
     }
@@ -213,6 +250,15 @@ mod tests {
             panic!("the tenth attempt is the last");
         };
         assert_eq!(error, "timed out; given up after 10 attempts");
+    }
+
+    #[test]
+    fn what_is_refused_for_good_is_not_tried_again() {
+        let error = "the customer wrote too long ago".to_owned();
+        assert_eq!(
+            meaning(Answer::Refused { status: 200, error: error.clone() }, 0),
+            AttemptResult::Dead { status: Some(200), error }
+        );
     }
 
     #[test]

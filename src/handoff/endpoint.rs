@@ -2,16 +2,21 @@
 
 use std::fmt::{self, Write as _};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::digest;
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use reqwest::Url;
+use reqwest::{Client, Url};
 use secrecy::SecretString;
 
+use super::attempt::Answer;
 use super::format::Format;
 use super::signing::SigningKey;
 use crate::rules::{DEFAULT_RETRY, Rate};
+use crate::store::{OutboxRow, Store};
 
 /// Settings of one endpoint. Its URL may hold a secret, so printing shows no more than the host.
 #[derive(Clone)]
@@ -32,6 +37,8 @@ pub struct Endpoint {
     pub format: Format,
     /// How people are spoken to, where the format is for people.
     pub people: People,
+    /// Takes deliveries to a platform with a way of its own; none posts them to `url`.
+    pub courier: Option<Arc<dyn Courier>>,
 }
 
 /// How a robot speaks to people.
@@ -62,6 +69,18 @@ impl Default for People {
     }
 }
 
+/// Brings deliveries to a platform that has an API of its own. Order, attempts and waits are the worker's business.
+pub trait Courier: fmt::Debug + Send + Sync + 'static {
+    /// Makes one attempt. Must end by itself, and must not tell secrets in what it answers.
+    fn carry<'a>(
+        &'a self,
+        client: &'a Client,
+        store: &'a dyn Store,
+        row: &'a OutboxRow,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Answer>;
+}
+
 impl Endpoint {
     /// An unsigned endpoint with the usual settings: 15 s, [`DEFAULT_RETRY`], 16 at a time, the standard format.
     #[must_use]
@@ -75,6 +94,7 @@ impl Endpoint {
             concurrency: 16,
             format: Format::Standard,
             people: People::default(),
+            courier: None,
         }
     }
 
@@ -100,6 +120,7 @@ impl fmt::Debug for Endpoint {
             .field("retry", &self.retry)
             .field("concurrency", &self.concurrency)
             .field("format", &self.format)
+            .field("courier", &self.courier)
             .finish_non_exhaustive()
     }
 }

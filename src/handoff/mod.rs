@@ -12,7 +12,8 @@ pub mod signing;
 mod test_message;
 mod worker;
 
-pub use endpoint::{Endpoint, People, masked_url};
+pub use attempt::{Answer, reason};
+pub use endpoint::{Courier, Endpoint, People, masked_url};
 pub use format::Format;
 pub use test_message::try_out;
 pub use worker::{Deliverer, DeliveryError, DeliveryObserver};

@@ -357,7 +357,7 @@ impl Shared {
     /// Makes one attempt and writes down what it came to; whether it stopped the endpoint.
     async fn deliver(&self, endpoint: &Endpoint, row: OutboxRow, request: Request, stop: &CancellationToken) -> bool {
         let began = Instant::now();
-        let answer = attempt::post(&self.client, endpoint, &row, self.clock.now()).await;
+        let answer = attempt::carry(&self.client, &*self.store, endpoint, &row, self.clock.now()).await;
         drop(request);
         let seconds = began.elapsed().as_secs_f64();
         let at = self.clock.now();

@@ -406,8 +406,8 @@ pub(super) fn platform_hears(
 ) -> Vec<NewDelivery> {
     let mut out = Vec::new();
     let settings = &engine.book().settings;
-    if settings.channel(&after.channel).is_some_and(|channel| channel.reply_url.is_some()) {
-        for event in events.list() {
+    if let Some(channel) = settings.channel(&after.channel).filter(|channel| channel.delivers()) {
+        for event in events.list().iter().filter(|event| event.kind == "message" || channel.hears_states()) {
             let kind = if event.kind == "message" { "message.created" } else { "conversation.state" };
             let data = json!({
                 "conversation": after.id, "thread": after.thread, "customer": {"id": after.customer.id}, "seq": event.seq,

@@ -303,10 +303,10 @@ impl Pipeline {
             let mut decided = self.consider(arrival, row.as_ref(), way, None)?;
             if let Some(request) = decided.outcome.lookup.clone() {
                 let look = running.take().filter(|look| look.is(&request)).unwrap_or_else(|| self.look_up(request));
-                // A platform without a `reply_url` hears what is in this answer and nothing later.
+                // Some platforms hear what is in this answer and nothing later.
                 let settings = &decided.engine.book().settings;
                 let last = arrival.origin.is_none()
-                    && settings.channel(&arrival.channel).is_none_or(|channel| channel.reply_url.is_none());
+                    && settings.channel(&arrival.channel).is_none_or(|channel| !channel.hears_later());
                 match look.soon(last).await {
                     Ok(fetched) => decided = self.consider(arrival, row.as_ref(), way, Some(fetched))?,
                     Err(look) => running = Some(look),

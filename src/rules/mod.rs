@@ -1,6 +1,7 @@
 //! Knowledge and settings as operations wrote them: files, their shape, and the Book that they make.
 
 mod book;
+pub mod channels;
 pub mod dialogue;
 mod files;
 pub mod load;
@@ -15,9 +16,9 @@ mod webhook;
 pub mod wording;
 
 pub use book::{Book, Unread};
+pub use channels::{ChannelKind, ChannelSpec, WechatSpec};
 pub use files::Files;
 pub use settings::{
-    Access, ChannelKind, ChannelSpec, DEFAULT_RETRY, Limits, LookupSettings, MatchingSpec, QueueSpec, RouteSpec,
-    ScheduleSpec, Settings, json,
+    Access, DEFAULT_RETRY, Limits, LookupSettings, MatchingSpec, QueueSpec, RouteSpec, ScheduleSpec, Settings, json,
 };
 pub use webhook::{Rate, WebhookFormat, WebhookSpec};

@@ -1,6 +1,7 @@
 //! From trees whose shape was checked to the model: nothing here can fail for a reason that a person should hear of.
 
 use jiff::civil::Date;
+use secrecy::SecretString;
 
 use crate::yaml::{Node, Value};
 
@@ -17,6 +18,12 @@ pub(super) fn located(node: &Node) -> Option<Located<String>> {
 #[must_use]
 pub(super) fn strings(node: Option<&Node>) -> Vec<Located<String>> {
     node.map(Node::one_or_many).unwrap_or_default().iter().filter_map(located).collect()
+}
+
+/// Secrets, one or many.
+#[must_use]
+pub(super) fn secrets(node: Option<&Node>) -> Vec<SecretString> {
+    strings(node).into_iter().map(|secret| SecretString::from(secret.value)).collect()
 }
 
 /// `true`, or anything else.

@@ -10,6 +10,7 @@ use crate::hours::CalendarDay;
 use crate::message::Priority;
 use crate::yaml::{Node, Value};
 
+use super::channels::{self, ChannelSpec};
 use super::model::{Careful, Located, Text};
 use super::read::{self, located, text};
 use super::shape;
@@ -127,36 +128,6 @@ pub struct MatchingSpec {
 /// Megabytes for what is learned, unless the shop says otherwise.
 const DEFAULT_MEMORY_MB: usize = 64;
 
-/// How messages come in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ChannelKind {
-    /// Customers' browsers and apps.
-    Websocket,
-    /// A platform that forwards.
-    Webhook,
-}
-
-/// An item of `channels:`.
-#[derive(Clone, Debug)]
-pub struct ChannelSpec {
-    /// Where its name stands.
-    pub place: Place,
-    /// How messages come in.
-    pub kind: ChannelKind,
-    /// Pages that may open the socket.
-    pub origins: Vec<Located<String>>,
-    /// Refuse sockets without an Origin.
-    pub require_origin: bool,
-    /// Check what comes in; the first signs what goes out.
-    pub secrets: Vec<SecretString>,
-    /// Check the tokens by which the shop's site vouches for its customers.
-    pub identity_secrets: Vec<SecretString>,
-    /// Where later messages are posted.
-    pub reply_url: Option<Located<String>>,
-    /// Until the customer has an answer.
-    pub first_response: Option<Duration>,
-}
-
 /// `limits:`.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -219,7 +190,10 @@ impl Settings {
                 .filter_map(|(k, v)| Some((named(k).0, WebhookSpec::read(v, named(k).1)?)))
                 .collect(),
             routes: node.get("routes").map(Node::items).unwrap_or_default().iter().filter_map(route).collect(),
-            channels: map("channels").iter().filter_map(|(k, v)| Some((named(k).0, channel(v, named(k).1)?))).collect(),
+            channels: map("channels")
+                .iter()
+                .filter_map(|(k, v)| Some((named(k).0, channels::channel(v, named(k).1)?)))
+                .collect(),
             notices: map("notices").iter().filter_map(|(k, v)| Some((named(k).0, text(v)?))).collect(),
             limits: limits(node.get("limits")),
             matching: matching(node.get("matching")),
@@ -282,19 +256,6 @@ fn route(node: &Node) -> Option<RouteSpec> {
         condition: node.get("if").and_then(located),
         queue: located(node.get("queue")?)?,
         priority: node.get("priority").and_then(Node::text).and_then(Priority::parse),
-    })
-}
-
-fn channel(node: &Node, place: Place) -> Option<ChannelSpec> {
-    Some(ChannelSpec {
-        place,
-        kind: if node.get("kind")?.text()? == "webhook" { ChannelKind::Webhook } else { ChannelKind::Websocket },
-        origins: read::strings(node.get("origins")),
-        require_origin: read::flag(node.get("require_origin")),
-        secrets: secrets(node.get("secret")),
-        identity_secrets: secrets(node.get("identity_secret")),
-        reply_url: node.get("reply_url").and_then(located),
-        first_response: length(node, "first_response"),
     })
 }
 
@@ -363,10 +324,6 @@ fn access(node: Option<&Node>) -> Access {
         admin: node.and_then(|n| n.get("admin")).and_then(secret),
         agents: agents.iter().filter_map(|(k, v)| Some((k.text()?.to_owned(), secret(v)?))).collect(),
     }
-}
-
-pub(super) fn secrets(node: Option<&Node>) -> Vec<SecretString> {
-    read::strings(node).into_iter().map(|s| SecretString::from(s.value)).collect()
 }
 
 pub(super) fn length(node: &Node, key: &str) -> Option<Duration> {

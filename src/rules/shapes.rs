@@ -237,7 +237,7 @@ pub static ROUTE: Shape = Shape {
 pub static CHANNEL: Shape = Shape {
     name: "a channel",
     keys: &[
-        Key::required("kind", Kind::Word(&["websocket", "webhook"]), "How messages come in."),
+        Key::required("kind", Kind::Word(super::channels::WORDS), "How messages come in."),
         Key::new(
             "origins",
             Kind::OneOrMany(&Kind::Str),
@@ -256,6 +256,30 @@ pub static CHANNEL: Shape = Shape {
         ),
         Key::new("reply_url", Kind::Str, "Where later messages are posted, signed with the first secret."),
         Key::new("first_response", Kind::Duration, "Target until a person answers, before that of the first queue."),
+        Key::new("app_id", Kind::Str, "AppID of the WeChat official account."),
+        Key::new(
+            "token",
+            Kind::OneOrMany(&Kind::Str),
+            "Token that was set at the platform; two while it is being changed.",
+        ),
+        Key::new(
+            "aes_key",
+            Kind::OneOrMany(&Kind::Str),
+            "EncodingAESKey of 43 characters; only encrypted messages are taken then. Two while it is being changed.",
+        ),
+        Key::new("app_secret", Kind::Str, "AppSecret, by which messages are sent."),
+        Key::new("send", Kind::Bool, "Whether the account may send customer-service messages. true."),
+        Key::new(
+            "reply_budget",
+            Kind::Int(1, 1_000),
+            "Messages that the platform lets us send after each of the customer's; the last one is kept for a person. 5.",
+        ),
+        Key::new(
+            "transfer",
+            Kind::Word(&["desk", "platform"]),
+            "Who has hand-offs: the queues of nightdesk (desk), or the platform's own customer service too. desk.",
+        ),
+        Key::new("base_url", Kind::Str, "Where the platform's API is. https://api.weixin.qq.com"),
     ],
 };
 

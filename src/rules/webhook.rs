@@ -8,7 +8,8 @@ use crate::diag::Place;
 use crate::yaml::Node;
 
 use super::model::Located;
-use super::settings::{DEFAULT_RETRY, length, secrets};
+use super::read::secrets;
+use super::settings::{DEFAULT_RETRY, length};
 use super::{read, shape};
 
 /// Types of what a queue's webhook can be told, in the order of the documentation.

@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::channel::Problem;
+use crate::channel::{Memory, Problem};
 use crate::pipeline::Pipeline;
 use crate::reload::Reloader;
 
@@ -21,6 +21,8 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 pub struct Shared {
     /// The way of messages.
     pub pipeline: Arc<Pipeline>,
+    /// What doors remember between requests.
+    pub memory: Arc<Memory>,
     /// Reads the files anew.
     pub reloader: Arc<Reloader>,
     /// Sockets run here, so that a stop can wait for them.

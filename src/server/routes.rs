@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::Router;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, Query, Request, State};
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
-use crate::channel::{Problem, webhook};
+use crate::channel::{self, Problem};
 
 use super::request::{Shared, body, to_its_end};
 use super::{agents, console, events, hours, operation, pages, sockets};
@@ -22,7 +21,7 @@ pub fn router(shared: Shared) -> Router {
         .route("/console", get(pages::console))
         .route("/console/{file}", get(pages::console_file))
         .route("/v1/chat", get(sockets::chat))
-        .route("/v1/inbound/{channel}", post(inbound))
+        .route("/v1/inbound/{channel}", get(inbound).post(inbound))
         .route("/v1/conversations", get(agents::list))
         .route("/v1/conversations/{id}", get(agents::show))
         .route("/v1/conversations/{id}/messages", post(agents::reply))
@@ -59,12 +58,20 @@ async fn inbound(
     Path(channel): Path<String>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let headers = request.headers().clone();
-    let body = body(request, webhook::MAX_BODY).await?;
-    let pipeline = Arc::clone(&shared.pipeline);
-    let step = async move { webhook::receive(&pipeline, &channel, &headers, &body).await };
-    let answer = to_its_end(&shared, step).await??;
-    Ok(Json(answer).into_response())
+    let engine = shared.pipeline.engine.load_full();
+    let spec = engine.book().settings.channel(&channel);
+    let Some((spec, door)) = spec.and_then(|spec| Some((spec.clone(), channel::door(spec.kind)?))) else {
+        let name: String = channel.chars().take(100).collect();
+        return Err(Problem::not_found(format!("nightdesk.yaml has no channel `{name}` that platforms post to.")));
+    };
+    let query = Query::<Vec<(String, String)>>::try_from_uri(request.uri());
+    let Query(query) = query.map_err(|_| Problem::bad_request("The parameters of the address cannot be read."))?;
+    let (method, headers) = (request.method().clone(), request.headers().clone());
+    let body = body(request, channel::MAX_BODY).await?;
+    let (pipeline, memory) = (Arc::clone(&shared.pipeline), Arc::clone(&shared.memory));
+    let tracker = shared.tracker.clone();
+    let request = channel::Request { channel, spec, method, query, headers, body, pipeline, memory, tracker };
+    to_its_end(&shared, door.answer(request)).await?
 }
 
 async fn nothing_here(uri: Uri) -> Problem {

@@ -26,4 +26,5 @@ mod story;
 mod survey;
 mod together;
 mod transfer;
+mod wechat;
 mod wording;

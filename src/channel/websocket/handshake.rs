@@ -107,6 +107,8 @@ mod tests {
             identity_secrets: Vec::new(),
             reply_url: None,
             first_response: None,
+            keys: Vec::new(),
+            wechat: None,
             place: place.clone(),
         }
     }

@@ -9,6 +9,7 @@ pub mod foreign;
 pub mod group;
 pub mod receiver;
 pub mod shop;
+pub mod wechat;
 
 use std::future::Future;
 use std::time::{Duration, Instant};

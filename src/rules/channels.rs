@@ -1,0 +1,255 @@
+//! `channels:` in `nightdesk.yaml`: the kinds of doors, which settings each has, and which it needs.
+//!
+//! A kind is a row of [`KINDS`] here and a file in `channel/`. What a kind does with a request is not known here.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::diag::{Finding, Place, Report};
+use crate::yaml::Node;
+
+use super::model::Located;
+use super::read::{self, located};
+use super::shape;
+
+/// How messages come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChannelKind {
+    /// Customers' browsers and apps.
+    Websocket,
+    /// A platform that forwards.
+    Webhook,
+    /// A WeChat official account (微信公众号).
+    Wechat,
+}
+
+/// A kind: its word, and what may stand beside it.
+#[derive(Debug)]
+pub struct KindRow {
+    /// The kind.
+    pub kind: ChannelKind,
+    /// As it is written.
+    pub word: &'static str,
+    /// Keys that must stand there, each with what to write.
+    pub required: &'static [(&'static str, &'static str)],
+    /// Keys that may stand there, besides those of every kind.
+    pub allowed: &'static [&'static str],
+}
+
+/// Keys of every kind.
+const COMMON: [&str; 2] = ["kind", "first_response"];
+
+/// All kinds, in the order of the documentation.
+pub static KINDS: &[KindRow] = &[
+    KindRow {
+        kind: ChannelKind::Websocket,
+        word: "websocket",
+        required: &[],
+        allowed: &["origins", "require_origin", "identity_secret"],
+    },
+    KindRow {
+        kind: ChannelKind::Webhook,
+        word: "webhook",
+        required: &[(
+            "secret",
+            "what comes in by webhook is checked by its signature; write secret: \"${NAME}\" and set NAME where nightdesk is started",
+        )],
+        allowed: &["reply_url"],
+    },
+    KindRow {
+        kind: ChannelKind::Wechat,
+        word: "wechat",
+        required: &[
+            ("app_id", "write the AppID of the account, which begins with wx: app_id: wx0123456789abcdef"),
+            (
+                "token",
+                "write the Token that you set at the platform under 服务器配置: token: \"${WECHAT_TOKEN}\", and set WECHAT_TOKEN where nightdesk is started",
+            ),
+        ],
+        allowed: &["aes_key", "app_secret", "send", "reply_budget", "transfer", "base_url"],
+    },
+];
+
+/// Words of all kinds, for the shape.
+pub const WORDS: &[&str] = &["websocket", "webhook", "wechat"];
+
+impl ChannelKind {
+    /// Its row.
+    #[must_use]
+    pub fn row(self) -> Option<&'static KindRow> {
+        KINDS.iter().find(|row| row.kind == self)
+    }
+}
+
+/// An item of `channels:`.
+#[derive(Clone, Debug)]
+pub struct ChannelSpec {
+    /// Where its name stands.
+    pub place: Place,
+    /// How messages come in.
+    pub kind: ChannelKind,
+    /// Its keys as they stand in the file.
+    pub keys: Vec<Located<String>>,
+    /// Pages that may open the socket.
+    pub origins: Vec<Located<String>>,
+    /// Refuse sockets without an Origin.
+    pub require_origin: bool,
+    /// Check what comes in; the first signs what goes out.
+    pub secrets: Vec<SecretString>,
+    /// Check the tokens by which the shop's site vouches for its customers.
+    pub identity_secrets: Vec<SecretString>,
+    /// Where later messages are posted.
+    pub reply_url: Option<Located<String>>,
+    /// Until the customer has an answer.
+    pub first_response: Option<Duration>,
+    /// The settings of an official account.
+    pub wechat: Option<WechatSpec>,
+}
+
+/// What only a channel of kind `wechat` has.
+#[derive(Clone, Debug)]
+pub struct WechatSpec {
+    /// The account, and whom encrypted messages are for.
+    pub app_id: String,
+    /// Check what comes in.
+    pub tokens: Vec<SecretString>,
+    /// EncodingAESKeys; none for plain mode.
+    pub aes_keys: Vec<SecretString>,
+    /// Lets us ask for an access token.
+    pub app_secret: Option<SecretString>,
+    /// Whether the account may send customer-service messages.
+    pub send: bool,
+    /// Messages that the platform lets us send within 48 hours of the customer's last.
+    pub reply_budget: u32,
+    /// Whether the platform's own people have hand-offs.
+    pub to_platform: bool,
+    /// Where the platform's API is, without a slash at the end.
+    pub base_url: Located<String>,
+}
+
+/// Where the platform's API is, unless the shop says otherwise.
+const WECHAT_API: &str = "https://api.weixin.qq.com";
+/// Customer-service messages within 48 hours of the customer's last, as the platform's documentation has it.
+const REPLY_BUDGET: u32 = 5;
+
+impl ChannelSpec {
+    /// Whether the customer can be told something after the answer to a message.
+    #[must_use]
+    pub fn hears_later(&self) -> bool {
+        match self.kind {
+            ChannelKind::Websocket => true,
+            ChannelKind::Webhook => self.reply_url.is_some(),
+            ChannelKind::Wechat => self.wechat.as_ref().is_some_and(|wechat| wechat.send),
+        }
+    }
+
+    /// Whether later messages leave through the outbox, to the endpoint `reply:CHANNEL`.
+    #[must_use]
+    pub fn delivers(&self) -> bool {
+        self.kind != ChannelKind::Websocket && self.hears_later()
+    }
+
+    /// Whether who has the conversation is told there too.
+    #[must_use]
+    pub fn hears_states(&self) -> bool {
+        self.kind == ChannelKind::Webhook
+    }
+
+    /// Reports what its kind needs and has not, and what belongs to other kinds.
+    pub fn check(&self, name: &str, report: &mut Report) {
+        let Some(row) = self.kind.row() else { return };
+        let has = |key: &str| self.keys.iter().any(|written| written.value == key);
+        let mut missing = |key: &str, help: &str| {
+            let finding = Finding::error("missing-key", format!("the channel `{name}` needs `{key}`"));
+            report.push(finding.at(&self.place).help(help));
+        };
+        for (key, help) in row.required.iter().filter(|(key, _)| !has(key)) {
+            missing(key, help);
+        }
+        if self.wechat.as_ref().is_some_and(|wechat| wechat.send && wechat.app_secret.is_none()) {
+            missing(
+                "app_secret",
+                "people's replies are sent with it; write app_secret: \"${WECHAT_SECRET}\". An account that may not send \
+                 customer-service messages has send: false instead",
+            );
+        }
+        for key in &self.keys {
+            let word = key.value.as_str();
+            let known = COMMON.contains(&word)
+                || row.allowed.contains(&word)
+                || row.required.iter().any(|(required, _)| *required == word);
+            if known {
+                continue;
+            }
+            let others: Vec<&str> = KINDS
+                .iter()
+                .filter(|other| {
+                    other.allowed.contains(&word) || other.required.iter().any(|(required, _)| *required == word)
+                })
+                .map(|other| other.word)
+                .collect();
+            report.push(
+                Finding::error("unknown-key", format!("a channel of kind {} has no `{word}`", row.word))
+                    .at(&key.place)
+                    .help(format!("it belongs to kind {}: delete the line, or correct `kind`", others.join(", "))),
+            );
+        }
+    }
+}
+
+pub(super) fn channel(node: &Node, place: Place) -> Option<ChannelSpec> {
+    let word = node.get("kind")?.text()?;
+    let kind = KINDS.iter().find(|row| row.word == word)?.kind;
+    let length = |key: &str| node.get(key).and_then(Node::text).and_then(shape::duration);
+    Some(ChannelSpec {
+        kind,
+        keys: node.entries().iter().filter_map(|(key, _)| located(key)).collect(),
+        origins: read::strings(node.get("origins")),
+        require_origin: read::flag(node.get("require_origin")),
+        secrets: read::secrets(node.get("secret")),
+        identity_secrets: read::secrets(node.get("identity_secret")),
+        reply_url: node.get("reply_url").and_then(located),
+        first_response: length("first_response"),
+        wechat: (kind == ChannelKind::Wechat).then(|| wechat(node, &place)),
+        place,
+    })
+}
+
+fn wechat(node: &Node, place: &Place) -> WechatSpec {
+    let text = |key: &str| node.get(key).and_then(Node::text);
+    let base_url = node.get("base_url").and_then(located);
+    let base_url = base_url.unwrap_or_else(|| Located { value: WECHAT_API.to_owned(), place: place.clone() });
+    WechatSpec {
+        app_id: text("app_id").unwrap_or_default().to_owned(),
+        tokens: read::secrets(node.get("token")),
+        aes_keys: read::secrets(node.get("aes_key")),
+        app_secret: text("app_secret").map(SecretString::from),
+        send: text("send") != Some("false"),
+        reply_budget: text("reply_budget").and_then(|text| text.parse().ok()).unwrap_or(REPLY_BUDGET),
+        to_platform: text("transfer") == Some("platform"),
+        base_url: Located { value: base_url.value.trim_end_matches('/').to_owned(), ..base_url },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_its_word_and_every_key_its_shape() {
+        let words: Vec<&str> = KINDS.iter().map(|row| row.word).collect();
+        assert_eq!(words, WORDS);
+        let shaped: Vec<&str> = super::super::shapes::CHANNEL.keys.iter().map(|key| key.name).collect();
+        let mut used: Vec<&str> = COMMON.to_vec();
+        for row in KINDS {
+            used.extend(row.allowed.iter().copied().chain(row.required.iter().map(|(key, _)| *key)));
+        }
+        for key in &used {
+            assert!(shaped.contains(key), "`{key}` has no line in shapes.rs");
+        }
+        for key in shaped {
+            assert!(used.contains(&key), "`{key}` belongs to no kind");
+        }
+    }
+}
