@@ -1,6 +1,6 @@
 //! Templates of texts and the expressions of `if`: compiled once, run over a context, bounded, never fed customers' words as source.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -53,6 +53,8 @@ pub struct Templates {
     conditions: Environment<'static>,
     /// Texts without any `{`, which most are, are given as they stand.
     plain: HashMap<u32, Arc<str>>,
+    texts_on_hours: HashSet<u32>,
+    conditions_on_hours: HashSet<u32>,
     count: u32,
     expressions: u32,
 }
@@ -78,7 +80,15 @@ impl Templates {
         conditions.set_fuel(Some(FUEL));
         conditions.add_filter("iso", iso);
         conditions.add_function("hours_since", hours_since);
-        Self { texts, conditions, plain: HashMap::new(), count: 0, expressions: 0 }
+        Self {
+            texts,
+            conditions,
+            plain: HashMap::new(),
+            texts_on_hours: HashSet::new(),
+            conditions_on_hours: HashSet::new(),
+            count: 0,
+            expressions: 0,
+        }
     }
 
     /// Compiles a text.
@@ -89,6 +99,9 @@ impl Templates {
         let id = self.count;
         if source.contains('{') {
             self.texts.add_template_owned(id.to_string(), source.to_owned()).map_err(|e| TemplateError::new(&e, 0))?;
+            if source.contains(HOURS) {
+                self.texts_on_hours.insert(id);
+            }
         } else {
             self.plain.insert(id, Arc::from(source));
         }
@@ -108,10 +121,25 @@ impl Templates {
         let id = self.expressions;
         let wrapped = format!("{OPEN}{source}{CLOSE}");
         self.conditions.add_template_owned(id.to_string(), wrapped).map_err(|e| TemplateError::new(&e, OPEN.len()))?;
+        if source.contains(HOURS) {
+            self.conditions_on_hours.insert(id);
+        }
         self.expressions += 1;
         let mut names: Vec<_> = names.into_iter().collect();
         names.sort_unstable();
         Ok((ExpressionId(id), names))
+    }
+
+    /// Whether a text may say when people are there (`open`, `next_open`), so that it has to be known of which queue.
+    #[must_use]
+    pub fn asks_hours(&self, id: TemplateId) -> bool {
+        self.texts_on_hours.contains(&id.0)
+    }
+
+    /// The same of an expression.
+    #[must_use]
+    pub fn condition_asks_hours(&self, id: ExpressionId) -> bool {
+        self.conditions_on_hours.contains(&id.0)
     }
 
     /// Writes a text with its values, which are made only for a text that asks for some.
@@ -135,6 +163,9 @@ impl Templates {
         run().map(|text| text == "1").map_err(|e| TemplateError::new(&e, OPEN.len()))
     }
 }
+
+/// What stands in every text and expression that asks for `open` or `next_open`.
+const HOURS: &str = "open";
 
 /// Around an expression, so that it can be kept as a template; the library's own expressions borrow what compiles them.
 const OPEN: &str = "{% if ";

@@ -68,13 +68,19 @@ pub fn way(
     }
     let mut priority = None;
     let mut found = named.map(str::to_owned);
+    let values = |queue: Option<&str>| {
+        let scope = Scope { case, ..Scope::of(queue, None, language) };
+        context::context(knowledge, inbound, conversation, now, scope)
+    };
+    // The same for all routes but those that ask when their own queue is open.
+    let mut shared = None;
     for route in knowledge.routes.iter() {
-        let scope = Scope { case, ..Scope::of(Some(&route.queue), None, language) };
         let holds = match route.condition {
             None => true,
             Some(id) => {
-                let context = context::context(knowledge, inbound, conversation, now, scope);
-                knowledge.templates.holds(id, &context).unwrap_or(false)
+                let own = knowledge.templates.condition_asks_hours(id).then(|| values(Some(&route.queue)));
+                let context = own.as_ref().unwrap_or_else(|| shared.get_or_insert_with(|| values(None)));
+                knowledge.templates.holds(id, context).unwrap_or(false)
             }
         };
         if named.is_none() {

@@ -111,11 +111,14 @@ fn holds(turn: &Turn<'_>, rule: u32, id: matching::ExpressionId) -> Result<bool,
     let knowledge = turn.knowledge;
     let rule = &knowledge.rules[rule as usize];
     let case = Case::of(rule, None);
-    let queue = case.named.map_or_else(
-        || routing::way(knowledge, case, turn.inbound, turn.after(), turn.now, &turn.language).queue,
-        str::to_owned,
-    );
-    let scope = Scope { case, ..Scope::of(Some(&queue), Some(&rule.id), &turn.language) };
+    // Which queue is meant has to be known only to say when it is open.
+    let queue = knowledge.templates.condition_asks_hours(ExpressionId(id)).then(|| {
+        case.named.map_or_else(
+            || routing::way(knowledge, case, turn.inbound, turn.after(), turn.now, &turn.language).queue,
+            str::to_owned,
+        )
+    });
+    let scope = Scope { case, ..Scope::of(queue.as_deref(), Some(&rule.id), &turn.language) };
     let context = context::context(knowledge, turn.inbound, turn.after(), turn.now, scope);
     knowledge
         .templates

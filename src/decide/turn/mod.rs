@@ -311,8 +311,8 @@ impl<'a> Turn<'a> {
 
     /// Whether an expression of a rule holds now.
     pub(super) fn holds(&self, rule: &BuiltRule, id: ExpressionId) -> Result<bool, TemplateError> {
-        let queue = self.queue_meant(Some(rule));
-        let scope = Scope::of(Some(&queue), Some(&rule.id), &self.language);
+        let queue = self.knowledge.templates.condition_asks_hours(id).then(|| self.queue_meant(Some(rule)));
+        let scope = Scope::of(queue.as_deref(), Some(&rule.id), &self.language);
         let context = context::context(self.knowledge, self.inbound, &self.next, self.now, scope);
         self.knowledge.templates.holds(id, &context)
     }
@@ -398,8 +398,9 @@ impl<'a> Turn<'a> {
 
     /// A text in the customer's language.
     pub(super) fn say(&self, text: &BuiltText, rule: Option<&BuiltRule>) -> Result<String, TemplateError> {
-        let queue = self.queue_meant(rule);
-        let scope = Scope::of(Some(&queue), rule.map(|r| r.id.as_str()), &self.language);
+        let asks_hours = text.by_language.values().any(|id| self.knowledge.templates.asks_hours(*id));
+        let queue = asks_hours.then(|| self.queue_meant(rule));
+        let scope = Scope::of(queue.as_deref(), rule.map(|r| r.id.as_str()), &self.language);
         speak::say(self.knowledge, text, self.inbound, &self.next, self.now, scope).map(|(said, _)| said)
     }
 
