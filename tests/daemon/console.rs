@@ -168,7 +168,7 @@ async fn events_are_for_agents_only_and_end_with_their_token_and_with_the_daemon
     let began = std::time::Instant::now();
     daemon.stop().await;
     assert_eq!(admin.try_next().await, None);
-    assert!(began.elapsed() < Duration::from_secs(5), "a console holds the stop up");
+    assert!(began.elapsed() < Duration::from_secs(20), "a console holds the stop up");
 }
 
 #[tokio::test]

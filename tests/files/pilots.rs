@@ -151,6 +151,32 @@ fn shares_are_nested_and_nobody_has_a_pilot_of_nothing() {
 }
 
 #[test]
+fn a_pilot_of_a_rule_that_calls_people_calls_them_too() {
+    let rules = "
+rules:
+  - id: stolen
+    priority: 900
+    when: {phrase: [被盗]}
+    urgent: true
+    tags: [security]
+    reply: {zh: 已转值班。, en: On call.}
+    handoff: {queue: general, reason: stolen, priority: urgent}
+  - id: stolen.words
+    replaces: stolen
+    rollout: 30%
+    reply: {zh: 别担心，已转值班。, en: Do not worry.}
+";
+    let engine = engine(&[("nightdesk.yaml", CONFIG), ("faq/a.yaml", FAQ), ("rules/a.yaml", rules)]);
+    for (words, fits) in [("别担心，已转值班。", 0..3_000_u16), ("已转值班。", 3_000..10_000)] {
+        let outcome = told(&engine, &customer(|number| fits.contains(&number)), "我的账号被盗");
+        assert_eq!(outcome.replies[0].text, words);
+        assert!(outcome.decision.urgent && outcome.decision.tags == ["security"], "{words}: {:?}", outcome.decision);
+        let handoff = outcome.conversation.handoff.expect("a person");
+        assert_eq!((handoff.reason.as_str(), handoff.priority.as_str()), ("stolen", "urgent"), "{words}");
+    }
+}
+
+#[test]
 fn a_shop_without_pilots_says_nothing_of_them() {
     let engine = engine(&[("nightdesk.yaml", CONFIG), ("faq/a.yaml", FAQ)]);
     assert_eq!(told(&engine, &customer(|_| true), "怎么退货").decision.pilots, None);
