@@ -159,9 +159,19 @@ impl App {
         watched("tidy", &back_tasks, &back, stoppable(tidy(Arc::clone(&pipeline)), back.clone()));
         let connections =
             Arc::new(Connections::new(limits.connections, limits.connections_per_address, Arc::clone(&metrics)));
+        let memory: Arc<crate::channel::Memory> = Arc::default();
+        watched(
+            "customer service of WeCom",
+            &front_tasks,
+            &front,
+            stoppable(
+                crate::channel::wecom_kf::watch(Arc::clone(&pipeline), Arc::clone(&memory), crate::handoff::client()?),
+                front.clone(),
+            ),
+        );
         let shared = Shared {
             pipeline: Arc::clone(&pipeline),
-            memory: Arc::default(),
+            memory,
             reloader,
             tracker: front_tasks.clone(),
             stop: front.clone(),

@@ -135,6 +135,8 @@ words! {
         Continued = "continued",
         /// Too many messages in too short a time.
         RateLimited = "rate_limited",
+        /// What was said did not arrive.
+        Undelivered = "undelivered",
         /// The sender is a machine.
         AutomaticSender = "automatic_sender",
         /// The message is over the limit.
@@ -239,6 +241,8 @@ pub enum Gesture {
     },
     /// The channel says that a machine wrote this.
     Automatic,
+    /// Nobody: the platform says that something of ours did not arrive.
+    Undelivered,
     /// Nobody: the look-up that an earlier message began has come to its end. Holds that message's id.
     LookedUp(String),
 }

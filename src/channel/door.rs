@@ -14,7 +14,7 @@ use crate::pipeline::Pipeline;
 use crate::rules::ChannelSpec;
 
 use super::Problem;
-use super::wechat;
+use super::{wechat, wecom_kf};
 
 /// Largest body, in bytes.
 pub const MAX_BODY: usize = 1024 * 1024;
@@ -74,6 +74,8 @@ impl Request {
 pub struct Memory {
     /// Of official accounts.
     pub wechat: wechat::Memory,
+    /// Callbacks of WeCom that wait to be followed.
+    pub wecom_kf: wecom_kf::Bells,
 }
 
 /// A kind of channel that platforms post to.

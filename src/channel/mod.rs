@@ -11,6 +11,7 @@ mod problem;
 pub mod webhook;
 pub mod websocket;
 pub mod wechat;
+pub mod wecom_kf;
 
 pub use door::{Door, MAX_BODY, Memory, Request};
 pub use problem::Problem;
@@ -26,6 +27,7 @@ pub fn door(kind: ChannelKind) -> Option<&'static dyn Door> {
         ChannelKind::Websocket => None,
         ChannelKind::Webhook => Some(&webhook::Webhook),
         ChannelKind::Wechat => Some(&wechat::Wechat),
+        ChannelKind::WecomKf => Some(&wecom_kf::WecomKf),
     }
 }
 

@@ -99,6 +99,11 @@ impl<A: Api> Platform<A> {
         Self { api, sent: Mutex::default() }
     }
 
+    /// How the platform is told something.
+    pub fn api(&self) -> &A {
+        &self.api
+    }
+
     async fn send_all(
         &self,
         client: &Client,
@@ -210,6 +215,14 @@ impl<A: Api> Courier for Platform<A> {
 /// # Errors
 /// No answer, one that is too long or no JSON object (of a status other than success: the status itself).
 pub async fn ask(request: RequestBuilder, now: Timestamp) -> Result<(StatusCode, Value), Answer> {
+    ask_for(request, READ, now).await
+}
+
+/// The same with an answer of up to so many bytes.
+///
+/// # Errors
+/// As [`ask`].
+pub async fn ask_for(request: RequestBuilder, most: usize, now: Timestamp) -> Result<(StatusCode, Value), Answer> {
     let failed = |error: reqwest::Error| Answer::Failed(reason(&error));
     let mut answer = request.timeout(TIMEOUT).send().await.map_err(failed)?;
     let status = answer.status();
@@ -221,7 +234,7 @@ pub async fn ask(request: RequestBuilder, now: Timestamp) -> Result<(StatusCode,
     let mut bytes = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(failed)? {
         bytes.extend_from_slice(&chunk);
-        if bytes.len() > READ {
+        if bytes.len() > most {
             return Err(unclear());
         }
     }

@@ -43,6 +43,9 @@ fn alone(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, 
     if inbound.gesture == Gesture::Automatic {
         return turn.unchanged().silent(Reason::AutomaticSender, false);
     }
+    if inbound.gesture == Gesture::Undelivered {
+        return undelivered(turn);
+    }
     if survey::is_apart(&inbound.gesture) {
         return turn.rated_by_hand();
     }
@@ -128,6 +131,19 @@ fn alone(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, 
     let rule = &knowledge.rules[winner.rule as usize];
     let score = winner.evidence.score();
     act(turn, rule, score, &candidates)
+}
+
+/// What the bot said did not arrive: a person sees to it. Nothing more is said where nothing arrives.
+fn undelivered(turn: Turn<'_>) -> Outcome {
+    let before = turn.before;
+    if before.state != State::Bot {
+        return turn.unchanged().silent(Reason::Undelivered, true);
+    }
+    let mut outcome = turn.hand_over(&Wish::because(Reason::Undelivered), &[]);
+    outcome.replies.clear();
+    outcome.decision.notices.clear();
+    outcome.conversation.notices.clone_from(&before.notices);
+    outcome
 }
 
 /// A look-up that an earlier message began has ended: its rule answers with what the customer had told then, if it is still

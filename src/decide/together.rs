@@ -20,7 +20,11 @@ const MAX_EARLIER: usize = 5;
 pub fn decide(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, now: Timestamp) -> Outcome {
     let alone = || super::alone(knowledge, inbound, conversation, now);
     let joined = match inbound.gesture {
-        _ if inbound.gesture == Gesture::Automatic || survey::is_apart(&inbound.gesture) => None,
+        _ if matches!(inbound.gesture, Gesture::Automatic | Gesture::Undelivered)
+            || survey::is_apart(&inbound.gesture) =>
+        {
+            None
+        }
         _ => joined(knowledge, inbound, conversation),
     };
     let Some(text) = joined else { return alone() };

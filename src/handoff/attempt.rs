@@ -58,7 +58,10 @@ pub enum Answer {
 }
 
 /// The client for all endpoints: follows no redirect, uses no proxy.
-pub(super) fn client() -> Result<Client, reqwest::Error> {
+///
+/// # Errors
+/// When the system's certificates cannot be read.
+pub fn client() -> Result<Client, reqwest::Error> {
     Client::builder()
         .user_agent(concat!("nightdesk/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())

@@ -271,7 +271,8 @@ impl Pipeline {
         let mut first = time::Instant::now();
         if let Some(held) = self.holds.take(&id) {
             // What a machine or a colleague says does not complete the customer's words, nor does a score.
-            let apart = arrival.gesture == Gesture::Automatic || decide::survey::is_apart(&arrival.gesture);
+            let apart = matches!(arrival.gesture, Gesture::Automatic | Gesture::Undelivered)
+                || decide::survey::is_apart(&arrival.gesture);
             let way = if apart { Way::Final } else { Way::Continued };
             if way == Way::Continued {
                 first = held.first;

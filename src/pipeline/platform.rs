@@ -33,9 +33,15 @@ pub(super) fn answers(
     reply_with: &Value,
     now: Timestamp,
 ) -> Vec<NewDelivery> {
-    let by_api = engine.book().settings.channel(&after.channel).is_some_and(crate::rules::ChannelSpec::answers_by_api);
-    let said = events.list().iter().filter(|event| by_api && event.kind == "message" && event.role == Role::Bot);
-    said.map(|event| told(after, event, reply_with, now)).collect()
+    let Some(channel) = engine.book().settings.channel(&after.channel).filter(|channel| channel.answers_by_api())
+    else {
+        return Vec::new();
+    };
+    let heard = events.list().iter().filter(|event| match event.kind.as_str() {
+        "message" => event.role == Role::Bot,
+        _ => channel.hears_states(),
+    });
+    heard.map(|event| told(after, event, reply_with, now)).collect()
 }
 
 fn told(after: &Conversation, event: &Event, reply_with: &Value, now: Timestamp) -> NewDelivery {

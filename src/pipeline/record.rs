@@ -124,6 +124,7 @@ pub(super) fn message(inbound: &Inbound, role: Role, url: Option<&str>, rated: O
     match &inbound.gesture {
         Gesture::Select(option) => data["option"] = json!(option),
         Gesture::AskForPerson => data["asked"] = json!("person"),
+        Gesture::Undelivered => data["undelivered"] = json!(true),
         Gesture::Rate { .. } | Gesture::Write | Gesture::Automatic | Gesture::LookedUp(_) => {}
     }
     if let Some(survey) = rated {

@@ -23,6 +23,8 @@ pub enum ChannelKind {
     Webhook,
     /// A WeChat official account (微信公众号).
     Wechat,
+    /// Customer service of WeCom (微信客服).
+    WecomKf,
 }
 
 /// A kind: its word, and what may stand beside it.
@@ -75,10 +77,35 @@ pub static KINDS: &[KindRow] = &[
         allowed: &["aes_key", "app_secret", "send", "reply_budget", "transfer", "base_url"],
         by_api: false,
     },
+    KindRow {
+        kind: ChannelKind::WecomKf,
+        word: "wecom-kf",
+        required: &[
+            ("corp_id", "write the CorpID of the company (企业ID), which begins with ww: corp_id: ww0123456789abcdef"),
+            (
+                "secret",
+                "write the Secret of the app that may call the API of 微信客服: secret: \"${KF_SECRET}\", and set KF_SECRET where nightdesk is started",
+            ),
+            (
+                "token",
+                "write the Token that you set at the platform beside the callback's address: token: \"${KF_TOKEN}\", and set KF_TOKEN where nightdesk is started",
+            ),
+            (
+                "aes_key",
+                "write the EncodingAESKey that stands beside the Token: aes_key: \"${KF_AES_KEY}\", and set KF_AES_KEY where nightdesk is started",
+            ),
+            (
+                "open_kfid",
+                "write the id of each customer service account (客服账号ID), which begins with wk: open_kfid: [wkAAAA]; `nightdesk channel test` lists them",
+            ),
+        ],
+        allowed: &["reply_budget", "transfer", "servicers", "poll", "base_url"],
+        by_api: true,
+    },
 ];
 
 /// Words of all kinds, for the shape.
-pub const WORDS: &[&str] = &["websocket", "webhook", "wechat"];
+pub const WORDS: &[&str] = &["websocket", "webhook", "wechat", "wecom-kf"];
 
 impl ChannelKind {
     /// Its row.
@@ -148,6 +175,7 @@ impl ChannelSpec {
             ChannelKind::Websocket => true,
             ChannelKind::Webhook => self.reply_url.is_some(),
             ChannelKind::Wechat => self.wechat.as_ref().is_some_and(|wechat| wechat.send),
+            ChannelKind::WecomKf => true,
         }
     }
 
@@ -161,6 +189,12 @@ impl ChannelSpec {
     #[must_use]
     pub fn all(&self, key: &str) -> &[SecretString] {
         self.values.get(key).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// What stands at a key that is a length of time.
+    #[must_use]
+    pub fn length(&self, key: &str) -> Option<Duration> {
+        shape::duration(self.text(key)?)
     }
 
     /// Where the platform's API is, without a slash at the end.
@@ -185,7 +219,7 @@ impl ChannelSpec {
     /// Whether who has the conversation is told there too.
     #[must_use]
     pub fn hears_states(&self) -> bool {
-        self.kind == ChannelKind::Webhook
+        matches!(self.kind, ChannelKind::Webhook | ChannelKind::WecomKf)
     }
 
     /// Reports what its kind needs and has not, and what belongs to other kinds.

@@ -279,7 +279,11 @@ pub static CHANNEL: Shape = Shape {
             Kind::Word(&["desk", "platform"]),
             "Who has hand-offs: the queues of nightdesk (desk), or the platform's own customer service too. desk.",
         ),
-        Key::new("base_url", Kind::Str, "Where the platform's API is. https://api.weixin.qq.com"),
+        Key::new("base_url", Kind::Str, "Where the platform's API is, if not where the platform says."),
+        Key::new("corp_id", Kind::Str, "CorpID of the company at WeCom."),
+        Key::new("open_kfid", Kind::OneOrMany(&Kind::Str), "Ids of the customer service accounts of WeCom."),
+        Key::new("servicers", Kind::OneOrMany(&Kind::Str), "People of WeCom who get hand-offs; its pool if left out."),
+        Key::new("poll", Kind::Duration, "How often messages are asked for though no callback came. 1m."),
     ],
 };
 

@@ -14,9 +14,9 @@ use jiff::Timestamp;
 
 pub use rows::{
     AttemptResult, AttemptRow, Commit, ConversationFilter, ConversationRow, DecisionFilter, DecisionRow,
-    DeliveryFilter, EndpointRow, EndpointStats, EventRow, ForcedRow, HandoffFilter, HandoffRow, NewDelivery, OutboxRow,
-    PurgeLimits, Purged, QueueStats, SeenKey, SeenRow, Selection, SurveyFilter, SurveyRow, TimerRow, UnmatchedRow,
-    WordingRow, delivery_state, handoff_state,
+    DeliveryFilter, EndpointRow, EndpointStats, EventRow, ForcedRow, HandoffFilter, HandoffRow, MarkRow, NewDelivery,
+    OutboxRow, PurgeLimits, Purged, QueueStats, SeenKey, SeenRow, Selection, SurveyFilter, SurveyRow, TimerRow,
+    UnmatchedRow, WordingRow, delivery_state, handoff_state,
 };
 
 /// What every method of a store answers, later.
@@ -130,6 +130,15 @@ pub trait Store: Send + Sync + 'static {
 
     /// Lets the schedule count again from a time on; true if something was set.
     fn release_hours(&self, schedule: &str, at: Timestamp) -> StoreFuture<'_, bool>;
+
+    /// What a channel remembers under names that begin so, by name; what has passed may be among it.
+    fn marks(&self, channel: &str, prefix: &str) -> StoreFuture<'_, Vec<MarkRow>>;
+
+    /// Remembers something for a channel, in place of what had its name.
+    fn set_mark(&self, row: MarkRow) -> StoreFuture<'_, ()>;
+
+    /// Forgets what a channel remembers under a name; true if there was something.
+    fn remove_mark(&self, channel: &str, name: &str) -> StoreFuture<'_, bool>;
 
     /// The earliest timers, ascending.
     fn timers(&self, limit: usize) -> StoreFuture<'_, Vec<TimerRow>>;

@@ -312,6 +312,19 @@ pub struct ForcedRow {
     pub set_by: String,
 }
 
+/// What a channel must remember between starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MarkRow {
+    /// The channel's name.
+    pub channel: String,
+    /// What it is.
+    pub name: String,
+    /// The channel's own business.
+    pub value: String,
+    /// When it may be forgotten; none for never.
+    pub until: Option<Timestamp>,
+}
+
 /// All that one step writes, in one transaction.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Commit {

@@ -27,4 +27,5 @@ mod survey;
 mod together;
 mod transfer;
 mod wechat;
+mod wecom_kf;
 mod wording;

@@ -8,8 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use nightdesk::store::sqlite::{DATABASE, SqliteStore};
 use nightdesk::store::{
     AttemptResult, AttemptRow, Commit, ConversationFilter, ConversationRow, DecisionFilter, DecisionRow,
-    DeliveryFilter, EventRow, HandoffFilter, HandoffRow, NewDelivery, PurgeLimits, SeenKey, SeenRow, Selection, Store,
-    StoreError, TimerRow,
+    DeliveryFilter, EventRow, HandoffFilter, HandoffRow, MarkRow, NewDelivery, PurgeLimits, SeenKey, SeenRow,
+    Selection, Store, StoreError, TimerRow,
 };
 
 fn at(second: i64) -> Timestamp {
@@ -534,4 +534,35 @@ async fn a_person_reads_the_file_while_the_daemon_runs() {
         })
         .unwrap();
     assert_eq!(sent, ("handoff.created".into(), "2026-09-21 14:13:20".into(), 13));
+}
+
+#[tokio::test]
+async fn what_channels_remember_survives_a_start_and_is_forgotten_in_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let mark = |channel: &str, name: &str, value: &str, until: Option<Timestamp>| MarkRow {
+        channel: channel.to_owned(),
+        name: name.to_owned(),
+        value: value.to_owned(),
+        until,
+    };
+    for row in [
+        mark("kf", "cursor:a", "1", None),
+        mark("kf", "cursor:a", "2", None),
+        mark("kf", "cursor_b", "3", Some(at(10))),
+        mark("other", "cursor:a", "4", None),
+    ] {
+        store.set_mark(row).await.unwrap();
+    }
+    drop(store);
+    let store = open(dir.path());
+    assert_eq!(store.marks("kf", "cursor:").await.unwrap(), [mark("kf", "cursor:a", "2", None)]);
+    assert_eq!(store.marks("kf", "cursor").await.unwrap().len(), 2);
+    store.purge(at(10), PurgeLimits::default()).await.unwrap();
+    assert_eq!(store.marks("kf", "cursor").await.unwrap().len(), 2);
+    store.purge(at(11), PurgeLimits::default()).await.unwrap();
+    assert_eq!(store.marks("kf", "").await.unwrap(), [mark("kf", "cursor:a", "2", None)]);
+    assert!(store.remove_mark("kf", "cursor:a").await.unwrap());
+    assert!(!store.remove_mark("kf", "cursor:a").await.unwrap());
+    assert_eq!(store.marks("other", "cursor:a").await.unwrap().len(), 1);
 }

@@ -58,7 +58,7 @@ async fn start() -> (Shop, Receiver, Api, Daemon) {
 }
 
 /// Has the foreign library do these tasks.
-fn foreign(tasks: &Value) -> Vec<Value> {
+pub(crate) fn foreign(tasks: &Value) -> Vec<Value> {
     let python = std::env::var("NIGHTDESK_PYTHON").unwrap_or_else(|_| {
         panic!(
             "NIGHTDESK_PYTHON is not set: it names a Python with the packages of tests/foreign/requirements.txt. \

@@ -3,6 +3,7 @@
 Reads a JSON list of tasks from standard input and prints a JSON list of results:
     {"do": "seal", "token", "key", "app", "xml", "nonce", "timestamp"}  ->  {"body", "msg_signature"}
     {"do": "echo", "token", "key", "app", "text", "nonce", "timestamp"} ->  {"echostr", "msg_signature"}
+    "corp-seal" and "corp-echo": the same two with the library's classes for WeCom, the CorpID as "app"
     {"do": "check", "token", "signature", "timestamp", "nonce"}         ->  null, or why it does not hold
     {"do": "read", "xml"}                                               ->  the fields of a reply
     {"do": "open", "token", "key", "app", "xml"}                        ->  the fields of an encrypted reply
@@ -15,6 +16,8 @@ import sys
 import xmltodict
 from wechatpy.client import WeChatClient
 from wechatpy.crypto import PrpCrypto, WeChatCrypto, _get_signature
+from wechatpy.enterprise.crypto import WeChatCrypto as CorpCrypto
+from wechatpy.enterprise.crypto import PrpCrypto as CorpPrp
 from wechatpy.exceptions import InvalidSignatureException
 from wechatpy.replies import deserialize_reply
 from wechatpy.utils import check_signature
@@ -36,6 +39,15 @@ def done(task):
         return {"body": body, "msg_signature": xmltodict.parse(body)["xml"]["MsgSignature"]}
     if what == "echo":
         sealed = PrpCrypto(crypto.key).encrypt(task["text"], task["app"]).decode()
+        signature = _get_signature(task["token"], task["timestamp"], task["nonce"], sealed)
+        return {"echostr": sealed, "msg_signature": signature}
+    if what.startswith("corp-"):
+        crypto = CorpCrypto(task["token"], task["key"], task["app"])
+    if what == "corp-seal":
+        body = crypto.encrypt_message(task["xml"], task["nonce"], task["timestamp"])
+        return {"body": body, "msg_signature": xmltodict.parse(body)["xml"]["MsgSignature"]}
+    if what == "corp-echo":
+        sealed = CorpPrp(crypto.key).encrypt(task["text"], task["app"]).decode()
         signature = _get_signature(task["token"], task["timestamp"], task["nonce"], sealed)
         return {"echostr": sealed, "msg_signature": signature}
     if what == "check":

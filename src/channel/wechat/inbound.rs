@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_lc_rs::digest;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::message::{Customer, Gesture, Kind, Role};
 use crate::pipeline::Arrival;
@@ -96,7 +96,7 @@ pub(super) fn open(request: &Request, spec: &WechatSpec) -> Result<Envelope, Pro
     Ok(Envelope { account: name("ToUserName")?, customer: name("FromUserName")?, timestamp, key, fields })
 }
 
-fn parameter<'a>(request: &'a Request, name: &str) -> Result<&'a str, Problem> {
+pub(in crate::channel) fn parameter<'a>(request: &'a Request, name: &str) -> Result<&'a str, Problem> {
     request.parameter(name).filter(|value| !value.is_empty()).ok_or_else(|| {
         let detail = format!("The address has no parameter `{name}`. Requests to this channel come from WeChat alone.");
         request.refuse("a parameter is missing", &detail)
@@ -105,9 +105,19 @@ fn parameter<'a>(request: &'a Request, name: &str) -> Result<&'a str, Problem> {
 
 /// Checks a signature and its time, which is returned.
 fn signed(request: &Request, spec: &WechatSpec, name: &str, sealed: Option<&str>) -> Result<i64, Problem> {
+    signed_by(request, &spec.tokens, name, sealed)
+}
+
+/// Checks a signature by one of the tokens and its time, which is returned.
+pub(in crate::channel) fn signed_by(
+    request: &Request,
+    tokens: &[SecretString],
+    name: &str,
+    sealed: Option<&str>,
+) -> Result<i64, Problem> {
     let (given, timestamp) = (parameter(request, name)?, parameter(request, "timestamp")?);
     let rest: Vec<&str> = [timestamp, parameter(request, "nonce")?].into_iter().chain(sealed).collect();
-    let tokens = spec.tokens.iter().map(ExposeSecret::expose_secret).filter(|token| !token.is_empty());
+    let tokens = tokens.iter().map(ExposeSecret::expose_secret).filter(|token| !token.is_empty());
     if !crypto::signed(given, tokens, &rest) {
         return Err(request.refuse(
             "the signature is of another token, or of another message",
@@ -139,13 +149,23 @@ fn once(request: &Request, what: &[u8]) -> Result<(), Problem> {
 }
 
 fn decrypt(request: &Request, spec: &WechatSpec, sealed: &str) -> Result<(Vec<u8>, AesKey), Problem> {
-    let keys = spec.aes_keys.iter().filter_map(|key| AesKey::parse(key.expose_secret()).ok());
-    let opened = keys.into_iter().find_map(|key| Some((key.decrypt(sealed, &spec.app_id).ok()?, key)));
+    decrypt_for(request, &spec.aes_keys, &spec.app_id, sealed)
+}
+
+/// Opens what was signed with one of the keys; `receiver` is whom it must be for.
+pub(in crate::channel) fn decrypt_for(
+    request: &Request,
+    keys: &[SecretString],
+    receiver: &str,
+    sealed: &str,
+) -> Result<(Vec<u8>, AesKey), Problem> {
+    let keys = keys.iter().filter_map(|key| AesKey::parse(key.expose_secret()).ok());
+    let opened = keys.into_iter().find_map(|key| Some((key.decrypt(sealed, receiver).ok()?, key)));
     opened.ok_or_else(|| {
         request.refuse(
             "no key opens it",
-            "The message cannot be opened: aes_key and app_id in nightdesk.yaml must be the EncodingAESKey and AppID of the \
-             account.",
+            "The message cannot be opened: aes_key and app_id (corp_id at WeCom) in nightdesk.yaml must be the \
+             EncodingAESKey and AppID (CorpID) of the account.",
         )
     })
 }

@@ -5,7 +5,7 @@
 //! `crypto` and `xml` serve the whole family; `inbound` reads what came, `reply` writes what is answered, `send` sends the rest.
 
 pub mod crypto;
-mod inbound;
+pub(in crate::channel) mod inbound;
 mod memory;
 mod reply;
 mod send;

@@ -120,7 +120,7 @@ impl<'a> Turn<'a> {
         let view = knowledge.matcher.view(&inbound.text);
         let language = speak::language(knowledge, inbound, before);
         let mut next = before.clone();
-        next.turns += u64::from(!matches!(inbound.gesture, Gesture::LookedUp(_)));
+        next.turns += u64::from(!matches!(inbound.gesture, Gesture::LookedUp(_) | Gesture::Undelivered));
         next.customer = inbound.customer.clone();
         next.language = Some(language.clone());
         next.unanswered.clear();

@@ -93,7 +93,7 @@ impl Turn<'_> {
 
     /// A survey is over when all of it is answered, or the customer says something else after the score.
     pub(super) fn end_survey(&mut self, reason: Reason) {
-        let theirs = !matches!(self.inbound.gesture, Gesture::Automatic | Gesture::LookedUp(_));
+        let theirs = !matches!(self.inbound.gesture, Gesture::Automatic | Gesture::Undelivered | Gesture::LookedUp(_));
         let said = theirs && !matches!(reason, Reason::Continued | Reason::Lapsed);
         let over = |survey: &Survey| survey.comment.is_some() || (self.answered.is_none() && survey.score.is_some());
         if said && self.next.survey.as_ref().is_some_and(over) {

@@ -6,6 +6,7 @@
 mod columns;
 mod commit;
 mod forced;
+mod marks;
 mod outbox;
 mod reader;
 mod schema;
@@ -28,8 +29,9 @@ use self::reader::Readers;
 use self::writer::Writer;
 use super::{
     AttemptRow, Commit, ConversationFilter, ConversationRow, DecisionFilter, DecisionRow, DeliveryFilter, EndpointRow,
-    EndpointStats, EventRow, ForcedRow, HandoffFilter, HandoffRow, OutboxRow, PurgeLimits, Purged, QueueStats, SeenKey,
-    SeenRow, Selection, Store, StoreError, StoreFuture, SurveyFilter, SurveyRow, TimerRow, UnmatchedRow, WordingRow,
+    EndpointStats, EventRow, ForcedRow, HandoffFilter, HandoffRow, MarkRow, OutboxRow, PurgeLimits, Purged, QueueStats,
+    SeenKey, SeenRow, Selection, Store, StoreError, StoreFuture, SurveyFilter, SurveyRow, TimerRow, UnmatchedRow,
+    WordingRow,
 };
 
 /// Name of the database within the data folder.
@@ -276,6 +278,20 @@ impl Store for SqliteStore {
     fn release_hours(&self, schedule: &str, at: Timestamp) -> StoreFuture<'_, bool> {
         let schedule = schedule.to_owned();
         Box::pin(self.writer.run(move |db| forced::end(db, &schedule, at)))
+    }
+
+    fn marks(&self, channel: &str, prefix: &str) -> StoreFuture<'_, Vec<MarkRow>> {
+        let (channel, prefix) = (channel.to_owned(), prefix.to_owned());
+        Box::pin(self.readers.run(move |db| marks::read(db, &channel, &prefix)))
+    }
+
+    fn set_mark(&self, row: MarkRow) -> StoreFuture<'_, ()> {
+        Box::pin(self.writer.run(move |db| marks::put(db, &row)))
+    }
+
+    fn remove_mark(&self, channel: &str, name: &str) -> StoreFuture<'_, bool> {
+        let (channel, name) = (channel.to_owned(), name.to_owned());
+        Box::pin(self.writer.run(move |db| marks::remove(db, &channel, &name)))
     }
 
     fn timers(&self, limit: usize) -> StoreFuture<'_, Vec<TimerRow>> {
