@@ -16,7 +16,7 @@ mod webhook;
 pub mod wording;
 
 pub use book::{Book, Unread};
-pub use channels::{ChannelKind, ChannelSpec, WechatSpec};
+pub use channels::{ChannelKind, ChannelSpec, SIGNATURES, WechatSpec};
 pub use files::Files;
 pub use settings::{
     Access, DEFAULT_RETRY, Limits, LookupSettings, MatchingSpec, QueueSpec, RouteSpec, ScheduleSpec, Settings, json,

@@ -23,7 +23,7 @@ use crate::rules::{ChannelKind, ChannelSpec};
 use crate::store::{Commit, MarkRow, NewDelivery, SeenKey, SeenRow, StoreError};
 use crate::token::Tokens;
 
-use super::super::door::Memory;
+use super::super::memory::Memory;
 use super::api::{Account, BAD_MSG_TOKEN, TOO_FAST, Trouble};
 use super::bell::Bell;
 use super::inbound::{self, Item, What};

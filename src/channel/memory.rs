@@ -1,36 +1,45 @@
-//! What is remembered of an account's requests for some minutes: signatures used, and how often a message came.
+//! What doors remember of requests for some minutes: signatures used, and how often a message came.
 
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, PoisonError};
 
 use lru::LruCache;
 
+use super::wecom_kf::Bells;
+
 /// Requests remembered. A platform at its fastest sends fewer within the time that a signature is valid.
 const MOST: usize = 16_384;
 
-/// Of all accounts. Only requests with a good signature get here, so that strangers cannot fill it.
+/// Of all channels, in keys that begin with the channel's name. Only requests with a good signature get here, so that strangers cannot fill it.
 #[derive(Debug)]
 pub struct Memory {
     used: Mutex<LruCache<String, [u8; 32]>>,
     attempts: Mutex<LruCache<String, u32>>,
+    /// Callbacks of WeCom that wait to be followed.
+    pub wecom_kf: Bells,
 }
 
 impl Default for Memory {
     fn default() -> Self {
         let most = NonZeroUsize::new(MOST).unwrap_or(NonZeroUsize::MIN);
-        Self { used: Mutex::new(LruCache::new(most)), attempts: Mutex::new(LruCache::new(most)) }
+        Self {
+            used: Mutex::new(LruCache::new(most)),
+            attempts: Mutex::new(LruCache::new(most)),
+            wecom_kf: Bells::default(),
+        }
     }
 }
 
 impl Memory {
     /// Notes what a signature was used for; false if it was used for something else before.
-    pub(super) fn once(&self, signature: String, what: [u8; 32]) -> bool {
+    pub fn once(&self, signature: String, what: [u8; 32]) -> bool {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         *used.get_or_insert(signature, || what) == what
     }
 
     /// How often this message has come, this time included.
-    pub(super) fn attempt(&self, message: String) -> u32 {
+    #[must_use]
+    pub fn attempt(&self, message: String) -> u32 {
         let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
         let count = attempts.get_or_insert_mut(message, || 0);
         *count = count.saturating_add(1);
