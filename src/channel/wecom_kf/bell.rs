@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn a_token_is_used_for_nine_minutes_and_never_one_that_was_refused() {
         let bell = Bells::default().of("kf", "wk1");
-        let at = |minutes| Timestamp::from_second(1_800_000_000 + 60 * minutes).unwrap();
+        let at = |minutes: i64| Timestamp::from_second(1_800_000_000 + 60 * minutes).unwrap();
         assert_eq!(bell.token_at(at(0)), None);
         bell.ring("a", at(0));
         bell.ring("", at(1));

@@ -1,14 +1,16 @@
 //! Channels of kind `wecom-kf`: customer service of WeCom (企业微信 微信客服).
 //!
-//! The platform's callback is only a bell: what customers wrote is pulled (`pull`) and put into our words (`inbound`). All that is
-//! said goes out by the API, through the outbox, and so does who has the conversation (`send`). `api` makes the calls, `bell`
-//! keeps what the callbacks said. Owns no decision: who answers is the pipeline's.
+//! The platform's callback is only a bell: what customers wrote is pulled (`pull`), put into our words (`inbound`) and handed on
+//! (`take`). All that is said goes out by the API, through the outbox, and so does who has the conversation (`send`, `say`). `api`
+//! makes the calls, `bell` keeps what the callbacks said. Owns no decision: who answers is the pipeline's.
 
 mod api;
 mod bell;
 mod inbound;
 mod pull;
+mod say;
 mod send;
+mod take;
 
 use std::sync::Arc;
 
