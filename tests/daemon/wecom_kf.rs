@@ -512,7 +512,11 @@ async fn whoever_has_the_conversation_at_the_platform_has_it_here_and_what_did_n
     kf.event("e1", now, json!({"event_type": "session_status_change", "external_userid": "wm1", "change_type": 3, "old_servicer_userid": "wang"}));
     ring(&daemon).await;
     state(&daemon, "closed").await;
+    // There is no code for a goodbye, and after the end nothing else goes.
+    wait_for("the goodbye to be refused", || async { deliveries(&daemon, "pending").await.is_empty().then_some(()) })
+        .await;
     let before = kf.sent().len();
+    assert_eq!(before, 0);
     writes(&daemon, &kf, "m2", "怎么开发票").await;
     kf.wait(before + 1).await;
     let id = kf.sent()[before]["msgid"].clone();
