@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::common::api::{agent, get, http, post, transcript};
 use crate::common::daemon::{Daemon, Process, instant};
+use crate::common::foreign::foreign;
 use crate::common::kf::{Kf, Mood};
 use crate::common::receiver::Receiver;
 use crate::common::shop::Shop;
@@ -99,7 +100,7 @@ async fn writes(daemon: &Daemon, kf: &Kf, id: &str, text: &str) {
 }
 
 fn one(task: &Value) -> Value {
-    crate::wechat::foreign(&json!([task])).remove(0)
+    foreign("wechat.py", &json!([task])).remove(0)
 }
 
 /// The conversation with the customer `wm1`, once there is one.
