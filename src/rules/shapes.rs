@@ -1,6 +1,7 @@
 //! The tables: every key of every file, with its meaning. The contract's keys first, additions after them.
 
-use super::dialogue::{BRANCH, LOOKUP, SLOT};
+use super::dialogue::{BRANCH, SLOT};
+use super::lookup::{LOOKUP, LOOKUPS};
 use super::model::Careful;
 use super::shape::{Key, Kind, Shape};
 use super::webhook::{EVENTS, WebhookFormat};
@@ -332,20 +333,6 @@ pub static MATCHING: Shape = Shape {
             Kind::Int(1, 16_384),
             "Megabytes for what is learned from the questions; above it a simpler way is taken, and the log says so. 64.",
         ),
-    ],
-};
-
-/// `lookups:`.
-pub static LOOKUPS: Shape = Shape {
-    name: "the look-ups",
-    keys: &[
-        Key::new("private_addresses", Kind::Bool, "Whether addresses within the own network may be asked. false."),
-        Key::new(
-            "headers",
-            Kind::MapOf(&Kind::MapOf(&Kind::Str)),
-            "Headers by host, such as erp.example: {Authorization: \"Bearer ${ERP_TOKEN}\"}.",
-        ),
-        Key::new("max_bytes", Kind::Int(1_024, 16_777_216), "Longest answer that is read. 262144."),
     ],
 };
 

@@ -14,9 +14,9 @@ use jiff::Timestamp;
 
 pub use rows::{
     AttemptResult, AttemptRow, Commit, ConversationFilter, ConversationRow, DecisionFilter, DecisionRow,
-    DeliveryFilter, EndpointRow, EndpointStats, EventRow, ForcedRow, HandoffFilter, HandoffRow, NewDelivery, OutboxRow,
-    PurgeLimits, Purged, QueueStats, SeenKey, SeenRow, Selection, SurveyFilter, SurveyRow, TimerRow, UnmatchedRow,
-    WordingRow, delivery_state, handoff_state,
+    DeliveryFilter, EndpointRow, EndpointStats, EventRow, ForcedRow, HandoffFilter, HandoffRow, KeptRow, NewDelivery,
+    OutboxRow, PurgeLimits, Purged, QueueStats, SeenKey, SeenRow, Selection, SurveyFilter, SurveyRow, TimerRow,
+    UnmatchedRow, WordingRow, delivery_state, handoff_state,
 };
 
 /// What every method of a store answers, later.
@@ -130,6 +130,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// Lets the schedule count again from a time on; true if something was set.
     fn release_hours(&self, schedule: &str, at: Timestamp) -> StoreFuture<'_, bool>;
+
+    /// What is kept under a key of a place, unless its time has passed.
+    fn kept(&self, place: &str, key: &str, now: Timestamp) -> StoreFuture<'_, Option<String>>;
+
+    /// Keeps all of these or none, in place of what was there. What has had its time is deleted.
+    fn keep(&self, rows: Vec<KeptRow>, now: Timestamp) -> StoreFuture<'_, ()>;
 
     /// The earliest timers, ascending.
     fn timers(&self, limit: usize) -> StoreFuture<'_, Vec<TimerRow>>;

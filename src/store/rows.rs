@@ -312,6 +312,19 @@ pub struct ForcedRow {
     pub set_by: String,
 }
 
+/// A small thing that outlives a restart and belongs to no transcript.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptRow {
+    /// Whose it is, such as `kuaidi100`.
+    pub place: String,
+    /// Its name there.
+    pub key: String,
+    /// What it is.
+    pub value: String,
+    /// Until when; for good if none.
+    pub until: Option<Timestamp>,
+}
+
 /// All that one step writes, in one transaction.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Commit {

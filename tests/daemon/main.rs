@@ -19,6 +19,7 @@ mod lessons;
 mod lookups;
 mod notices;
 mod operation;
+mod parcels;
 mod reload;
 mod signatures;
 mod store;

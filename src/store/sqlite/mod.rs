@@ -6,6 +6,7 @@
 mod columns;
 mod commit;
 mod forced;
+mod kept;
 mod outbox;
 mod reader;
 mod schema;
@@ -28,8 +29,9 @@ use self::reader::Readers;
 use self::writer::Writer;
 use super::{
     AttemptRow, Commit, ConversationFilter, ConversationRow, DecisionFilter, DecisionRow, DeliveryFilter, EndpointRow,
-    EndpointStats, EventRow, ForcedRow, HandoffFilter, HandoffRow, OutboxRow, PurgeLimits, Purged, QueueStats, SeenKey,
-    SeenRow, Selection, Store, StoreError, StoreFuture, SurveyFilter, SurveyRow, TimerRow, UnmatchedRow, WordingRow,
+    EndpointStats, EventRow, ForcedRow, HandoffFilter, HandoffRow, KeptRow, OutboxRow, PurgeLimits, Purged, QueueStats,
+    SeenKey, SeenRow, Selection, Store, StoreError, StoreFuture, SurveyFilter, SurveyRow, TimerRow, UnmatchedRow,
+    WordingRow,
 };
 
 /// Name of the database within the data folder.
@@ -276,6 +278,15 @@ impl Store for SqliteStore {
     fn release_hours(&self, schedule: &str, at: Timestamp) -> StoreFuture<'_, bool> {
         let schedule = schedule.to_owned();
         Box::pin(self.writer.run(move |db| forced::end(db, &schedule, at)))
+    }
+
+    fn kept(&self, place: &str, key: &str, now: Timestamp) -> StoreFuture<'_, Option<String>> {
+        let (place, key) = (place.to_owned(), key.to_owned());
+        Box::pin(self.readers.run(move |db| kept::read(db, &place, &key, now)))
+    }
+
+    fn keep(&self, rows: Vec<KeptRow>, now: Timestamp) -> StoreFuture<'_, ()> {
+        Box::pin(self.writer.run(move |db| kept::put(db, &rows, now)))
     }
 
     fn timers(&self, limit: usize) -> StoreFuture<'_, Vec<TimerRow>> {

@@ -2,6 +2,7 @@
 //! webhooks. Everything is real: files, sockets, processes; only the clock may be turned.
 
 pub mod api;
+pub mod carriers;
 pub mod client;
 pub mod daemon;
 pub mod erp;
