@@ -3,13 +3,24 @@
 //! A kind that platforms post to is a [`Door`] and one line in [`door`]; its settings are a row in `rules/channels.rs`. Every door
 //! keeps the same order: check the raw bytes, see whether the message came before, bring it to disk, answer.
 
+pub mod access_token;
 mod door;
+pub mod incoming;
+pub mod line;
+mod memory;
+pub mod meta;
+pub mod parts;
+pub mod platform;
 mod problem;
+pub mod signature;
+pub mod telegram;
 pub mod webhook;
 pub mod websocket;
 pub mod wechat;
+pub mod weibo;
 
-pub use door::{Door, MAX_BODY, Memory, Request};
+pub use door::{Door, MAX_BODY, Request};
+pub use memory::Memory;
 pub use problem::Problem;
 
 use crate::diag::Report;
@@ -23,6 +34,11 @@ pub fn door(kind: ChannelKind) -> Option<&'static dyn Door> {
         ChannelKind::Websocket => None,
         ChannelKind::Webhook => Some(&webhook::Webhook),
         ChannelKind::Wechat => Some(&wechat::Wechat),
+        ChannelKind::Weibo => Some(&weibo::Weibo),
+        ChannelKind::Telegram => Some(&telegram::Telegram),
+        ChannelKind::Line => Some(&line::Line),
+        ChannelKind::Whatsapp => Some(&meta::whatsapp::Whatsapp),
+        ChannelKind::Messenger => Some(&meta::messenger::Messenger),
     }
 }
 

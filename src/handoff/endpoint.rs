@@ -79,6 +79,9 @@ pub trait Courier: fmt::Debug + Send + Sync + 'static {
         row: &'a OutboxRow,
         now: Timestamp,
     ) -> BoxFuture<'a, Answer>;
+
+    /// Asks the platform who we are to it, without a message to anybody: the name that it answers with. Must end by itself.
+    fn who<'a>(&'a self, client: &'a Client, now: Timestamp) -> BoxFuture<'a, Result<String, Answer>>;
 }
 
 impl Endpoint {

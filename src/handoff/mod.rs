@@ -12,8 +12,8 @@ pub mod signing;
 mod test_message;
 mod worker;
 
-pub use attempt::{Answer, reason};
+pub use attempt::{Answer, reason, retry_after};
 pub use endpoint::{Courier, Endpoint, People, masked_url};
 pub use format::Format;
-pub use test_message::try_out;
+pub use test_message::{Tried, try_out};
 pub use worker::{Deliverer, DeliveryError, DeliveryObserver};

@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 
 use aws_lc_rs::hmac;
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use md5::{Digest, Md5};
@@ -37,14 +38,7 @@ pub(super) fn encoded(fields: &[(String, String)]) -> String {
 
 /// Lower-case hex of the MD5 of some bytes.
 pub(super) fn md5_hex(bytes: &[u8]) -> String {
-    hex(&Md5::digest(bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    HEXLOWER.encode(&Md5::digest(bytes))
 }
 
 /// Completes a request and signs it. What is to be a header is given back, with its value.
@@ -108,7 +102,7 @@ fn signature(spec: &SignSpec, url: &Url, form: &[(String, String)]) -> String {
             } else {
                 encoded(form)
             };
-            hex(hmac::sign(&key, sent.as_bytes()).as_ref())
+            HEXLOWER.encode(hmac::sign(&key, sent.as_bytes()).as_ref())
         }
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! A kind is a row of [`KINDS`] here and a file in `channel/`. What a kind does with a request is not known here.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::diag::{Finding, Place, Report};
 use crate::yaml::Node;
@@ -22,6 +23,16 @@ pub enum ChannelKind {
     Webhook,
     /// A WeChat official account (微信公众号).
     Wechat,
+    /// The messages of a Weibo account's fans.
+    Weibo,
+    /// A bot of Telegram.
+    Telegram,
+    /// A LINE official account.
+    Line,
+    /// A number of the WhatsApp Business Cloud API.
+    Whatsapp,
+    /// A Facebook page or an Instagram account.
+    Messenger,
 }
 
 /// A kind: its word, and what may stand beside it.
@@ -35,10 +46,27 @@ pub struct KindRow {
     pub required: &'static [(&'static str, &'static str)],
     /// Keys that may stand there, besides those of every kind.
     pub allowed: &'static [&'static str],
+    /// Whether answers go out by the platform's own API.
+    pub by_api: ByApi,
+}
+
+/// Whether all that is said goes out by the platform's own API, and nothing in the answer to its request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ByApi {
+    /// Answers are in the answer to the request.
+    Never,
+    /// All that is said.
+    Always,
+    /// All that is said if this key is there; else answers are in the answer to the request, and nothing is said later.
+    With(&'static str),
 }
 
 /// Keys of every kind.
 const COMMON: [&str; 2] = ["kind", "first_response"];
+
+const META_SECRET: &str = "write the App Secret of the Meta app (App settings, Basic): secret: \"${META_SECRET}\"";
+const META_VERIFY: &str =
+    "write the verify token that you enter at the platform, any words: verify_token: \"${META_VERIFY}\"";
 
 /// All kinds, in the order of the documentation.
 pub static KINDS: &[KindRow] = &[
@@ -47,6 +75,7 @@ pub static KINDS: &[KindRow] = &[
         word: "websocket",
         required: &[],
         allowed: &["origins", "require_origin", "identity_secret"],
+        by_api: ByApi::Never,
     },
     KindRow {
         kind: ChannelKind::Webhook,
@@ -55,7 +84,8 @@ pub static KINDS: &[KindRow] = &[
             "secret",
             "what comes in by webhook is checked by its signature; write secret: \"${NAME}\" and set NAME where nightdesk is started",
         )],
-        allowed: &["reply_url"],
+        allowed: &["reply_url", "signature"],
+        by_api: ByApi::Never,
     },
     KindRow {
         kind: ChannelKind::Wechat,
@@ -68,11 +98,74 @@ pub static KINDS: &[KindRow] = &[
             ),
         ],
         allowed: &["aes_key", "app_secret", "send", "reply_budget", "transfer", "base_url"],
+        by_api: ByApi::Never,
+    },
+    KindRow {
+        kind: ChannelKind::Weibo,
+        word: "weibo",
+        required: &[(
+            "secret",
+            "write the App Secret of the Weibo app: secret: \"${WEIBO_SECRET}\", and set WEIBO_SECRET where nightdesk is started",
+        )],
+        allowed: &["access_token", "base_url"],
+        by_api: ByApi::With("access_token"),
+    },
+    KindRow {
+        kind: ChannelKind::Telegram,
+        word: "telegram",
+        required: &[
+            ("bot_token", "write the token that BotFather gave: bot_token: \"${TELEGRAM_TOKEN}\""),
+            (
+                "secret",
+                "write the secret_token that you give to setWebhook: secret: \"${TELEGRAM_SECRET}\"; letters, digits, _ and -",
+            ),
+        ],
+        allowed: &["base_url"],
+        by_api: ByApi::Always,
+    },
+    KindRow {
+        kind: ChannelKind::Line,
+        word: "line",
+        required: &[
+            ("secret", "write the channel secret (Basic settings): secret: \"${LINE_SECRET}\""),
+            ("access_token", "write the channel access token (Messaging API): access_token: \"${LINE_TOKEN}\""),
+        ],
+        allowed: &["base_url"],
+        by_api: ByApi::Always,
+    },
+    KindRow {
+        kind: ChannelKind::Whatsapp,
+        word: "whatsapp",
+        required: &[
+            ("secret", META_SECRET),
+            ("verify_token", META_VERIFY),
+            ("access_token", "write a permanent token of a system user: access_token: \"${WHATSAPP_TOKEN}\""),
+            (
+                "phone_number_id",
+                "write the Phone number ID (API setup), which is not the number: phone_number_id: \"1065…\"",
+            ),
+        ],
+        allowed: &["base_url"],
+        by_api: ByApi::Always,
+    },
+    KindRow {
+        kind: ChannelKind::Messenger,
+        word: "messenger",
+        required: &[
+            ("secret", META_SECRET),
+            ("verify_token", META_VERIFY),
+            ("access_token", "write the access token of the page: access_token: \"${PAGE_TOKEN}\""),
+        ],
+        allowed: &["base_url"],
+        by_api: ByApi::Always,
     },
 ];
 
+/// Forms of signatures: what stands behind `signature:`. The first is meant if nothing does.
+pub const SIGNATURES: &[&str] = &["standard", "chatwoot", "zendesk", "meta", "github", "line", "slack", "feishu"];
+
 /// Words of all kinds, for the shape.
-pub const WORDS: &[&str] = &["websocket", "webhook", "wechat"];
+pub const WORDS: &[&str] = &["websocket", "webhook", "wechat", "weibo", "telegram", "line", "whatsapp", "messenger"];
 
 impl ChannelKind {
     /// Its row.
@@ -91,6 +184,8 @@ pub struct ChannelSpec {
     pub kind: ChannelKind,
     /// Its keys as they stand in the file.
     pub keys: Vec<Located<String>>,
+    /// What stands at each of them: one value, or several where several are allowed. Not told apart from secrets.
+    pub values: BTreeMap<String, Vec<SecretString>>,
     /// Pages that may open the socket.
     pub origins: Vec<Located<String>>,
     /// Refuse sockets without an Origin.
@@ -103,6 +198,8 @@ pub struct ChannelSpec {
     pub reply_url: Option<Located<String>>,
     /// Until the customer has an answer.
     pub first_response: Option<Duration>,
+    /// Where the platform's API is, if not where the platform says.
+    pub base_url: Option<Located<String>>,
     /// The settings of an official account.
     pub wechat: Option<WechatSpec>,
 }
@@ -124,12 +221,8 @@ pub struct WechatSpec {
     pub reply_budget: u32,
     /// Whether the platform's own people have hand-offs.
     pub to_platform: bool,
-    /// Where the platform's API is, without a slash at the end.
-    pub base_url: Located<String>,
 }
 
-/// Where the platform's API is, unless the shop says otherwise.
-const WECHAT_API: &str = "https://api.weixin.qq.com";
 /// Customer-service messages within 48 hours of the customer's last, as the platform's documentation has it.
 const REPLY_BUDGET: u32 = 5;
 
@@ -138,9 +231,40 @@ impl ChannelSpec {
     #[must_use]
     pub fn hears_later(&self) -> bool {
         match self.kind {
+            _ if self.answers_by_api() => true,
             ChannelKind::Websocket => true,
             ChannelKind::Webhook => self.reply_url.is_some(),
             ChannelKind::Wechat => self.wechat.as_ref().is_some_and(|wechat| wechat.send),
+            _ => false,
+        }
+    }
+
+    /// What stands at a key that has one value.
+    #[must_use]
+    pub fn text(&self, key: &str) -> Option<&str> {
+        Some(self.values.get(key)?.first()?.expose_secret()).filter(|text| !text.is_empty())
+    }
+
+    /// What stands at a key that may have several values, as they are written.
+    #[must_use]
+    pub fn all(&self, key: &str) -> &[SecretString] {
+        self.values.get(key).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Where the platform's API is, without a slash at the end.
+    #[must_use]
+    pub fn api(&self, otherwise: &str) -> String {
+        let url = self.base_url.as_ref().map_or(otherwise, |url| url.value.as_str());
+        url.trim_end_matches('/').to_owned()
+    }
+
+    /// Whether all that is said goes out by the platform's own API, and nothing in the answer to its request.
+    #[must_use]
+    pub fn answers_by_api(&self) -> bool {
+        match self.kind.row().map(|row| row.by_api) {
+            None | Some(ByApi::Never) => false,
+            Some(ByApi::Always) => true,
+            Some(ByApi::With(key)) => self.text(key).is_some(),
         }
     }
 
@@ -205,21 +329,25 @@ pub(super) fn channel(node: &Node, place: Place) -> Option<ChannelSpec> {
     Some(ChannelSpec {
         kind,
         keys: node.entries().iter().filter_map(|(key, _)| located(key)).collect(),
+        values: node
+            .entries()
+            .iter()
+            .filter_map(|(key, value)| Some((key.text()?.to_owned(), read::secrets(Some(value)))))
+            .collect(),
         origins: read::strings(node.get("origins")),
         require_origin: read::flag(node.get("require_origin")),
         secrets: read::secrets(node.get("secret")),
         identity_secrets: read::secrets(node.get("identity_secret")),
         reply_url: node.get("reply_url").and_then(located),
         first_response: length("first_response"),
-        wechat: (kind == ChannelKind::Wechat).then(|| wechat(node, &place)),
+        base_url: node.get("base_url").and_then(located),
+        wechat: (kind == ChannelKind::Wechat).then(|| wechat(node)),
         place,
     })
 }
 
-fn wechat(node: &Node, place: &Place) -> WechatSpec {
+fn wechat(node: &Node) -> WechatSpec {
     let text = |key: &str| node.get(key).and_then(Node::text);
-    let base_url = node.get("base_url").and_then(located);
-    let base_url = base_url.unwrap_or_else(|| Located { value: WECHAT_API.to_owned(), place: place.clone() });
     WechatSpec {
         app_id: text("app_id").unwrap_or_default().to_owned(),
         tokens: read::secrets(node.get("token")),
@@ -228,7 +356,6 @@ fn wechat(node: &Node, place: &Place) -> WechatSpec {
         send: text("send") != Some("false"),
         reply_budget: text("reply_budget").and_then(|text| text.parse().ok()).unwrap_or(REPLY_BUDGET),
         to_platform: text("transfer") == Some("platform"),
-        base_url: Located { value: base_url.value.trim_end_matches('/').to_owned(), ..base_url },
     }
 }
 

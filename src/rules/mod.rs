@@ -17,7 +17,7 @@ mod webhook;
 pub mod wording;
 
 pub use book::{Book, Unread};
-pub use channels::{ChannelKind, ChannelSpec, WechatSpec};
+pub use channels::{ChannelKind, ChannelSpec, SIGNATURES, WechatSpec};
 pub use files::Files;
 pub use lookup::{LookupSettings, ParcelAccount, SignMethod, SignSpec, TimeFormat};
 pub use settings::{Access, DEFAULT_RETRY, Limits, MatchingSpec, QueueSpec, RouteSpec, ScheduleSpec, Settings, json};

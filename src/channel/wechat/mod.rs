@@ -6,7 +6,6 @@
 
 pub mod crypto;
 mod inbound;
-mod memory;
 mod reply;
 mod send;
 pub mod xml;
@@ -17,20 +16,20 @@ use std::time::Duration;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::BoxFuture;
+use jiff::SignedDuration;
 use secrecy::ExposeSecret;
-use serde_json::Value;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::diag::{Finding, Report};
 use crate::handoff::Endpoint;
-use crate::message::{Conversation, Customer, Inbound};
 use crate::pipeline::Arrival;
 use crate::rules::{ChannelSpec, WechatSpec};
 
 use super::door::{Door, Request};
+use super::incoming::To;
+use super::parts;
+use super::platform::Platform;
 use super::problem::Problem;
-
-pub use memory::Memory;
 
 use crypto::AesKey;
 use inbound::{Envelope, Meaning};
@@ -40,10 +39,14 @@ use send::Sender;
 #[derive(Debug)]
 pub struct Wechat;
 
+/// Where the platform's API is, unless the shop says otherwise.
+const API: &str = "https://api.weixin.qq.com";
 /// How long an answer may take: the platform waits five seconds.
 const SOON: Duration = Duration::from_secs(4);
 /// How long a request is held that is not to be answered, so that the platform gives up and comes again.
 const HOLD: Duration = Duration::from_secs(8);
+/// Head start of the answer to the request over what follows it.
+const AFTER: SignedDuration = SignedDuration::from_secs(1);
 /// How often the platform sends a message.
 const ATTEMPTS: u32 = 3;
 /// What is answered when there is nothing to say.
@@ -72,9 +75,10 @@ impl Door for Wechat {
                 report.push(Finding::error("bad-secret", message).at(&spec.place));
             }
         }
-        let sender = Sender::new(wechat)?;
-        let endpoint = Endpoint::new(&format!("reply:{name}"), &wechat.base_url.value);
-        Some(Endpoint { courier: Some(Arc::new(sender)), ..endpoint })
+        let base = spec.api(API);
+        let sender = Sender::new(wechat, &base)?;
+        let endpoint = Endpoint::new(&format!("reply:{name}"), &base);
+        Some(Endpoint { courier: Some(Arc::new(Platform::new(sender))), ..endpoint })
     }
 }
 
@@ -83,11 +87,11 @@ async fn receive(request: Request, spec: WechatSpec) -> Result<Response, Problem
     let envelope = inbound::open(&request, &spec)?;
     let arrival = match inbound::meaning(&request, &envelope) {
         Meaning::Message(arrival) => *arrival,
-        Meaning::Greet(customer) => return said(&spec, &envelope, greeting(&request, customer).as_deref()),
+        Meaning::Greet(customer) => return said(&spec, &envelope, request.greeting(&customer, None).as_deref()),
         Meaning::Nothing => return Ok(plain(NOTHING.to_owned())),
     };
     let key = format!("{}\u{0}{}\u{0}{}", request.channel, arrival.customer.id, arrival.id);
-    let attempt = request.memory.wechat.attempt(key);
+    let attempt = request.memory.attempt(key);
     let (tracker, may_send) = (request.tracker.clone(), spec.send);
     let mut taking = Box::pin(take(request, spec.to_platform, arrival));
     tokio::select! {
@@ -128,7 +132,7 @@ async fn take(request: Request, to_platform: bool, arrival: Arrival) -> Result<T
     let customer = arrival.customer.id.clone();
     let accepted = request.pipeline.accept(arrival).await?;
     let response = &accepted.response;
-    let text = reply::text(response["messages"].as_array().map(Vec::as_slice).unwrap_or_default());
+    let text = parts::text(response["messages"].as_array().map(Vec::as_slice).unwrap_or_default());
     let with_people = matches!(response["state"].as_str(), Some("queued" | "human"));
     let handed = response["decision"]["outcome"] == "handoff" || text.is_empty();
     Ok(Told {
@@ -145,27 +149,18 @@ impl Told {
     /// What the answer itself has no room for.
     fn rest(&self) -> Vec<String> {
         let said = usize::from(!self.to_platform);
-        reply::split(&self.text).into_iter().skip(said).filter(|part| !part.is_empty()).collect()
+        reply::MOST.split(&self.text).into_iter().skip(said).filter(|part| !part.is_empty()).collect()
     }
 
     /// Puts texts into the outbox, once for each message.
     async fn keep(&self, texts: Vec<String>) -> Result<(), Problem> {
-        if texts.is_empty() {
-            return Ok(());
-        }
-        let (pipeline, endpoint) = (&self.request.pipeline, format!("reply:{}", self.request.channel));
-        let rows = send::rows(self, &texts, &endpoint, pipeline.clock.now());
-        let seen = send::seen(self, pipeline.clock.now());
-        let commit = crate::store::Commit { seen: Some(seen), outbox: rows, ..Default::default() };
-        match pipeline.store.commit(commit).await {
-            Ok(()) => pipeline.outbox.committed(&endpoint),
-            Err(crate::store::StoreError::Duplicate) => {}
-            Err(error) => {
-                tracing::error!(%error, channel = self.request.channel, "A later message could not be kept.");
-                return Err(Problem::unavailable());
-            }
-        }
-        Ok(())
+        let to = To {
+            conversation: self.conversation.clone(),
+            customer: self.customer.clone(),
+            reply_with: serde_json::Value::Null,
+        };
+        let now = self.request.pipeline.clock.now();
+        self.request.tell(&to, &self.message, &texts, now.checked_add(AFTER).unwrap_or(now)).await
     }
 }
 
@@ -173,20 +168,12 @@ impl Told {
 async fn late(told: Result<Told, Problem>, may_send: bool) {
     let lost = match told {
         Ok(told) if told.text.is_empty() => false,
-        Ok(told) if may_send => told.keep(reply::split(&told.text)).await.is_err(),
+        Ok(told) if may_send => told.keep(reply::MOST.split(&told.text)).await.is_err(),
         Ok(_) | Err(_) => true,
     };
     if lost {
         tracing::error!("An answer came too late for the platform, and was not said.");
     }
-}
-
-fn greeting(request: &Request, customer: Customer) -> Option<String> {
-    let pipeline = &request.pipeline;
-    let (engine, now) = (pipeline.engine.load_full(), pipeline.clock.now());
-    let conversation = Conversation::new(String::new(), &request.channel, &customer.id, customer.clone(), now);
-    let inbound = Inbound::words("", &request.channel, customer, "");
-    engine.notice("greeting", &inbound, &conversation, now)
 }
 
 fn said_or_handed(spec: &WechatSpec, envelope: &Envelope, told: &Told) -> Result<Response, Problem> {
@@ -198,7 +185,7 @@ fn said_or_handed(spec: &WechatSpec, envelope: &Envelope, told: &Told) -> Result
 
 fn said(spec: &WechatSpec, envelope: &Envelope, text: Option<&str>) -> Result<Response, Problem> {
     let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(plain(NOTHING.to_owned())) };
-    let first = if spec.send { reply::split(text).swap_remove(0) } else { reply::cut(text) };
+    let first = if spec.send { reply::MOST.split(text).swap_remove(0) } else { reply::MOST.cut(text) };
     xml(envelope, spec, &reply::words(envelope, &first))
 }
 
@@ -215,9 +202,4 @@ fn xml(envelope: &Envelope, spec: &WechatSpec, body: &str) -> Result<Response, P
 /// Bare words, without which the platform takes an address check for failed.
 fn plain(text: String) -> Response {
     (StatusCode::OK, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
-}
-
-/// The text of a delivery: its words with the options as a numbered list.
-fn delivered(data: &Value) -> String {
-    reply::text(std::slice::from_ref(&data["message"]))
 }
