@@ -202,7 +202,7 @@ pub static WEBHOOK: Shape = Shape {
         Key::new(
             "format",
             Kind::Word(&WebhookFormat::WORDS),
-            "Form of what is posted; all but `standard` are for people.",
+            "Form of what is posted: standard for programs, robots for people, chatwoot and zendesk for their agents.",
         ),
         Key::new("events", Kind::OneOrMany(&Kind::Word(&EVENTS)), "Which events are posted."),
         Key::new(
@@ -214,6 +214,15 @@ pub static WEBHOOK: Shape = Shape {
             "rate",
             Kind::OneOrMany(&Kind::Rate),
             "How many messages it takes, such as 20/min; the platform's own figure.",
+        ),
+        Key::new("inbox", Kind::Str, "Of chatwoot: identifier of the API inbox."),
+        Key::new("hmac_token", Kind::Str, "Of chatwoot: the inbox's HMAC token, where it enforces identity."),
+        Key::new("email", Kind::Str, "Of zendesk: the agent whose API token it is."),
+        Key::new("token", Kind::Str, "Of zendesk: the API token."),
+        Key::new(
+            "url_key",
+            Kind::OneOrMany(&Kind::Str),
+            "Of a desk that signs nothing: what stands behind ?key= in the address that it posts to.",
         ),
         Key::new("timeout", Kind::Duration, "How long one attempt may take; 15s if left out."),
         Key::new("retry", Kind::List(&Kind::Duration), "Waits between attempts."),
@@ -266,7 +275,7 @@ pub static CHANNEL: Shape = Shape {
         Key::new(
             "access_token",
             Kind::Str,
-            "Token by which messages are sent: of the LINE channel, the WhatsApp number, the page or the Weibo account.",
+            "Token by which messages are sent: of the LINE channel, the WhatsApp number, the page, the Weibo account or the Chatwoot bot.",
         ),
         Key::new(
             "verify_token",
@@ -274,6 +283,12 @@ pub static CHANNEL: Shape = Shape {
             "What Meta must say when it checks the address; two while it is being changed.",
         ),
         Key::new("phone_number_id", Kind::Str, "Phone number ID of the WhatsApp number."),
+        Key::new("account_id", Kind::Int(1, i64::MAX), "Number of the account in Chatwoot."),
+        Key::new(
+            "url_key",
+            Kind::OneOrMany(&Kind::Str),
+            "Of a Chatwoot that signs nothing: what stands behind ?key= in the address that it posts to.",
+        ),
         Key::new("app_id", Kind::Str, "AppID of the WeChat official account."),
         Key::new(
             "token",

@@ -8,6 +8,7 @@ mod cli;
 mod common;
 mod console;
 mod delivery;
+mod desks;
 mod escalation;
 mod forced_hours;
 mod hostile;

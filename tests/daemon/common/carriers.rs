@@ -74,7 +74,7 @@ fn form(body: &[u8]) -> HashMap<String, String> {
 }
 
 fn hex(text: &str) -> String {
-    Md5::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    data_encoding::HEXLOWER.encode(&Md5::digest(text.as_bytes()))
 }
 
 async fn kuaidi100(asked: Arc<Mutex<Vec<String>>>, body: Bytes) -> Response {

@@ -5,6 +5,7 @@ pub mod api;
 pub mod carriers;
 pub mod client;
 pub mod daemon;
+pub mod desks;
 pub mod erp;
 pub mod foreign;
 pub mod group;
