@@ -9,6 +9,7 @@ pub mod desks;
 pub mod erp;
 pub mod foreign;
 pub mod group;
+pub mod platform;
 pub mod receiver;
 pub mod shop;
 pub mod wechat;
