@@ -1,6 +1,8 @@
 # Every target is one line that CI calls as well.
 PYTHON := .cache/venv/bin/python
 export NIGHTDESK_PYTHON := $(CURDIR)/$(PYTHON)
+NODE_MODULES := .cache/npm/node_modules
+export NODE_PATH := $(CURDIR)/$(NODE_MODULES)
 
 .PHONY: run test unit lint fmt docs check conversations browser licences tools eval fit bench
 
@@ -9,11 +11,14 @@ run: ## The daemon on the shipped files
 
 test: tools fmt lint docs unit check browser ## Everything; installs what the tests need
 
-tools: $(PYTHON) ## What the tests need besides Rust: a Python with the foreign libraries, and Chromium
+tools: $(PYTHON) $(NODE_MODULES) ## What the tests need besides Rust: a Python and a Node with the foreign libraries, and Chromium
 	scripts/install-chromium
 
 $(PYTHON): tests/foreign/requirements.txt tests/browser/requirements.txt
 	scripts/install-python .cache/venv $^
+
+$(NODE_MODULES): $(PYTHON) tests/foreign/package.json tests/foreign/package-lock.json
+	scripts/install-npm .cache/npm .cache/venv/bin tests/foreign/package.json tests/foreign/package-lock.json
 
 fmt: ## Formatting
 	cargo fmt --check
