@@ -119,13 +119,14 @@ impl App {
         )?);
         crate::reload::tell_method(&engine);
         let limits = engine.knowledge().limits.clone();
+        let lookups = crate::lookup::Lookups::new(Arc::clone(&store), options.clock.clone())?;
         let pipeline = Arc::new(Pipeline::new(
             store,
             Arc::new(ArcSwap::from_pointee(engine)),
             options.clock,
             Arc::clone(&metrics),
             tokens,
-            crate::lookup::Lookups::new()?,
+            lookups,
             Arc::new(Bell(Arc::clone(&deliverer))),
         ));
         let settings = pipeline.engine.load_full();

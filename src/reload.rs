@@ -17,7 +17,7 @@ use crate::handoff::signing::SigningKey;
 use crate::handoff::{Deliverer, Endpoint, People};
 use crate::hours::{Forced, ForcedHours};
 use crate::pipeline::Pipeline;
-use crate::rules::{Files, Settings, WebhookSpec};
+use crate::rules::{Files, Settings, WebhookFormat, WebhookSpec};
 use crate::shop;
 use crate::store::{ForcedRow, StoreError};
 
@@ -267,7 +267,7 @@ pub fn endpoints(settings: &Settings, report: &mut Report) -> Vec<Endpoint> {
     let mut endpoints = Vec::new();
     for (name, webhook) in &settings.webhooks {
         // A platform's own secrets have their own forms, and are taken as they are.
-        let own = if webhook.format.is_for_people() { &[] } else { webhook.secrets.as_slice() };
+        let own = if webhook.format == WebhookFormat::Standard { webhook.secrets.as_slice() } else { &[] };
         let mut keys = Vec::new();
         for secret in own {
             match SigningKey::parse(secret.expose_secret()) {
@@ -280,7 +280,9 @@ pub fn endpoints(settings: &Settings, report: &mut Report) -> Vec<Endpoint> {
         }
         let (timeout, retry, format) = (webhook.timeout, webhook.retry.clone(), webhook.format);
         let people = people(settings, webhook);
-        endpoints.push(Endpoint { keys, timeout, retry, format, people, ..Endpoint::new(name, &webhook.url.value) });
+        let courier = crate::channel::desk::courier(name, webhook, &people);
+        let plain = Endpoint::new(name, &webhook.url.value);
+        endpoints.push(Endpoint { keys, timeout, retry, format, people, courier, ..plain });
     }
     for (name, channel) in &settings.channels {
         endpoints.extend(crate::channel::endpoint(name, channel, report));

@@ -4,6 +4,8 @@
 //! keeps the same order: check the raw bytes, see whether the message came before, bring it to disk, answer.
 
 pub mod access_token;
+pub mod chatwoot;
+pub mod desk;
 mod door;
 pub mod incoming;
 pub mod line;
@@ -41,6 +43,7 @@ pub fn door(kind: ChannelKind) -> Option<&'static dyn Door> {
         ChannelKind::Line => Some(&line::Line),
         ChannelKind::Whatsapp => Some(&meta::whatsapp::Whatsapp),
         ChannelKind::Messenger => Some(&meta::messenger::Messenger),
+        ChannelKind::Chatwoot => Some(&chatwoot::Chatwoot),
     }
 }
 

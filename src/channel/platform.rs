@@ -11,9 +11,9 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use reqwest::{Client, RequestBuilder, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::handoff::{Answer, Courier, reason, retry_after};
+use crate::handoff::{Answer, Courier, People, reason, retry_after, summary};
 use crate::message::Role;
 use crate::store::{DeliveryFilter, OutboxRow, Store, delivery_state};
 
@@ -67,6 +67,21 @@ pub struct Said<'a> {
     pub now: Timestamp,
 }
 
+/// Another has the conversation now.
+#[derive(Debug)]
+pub struct Changed<'a> {
+    /// The platform's id of the conversation.
+    pub thread: &'a str,
+    /// Names this change, the same at every attempt.
+    pub id: &'a str,
+    /// Who has it: `bot`, `queued`, `human`, `closed`.
+    pub state: &'a str,
+    /// The case in words, for people.
+    pub summary: &'a str,
+    /// When.
+    pub now: Timestamp,
+}
+
 /// How a platform is told something.
 pub trait Api: fmt::Debug + Send + Sync + 'static {
     /// What it takes in one message.
@@ -84,6 +99,11 @@ pub trait Api: fmt::Debug + Send + Sync + 'static {
 
     /// Asks the platform who we are to it: the name that it answers with.
     fn who<'a>(&'a self, client: &'a Client, now: Timestamp) -> BoxFuture<'a, Result<String, Answer>>;
+
+    /// Tells who has the conversation, where the platform's own people are to know.
+    fn state<'a>(&'a self, _: &'a Client, _: &'a Changed<'a>) -> BoxFuture<'a, Result<(), Answer>> {
+        Box::pin(async { Ok(()) })
+    }
 
     /// Sends one text, once.
     fn say<'a>(&'a self, client: &'a Client, said: &'a Said<'a>) -> BoxFuture<'a, Result<(), Answer>>;
@@ -120,6 +140,21 @@ impl<A: Api> Platform<A> {
         let event: Value = serde_json::from_slice(&row.body).map_err(|_| unreadable())?;
         let data = &event["data"];
         let customer = data["customer"]["id"].as_str().ok_or_else(unreadable)?;
+        if row.kind == "conversation.state" {
+            let people = People { chinese: data["people"] == "zh", ..People::default() };
+            // As of when it happened, so that it says nothing of times, whose zone is not known here.
+            let case = json!({"handoff": data["handoff"], "slots": data["slots"], "customer": data["customer"]});
+            let body = json!({"data": case}).to_string().into_bytes();
+            let told = OutboxRow { kind: "handoff.created".to_owned(), body, ..row.clone() };
+            let changed = Changed {
+                thread: data["thread"].as_str().unwrap_or(customer),
+                id: &row.webhook_id,
+                state: data["state"].as_str().unwrap_or_default(),
+                summary: &summary(&told, &people, row.created_at),
+                now,
+            };
+            return self.api.state(client, &changed).await;
+        }
         let (texts, choices) = self.texts(&data["message"]);
         let human = data["message"]["role"] == Role::Human.as_str();
         let begun = self.sent.lock().unwrap_or_else(PoisonError::into_inner).remove(&row.id).unwrap_or_default();

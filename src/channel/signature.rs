@@ -166,6 +166,16 @@ pub enum Unsigned {
     NoMatch,
 }
 
+/// Whether the address has `key=` with one of these keys: for platforms that sign nothing. A password, so it must travel by HTTPS.
+#[must_use]
+pub fn key_in_address(query: &[(String, String)], keys: &[SecretString]) -> bool {
+    let Some((_, given)) = query.iter().find(|(name, _)| name == "key") else { return false };
+    keys.iter()
+        .map(ExposeSecret::expose_secret)
+        .filter(|key| !key.is_empty())
+        .any(|key| constant_time::verify_slices_are_equal(key.as_bytes(), given.as_bytes()).is_ok())
+}
+
 impl Profile {
     /// The form of this name.
     #[must_use]

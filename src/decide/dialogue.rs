@@ -164,15 +164,16 @@ pub(super) fn complete<'a>(mut turn: Turn<'a>, rule: &'a BuiltRule, score: f64, 
     let lookup =
         rule.lookup.as_ref().filter(|lookup| turn.inbound.fetched.is_none() && lookup.condition.is_none_or(due));
     if let Some(lookup) = lookup {
-        let url = match turn.url(rule, lookup.url) {
-            Ok(url) => url,
+        let target = match turn.target(rule, &lookup.target) {
+            Ok(target) => target,
             Err(error) => {
-                turn.trace.notes.push(format!("the address of `{}` failed: {error}", rule.id));
+                turn.trace.notes.push(format!("what `{}` looks up failed: {error}", rule.id));
                 let wish = Wish::about(rule, Reason::LookupFailed);
                 return turn.hand_over(&wish, candidates);
             }
         };
-        let request = LookupRequest { rule: rule.id.clone(), url, timeout: lookup.timeout, cache: lookup.cache, score };
+        let request =
+            LookupRequest { rule: rule.id.clone(), target, timeout: lookup.timeout, cache: lookup.cache, score };
         return turn.look_up(request, candidates);
     }
     let failed = turn.inbound.fetched.as_ref().and_then(|fetched| fetched.error.clone());

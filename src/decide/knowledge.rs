@@ -13,7 +13,7 @@ use crate::hours::Schedule;
 use crate::matching::{Matcher, Watch};
 use crate::message::Priority;
 use crate::rules::Limits;
-use crate::rules::model::Origin;
+use crate::rules::model::{Origin, ParcelService};
 use crate::template::{ExpressionId, TemplateId, Templates};
 use crate::text::{Variants, Vocabulary};
 
@@ -140,14 +140,23 @@ pub struct BuiltSlot {
 pub struct BuiltLookup {
     /// What must hold for it to be done; none always does.
     pub condition: Option<ExpressionId>,
-    /// Its address.
-    pub url: TemplateId,
+    /// What is asked.
+    pub target: BuiltTarget,
     /// Longest time to wait for it.
     pub timeout: Duration,
     /// How long an answer is used again; 0 for never.
     pub cache: Duration,
     /// An answer as the system gives it, for trying out.
     pub sample: Option<serde_json::Value>,
+}
+
+/// What a look-up asks.
+#[derive(Debug)]
+pub enum BuiltTarget {
+    /// An address, and the fields of a form.
+    Http(TemplateId, Vec<(String, TemplateId)>),
+    /// A parcel at a service: its carrier, number and phone.
+    Parcel(ParcelService, [Option<TemplateId>; 3]),
 }
 
 /// One way to answer.

@@ -29,7 +29,7 @@ use crate::rules::model::Origin;
 use crate::text::key;
 
 pub use knowledge::Knowledge;
-pub use outcome::{LookupRequest, Outcome, Trace, TraceCandidate, TraceHours, TraceNear, TraceNotice};
+pub use outcome::{LookupRequest, Outcome, Target, Trace, TraceCandidate, TraceHours, TraceNear, TraceNotice};
 pub use together::{continued, decide, waits};
 
 use dialogue::Heard;

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::message::{Conversation, Decision, QueueEvent, Reply, Survey};
+use crate::rules::model::ParcelService;
 
 /// What comes of one message. Nothing has happened yet: the shell commits it, then speaks.
 #[derive(Clone, Debug)]
@@ -34,14 +35,37 @@ pub struct Outcome {
 pub struct LookupRequest {
     /// The rule's id.
     pub rule: String,
-    /// The address, whole.
-    pub url: String,
+    /// What is asked.
+    pub target: Target,
     /// Longest time to wait.
     pub timeout: Duration,
     /// How long an answer may be used again; 0 for never.
     pub cache: Duration,
     /// How sure the rule was, from 0 to 1.
     pub score: f64,
+}
+
+/// What a look-up asks, whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A system of the shop.
+    Http {
+        /// The address.
+        url: String,
+        /// Fields that are posted; none for a GET.
+        form: Vec<(String, String)>,
+    },
+    /// Where a parcel is.
+    Parcel {
+        /// Who is asked.
+        service: ParcelService,
+        /// Name or code of the carrier; may be empty where the service finds it out.
+        carrier: String,
+        /// The tracking number.
+        number: String,
+        /// A phone number on the label, or its end; may be empty.
+        phone: String,
+    },
 }
 
 /// Why a message was decided as it was.

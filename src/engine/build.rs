@@ -3,9 +3,6 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use reqwest::header::{HeaderName, HeaderValue};
-use secrecy::{ExposeSecret, SecretString};
-
 use crate::decide::Knowledge;
 use crate::decide::builtin::Builtins;
 use crate::decide::knowledge::{BuiltHandoff, BuiltRule, BuiltText, Queue, Route};
@@ -18,7 +15,7 @@ use crate::rules::model::{Located, Origin, Rule};
 use crate::template::Templates;
 use crate::text::{Fold, Variants, Vocabulary};
 
-use super::{dialogue, hours, ladder, samples, survey, texts, webhooks, wording};
+use super::{dialogue, hours, ladder, lookups, samples, survey, texts, webhooks, wording};
 
 /// Builds what can be built; what is wrong goes into the report.
 pub(super) fn build(book: &Book, report: &mut Report) -> Option<Knowledge> {
@@ -119,9 +116,7 @@ fn check_settings(settings: &Settings, report: &mut Report) {
     for (name, channel) in &settings.channels {
         channel.check(name, report);
     }
-    for (name, value) in settings.lookups.headers.values().flatten() {
-        check_header(name, value, report);
-    }
+    lookups::check_settings(&settings.lookups, report);
     webhooks::check(settings, report);
     for (_, channel) in &settings.channels {
         channel.reply_url.iter().for_each(|url| check_url(url, report));
@@ -139,18 +134,6 @@ pub(super) fn check_url(url: &Located<String>, report: &mut Report) {
             Finding::error("bad-url", "this is not the address of a receiver")
                 .at(&url.place)
                 .help("write it with its scheme, such as https://desk.example/hooks/nightdesk"),
-        );
-    }
-}
-
-fn check_header(name: &Located<String>, value: &SecretString, report: &mut Report) {
-    let fits =
-        HeaderName::from_bytes(name.value.as_bytes()).is_ok() && HeaderValue::from_str(value.expose_secret()).is_ok();
-    if !fits {
-        report.push(
-            Finding::error("bad-header", format!("`{}` cannot be sent as a header with this value", name.value))
-                .at(&name.place)
-                .help("a name has no spaces and no Chinese, a value is one line: {Authorization: \"Bearer ${ERP_TOKEN}\"}"),
         );
     }
 }
@@ -294,7 +277,7 @@ pub(super) fn built_rule(
             priority: handoff.priority,
         }),
         slots: rule.slots.iter().filter_map(|slot| dialogue::slot(slot, templates, report)).collect(),
-        lookup: rule.lookup.as_ref().and_then(|lookup| dialogue::lookup(lookup, book, templates, report)),
+        lookup: rule.lookup.as_ref().and_then(|lookup| lookups::lookup(lookup, book, templates, report)),
         then: rule.then.iter().map(|branch| dialogue::branch(branch, rule, book, by_id, templates, report)).collect(),
         urgent: rule.urgent,
         smalltalk: rule.smalltalk,

@@ -1,13 +1,13 @@
-//! Slots, look-ups and branches of a rule, compiled, with each mistake put where it stands in the file.
+//! Slots and branches of a rule, compiled, with each mistake put where it stands in the file.
 
 use std::collections::HashMap;
 
 use regex::RegexBuilder;
 
-use crate::decide::knowledge::{BuiltBranch, BuiltLookup, BuiltRule, BuiltSlot};
+use crate::decide::knowledge::{BuiltBranch, BuiltRule, BuiltSlot};
 use crate::diag::{Finding, Report};
 use crate::rules::Book;
-use crate::rules::model::{Branch, LookupSpec, Rule, SlotSpec};
+use crate::rules::model::{Branch, Rule, SlotSpec};
 use crate::template::Templates;
 
 use super::build::{built_rule, pattern_finding};
@@ -39,30 +39,6 @@ pub(super) fn slot(slot: &SlotSpec, templates: &mut Templates, report: &mut Repo
     }
     let (attempts, only_asked) = (slot.attempts, slot.only_asked);
     Some(BuiltSlot { name: slot.name.value.clone(), pattern, ask, retry, attempts, only_asked })
-}
-
-/// A look-up; none if its address cannot be used.
-pub(super) fn lookup(
-    lookup: &LookupSpec,
-    book: &Book,
-    templates: &mut Templates,
-    report: &mut Report,
-) -> Option<BuiltLookup> {
-    let condition =
-        lookup.condition.as_ref().map(|source| texts::expression(source, &book.settings.values, templates, report));
-    match templates.text(&lookup.url.value) {
-        Ok(url) => Some(BuiltLookup {
-            condition,
-            url,
-            timeout: lookup.timeout,
-            cache: lookup.cache,
-            sample: lookup.sample.clone(),
-        }),
-        Err(error) => {
-            report.push(texts::template_finding(&error, &lookup.url, report));
-            None
-        }
-    }
 }
 
 /// A branch as a rule of its own under the id of the whole.

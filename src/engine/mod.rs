@@ -4,6 +4,7 @@ mod build;
 mod dialogue;
 mod hours;
 mod ladder;
+mod lookups;
 mod pilots;
 mod samples;
 mod suggest;

@@ -3,6 +3,9 @@
 use crate::diag::{Finding, Report};
 use crate::rules::{Settings, WebhookFormat, WebhookSpec};
 
+/// Keys that only help desks have.
+const DESKS: [&str; 5] = ["inbox", "hmac_token", "email", "token", "url_key"];
+
 /// Looks at all webhooks.
 pub(super) fn check(settings: &Settings, report: &mut Report) {
     for (name, webhook) in &settings.webhooks {
@@ -31,6 +34,21 @@ fn check_address(webhook: &WebhookSpec, report: &mut Report) {
 
 fn check_keys(name: &str, webhook: &WebhookSpec, report: &mut Report) {
     let format = webhook.format.as_str();
+    let has = |key: &str| webhook.places.iter().any(|place| place.value == key);
+    let mut missing = |key: &str, help: &str| {
+        let finding =
+            Finding::error("missing-key", format!("the webhook `{name}`, whose format is `{format}`, needs `{key}`"));
+        report.push(finding.at(&webhook.place).help(help));
+    };
+    for (key, help) in webhook.format.needs().iter().filter(|(key, _)| !has(key)) {
+        missing(key, help);
+    }
+    if webhook.format.is_desk() && !has("secret") && !has("url_key") {
+        missing(
+            "secret",
+            "what its people write comes back signed with it: secret: \"${NAME}\"; a desk that signs nothing has url_key instead",
+        );
+    }
     for key in &webhook.places {
         let help = match key.value.as_str() {
             "secret" if !webhook.format.is_signed() => {
@@ -38,6 +56,9 @@ fn check_keys(name: &str, webhook: &WebhookSpec, report: &mut Report) {
             }
             "mention" | "rate" if !webhook.format.is_for_people() => {
                 "a program gets everything at once and calls nobody by name; take the line out, or name the robot's format"
+            }
+            key if DESKS.contains(&key) && !webhook.format.may_have().contains(&key) => {
+                "it belongs to a help desk of another format; take the line out, or correct `format`"
             }
             _ => continue,
         };

@@ -42,7 +42,7 @@ pub struct Endpoint {
 }
 
 /// How a robot speaks to people.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct People {
     /// In Chinese; else in English.
     pub chinese: bool,

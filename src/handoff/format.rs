@@ -20,6 +20,10 @@ use serde_json::Value;
 use super::endpoint::People;
 use super::note::{Note, tidy};
 pub use crate::rules::WebhookFormat as Format;
+use crate::store::OutboxRow;
+
+/// Longest summary, in bytes.
+const SUMMARY: usize = 4_000;
 
 /// A platform whose robots speak to people.
 pub(super) trait Robot: Sync {
@@ -38,12 +42,18 @@ pub(super) trait Robot: Sync {
 /// The platform of a format; none for the standard one.
 pub(super) fn robot(format: Format) -> Option<&'static dyn Robot> {
     match format {
-        Format::Standard => None,
+        Format::Standard | Format::Chatwoot | Format::Zendesk => None,
         Format::WecomRobot => Some(&wecom::WecomRobot),
         Format::Dingtalk => Some(&dingtalk::Dingtalk),
         Format::Feishu => Some(&feishu::Feishu),
         Format::Slack => Some(&slack::Slack),
     }
+}
+
+/// An event in lines of plain words, as its people are told of it.
+#[must_use]
+pub fn summary(row: &OutboxRow, people: &People, now: Timestamp) -> String {
+    plain::text(&Note::of(row, people, now), SUMMARY)
 }
 
 /// What a platform's answer means, with a hint in words where it is not good.

@@ -14,6 +14,6 @@ mod worker;
 
 pub use attempt::{Answer, client, reason, retry_after};
 pub use endpoint::{Courier, Endpoint, People, masked_url};
-pub use format::Format;
+pub use format::{Format, summary};
 pub use test_message::{Tried, try_out};
 pub use worker::{Deliverer, DeliveryError, DeliveryObserver};

@@ -34,7 +34,7 @@ pub(super) struct Running {
 impl Running {
     /// Whether it is this one: a message that is decided anew need not look up anew.
     pub(super) fn is(&self, request: &LookupRequest) -> bool {
-        self.request.url == request.url
+        self.request.target == request.target
     }
 
     /// The answer, if it is there soon; `last` waits to the end, for whom nothing can be told later.
@@ -59,7 +59,7 @@ impl Pipeline {
         let (pipeline, asked) = (Arc::clone(self), request.clone());
         self.holds.spawn(async move {
             let settings = pipeline.engine.load_full();
-            let fetched = pipeline.lookups.fetch(&asked, &settings.book().settings.lookups).await;
+            let fetched = pipeline.lookups.fetch(&asked, &settings.book().settings).await;
             // Whoever waited may be gone.
             let _ = tell.send(fetched);
         });

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::decide::Outcome;
 use crate::message::{Conversation, OpenHandoff, Survey};
-use crate::rules::Settings;
+use crate::rules::{Settings, WebhookFormat};
 use crate::store::NewDelivery;
 
 use super::record::{Events, told};
@@ -119,7 +119,7 @@ pub(super) fn wanted(settings: &Settings, mut all: Vec<NewDelivery>) -> Vec<NewD
     all.retain(|row| webhook(&row.endpoint).is_none_or(|webhook| webhook.hears(&row.kind)));
     let new = |row: &NewDelivery| matches!(row.kind.as_str(), "handoff.created" | "handoff.escalated");
     let told: Vec<String> = all.iter().filter(|row| new(row)).map(|row| row.endpoint.clone()).collect();
-    let for_people = |name: &str| webhook(name).is_some_and(|webhook| webhook.format.is_for_people());
+    let for_people = |name: &str| webhook(name).is_some_and(|webhook| webhook.format != WebhookFormat::Standard);
     all.retain(|row| row.kind != "handoff.moved" || !for_people(&row.endpoint) || !told.contains(&row.endpoint));
     all
 }

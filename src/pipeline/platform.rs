@@ -22,7 +22,8 @@ pub(super) fn platform_hears(
         return Vec::new();
     };
     let heard = events.list().iter().filter(|event| event.kind == "message" || channel.hears_states());
-    heard.map(|event| told(after, event, &Value::Null, now)).collect()
+    let people = channel.answers_by_api().then(|| engine.book().settings.default_language());
+    heard.map(|event| told(after, event, &Value::Null, people, now)).collect()
 }
 
 /// The bot's answers to a message, where none of them is in the answer to the platform's request.
@@ -33,24 +34,32 @@ pub(super) fn answers(
     reply_with: &Value,
     now: Timestamp,
 ) -> Vec<NewDelivery> {
-    let Some(channel) = engine.book().settings.channel(&after.channel).filter(|channel| channel.answers_by_api())
-    else {
+    let settings = &engine.book().settings;
+    let Some(channel) = settings.channel(&after.channel).filter(|channel| channel.answers_by_api()) else {
         return Vec::new();
     };
-    let heard = events.list().iter().filter(|event| match event.kind.as_str() {
+    let said = events.list().iter().filter(|event| match event.kind.as_str() {
         "message" => event.role == Role::Bot,
         _ => channel.hears_states(),
     });
-    heard.map(|event| told(after, event, reply_with, now)).collect()
+    said.map(|event| told(after, event, reply_with, Some(settings.default_language()), now)).collect()
 }
 
-fn told(after: &Conversation, event: &Event, reply_with: &Value, now: Timestamp) -> NewDelivery {
+fn told(after: &Conversation, event: &Event, reply_with: &Value, people: Option<&str>, now: Timestamp) -> NewDelivery {
     let kind = if event.kind == "message" { "message.created" } else { "conversation.state" };
     let mut data = json!({
         "conversation": after.id, "thread": after.thread, "customer": {"id": after.customer.id}, "seq": event.seq,
         "message": if event.kind == "message" { event.data.as_ref().clone() } else { Value::Null },
         "state": after.state,
     });
+    // What the platform's own people should know who have it from now on.
+    if let (Some(handoff), Some(people), "state") = (&after.handoff, people, event.kind.as_str()) {
+        let slots: serde_json::Map<String, Value> =
+            after.slots.iter().map(|(name, filled)| (name.clone(), json!(filled.value))).collect();
+        data["handoff"] = json!({"queue": handoff.queue, "priority": handoff.priority, "reason": handoff.reason});
+        data["slots"] = Value::Object(slots);
+        data["people"] = json!(people.split('-').next());
+    }
     if !reply_with.is_null() {
         data["reply_with"] = reply_with.clone();
     }

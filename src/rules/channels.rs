@@ -35,6 +35,8 @@ pub enum ChannelKind {
     Messenger,
     /// Customer service of WeCom (微信客服).
     WecomKf,
+    /// An inbox of Chatwoot, as its agent bot.
+    Chatwoot,
 }
 
 /// A kind: its word, and what may stand beside it.
@@ -186,6 +188,17 @@ pub static KINDS: &[KindRow] = &[
         allowed: &["reply_budget", "transfer", "servicers", "poll", "base_url"],
         by_api: ByApi::Always,
     },
+    KindRow {
+        kind: ChannelKind::Chatwoot,
+        word: "chatwoot",
+        required: &[
+            ("base_url", "write where Chatwoot is: base_url: https://app.chatwoot.com, or your own server"),
+            ("account_id", "write the number of the account, which stands in Chatwoot's addresses: account_id: 1"),
+            ("access_token", "write the access token of the agent bot: access_token: \"${CHATWOOT_TOKEN}\""),
+        ],
+        allowed: &["secret", "url_key"],
+        by_api: ByApi::Always,
+    },
 ];
 
 /// Forms of signatures: what stands behind `signature:`. The first is meant if nothing does.
@@ -193,7 +206,7 @@ pub const SIGNATURES: &[&str] = &["standard", "chatwoot", "zendesk", "meta", "gi
 
 /// Words of all kinds, for the shape.
 pub const WORDS: &[&str] =
-    &["websocket", "webhook", "wechat", "weibo", "telegram", "line", "whatsapp", "messenger", "wecom-kf"];
+    &["websocket", "webhook", "wechat", "weibo", "telegram", "line", "whatsapp", "messenger", "wecom-kf", "chatwoot"];
 
 impl ChannelKind {
     /// Its row.
@@ -311,7 +324,7 @@ impl ChannelSpec {
     /// Whether who has the conversation is told there too.
     #[must_use]
     pub fn hears_states(&self) -> bool {
-        matches!(self.kind, ChannelKind::Webhook | ChannelKind::WecomKf)
+        matches!(self.kind, ChannelKind::Webhook | ChannelKind::WecomKf | ChannelKind::Chatwoot)
     }
 
     /// Reports what its kind needs and has not, and what belongs to other kinds.
@@ -330,6 +343,13 @@ impl ChannelSpec {
                 "app_secret",
                 "people's replies are sent with it; write app_secret: \"${WECHAT_SECRET}\". An account that may not send \
                  customer-service messages has send: false instead",
+            );
+        }
+        if self.kind == ChannelKind::Chatwoot && !has("secret") && !has("url_key") {
+            missing(
+                "secret",
+                "write the secret that Chatwoot shows for the bot: secret: \"${CHATWOOT_SECRET}\"; a version that signs nothing has \
+                 url_key instead",
             );
         }
         for key in &self.keys {

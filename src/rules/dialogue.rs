@@ -1,16 +1,12 @@
-//! What a rule asks for and fetches before it answers: `slots`, `lookup`, `then`. The keys, and how they are read.
-
-use std::time::Duration;
+//! What a rule asks for before it answers, and how it then answers: `slots`, `then`. The keys, and how they are read.
 
 use crate::yaml::{Node, Value};
 
-use super::model::{Branch, HandoffSpec, LookupSpec, SlotSpec};
+use super::model::{Branch, HandoffSpec, SlotSpec};
 use super::read;
-use super::shape::{self, Key, Kind, Shape};
+use super::shape::{Key, Kind, Shape};
 use super::shapes::HANDOFF;
 
-/// Time that a look-up may take, if the rule does not say.
-const TIMEOUT: Duration = Duration::from_secs(2);
 /// Times that a piece of information is asked for, if the rule does not say.
 const ATTEMPTS: u32 = 2;
 
@@ -30,22 +26,6 @@ pub static SLOT: Shape = Shape {
             "only_asked",
             Kind::Bool,
             "Take only what answers the question, such as words of any kind; otherwise every message is looked through.",
-        ),
-    ],
-};
-
-/// `lookup:` of a rule.
-pub static LOOKUP: Shape = Shape {
-    name: "a look-up",
-    keys: &[
-        Key::new("if", Kind::Str, "Look up only where this expression holds, such as settings.erp_url."),
-        Key::required("url", Kind::Str, "Address, with values such as {{ slots.order_no }}, which are escaped."),
-        Key::new("timeout", Kind::Wait(30), "Longest time to wait for it. 2s."),
-        Key::new("cache", Kind::Duration, "How long an answer is used again."),
-        Key::new(
-            "sample",
-            Kind::Any,
-            "An answer as the system gives it: texts are tried with it by `check`, and tests use it.",
         ),
     ],
 };
@@ -75,19 +55,6 @@ pub(super) fn slots(node: Option<&Node>) -> Vec<SlotSpec> {
         })
     };
     node.map(Node::entries).unwrap_or_default().iter().filter_map(slot).collect()
-}
-
-/// `lookup:` of a rule.
-pub(super) fn lookup(node: Option<&Node>) -> Option<LookupSpec> {
-    let node = node?;
-    let length = |key: &str| node.get(key).and_then(Node::text).and_then(shape::duration);
-    Some(LookupSpec {
-        condition: node.get("if").and_then(read::located),
-        url: read::located(node.get("url")?)?,
-        timeout: length("timeout").unwrap_or(TIMEOUT),
-        cache: length("cache").unwrap_or_default(),
-        sample: node.get("sample").map(super::json),
-    })
 }
 
 /// `then:` of a rule.

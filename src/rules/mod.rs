@@ -5,6 +5,7 @@ pub mod channels;
 pub mod dialogue;
 mod files;
 pub mod load;
+pub mod lookup;
 pub mod model;
 pub mod pilots;
 mod read;
@@ -18,7 +19,6 @@ pub mod wording;
 pub use book::{Book, Unread};
 pub use channels::{ChannelKind, ChannelSpec, SIGNATURES, WechatSpec};
 pub use files::Files;
-pub use settings::{
-    Access, DEFAULT_RETRY, Limits, LookupSettings, MatchingSpec, QueueSpec, RouteSpec, ScheduleSpec, Settings, json,
-};
+pub use lookup::{LookupSettings, ParcelAccount, SignMethod, SignSpec, TimeFormat};
+pub use settings::{Access, DEFAULT_RETRY, Limits, MatchingSpec, QueueSpec, RouteSpec, ScheduleSpec, Settings, json};
 pub use webhook::{Rate, WebhookFormat, WebhookSpec};

@@ -123,16 +123,72 @@ pub struct SlotSpec {
 /// What a rule fetches: JSON over HTTP.
 #[derive(Clone, Debug)]
 pub struct LookupSpec {
+    /// Where it stands.
+    pub place: Place,
     /// What must hold for it to be done; none always does.
     pub condition: Option<Located<String>>,
-    /// Its address, a template.
-    pub url: Located<String>,
+    /// What is asked.
+    pub target: LookupTarget,
+    /// Its keys as they stand in the file.
+    pub keys: Vec<Located<String>>,
     /// Longest time to wait for it.
     pub timeout: Duration,
-    /// How long an answer is used again; 0 for never.
-    pub cache: Duration,
+    /// How long an answer is used again.
+    pub cache: Option<Duration>,
     /// An answer as the system gives it.
     pub sample: Option<serde_json::Value>,
+}
+
+/// What a look-up asks, in templates.
+#[derive(Clone, Debug)]
+pub enum LookupTarget {
+    /// A system of the shop: an address, with the fields of a form if it is posted.
+    Http {
+        /// The address; missing is an error.
+        url: Option<Located<String>>,
+        /// Fields by name, in the order of the file.
+        form: Vec<(String, Located<String>)>,
+    },
+    /// A service that knows where parcels are.
+    Parcel {
+        /// Which.
+        service: ParcelService,
+        /// Name or code of the carrier.
+        carrier: Option<Located<String>>,
+        /// The tracking number; missing is an error.
+        number: Option<Located<String>>,
+        /// A phone number on the label, or its end.
+        phone: Option<Located<String>>,
+    },
+}
+
+/// A service that knows where the parcels of many carriers are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParcelService {
+    /// 快递100, kuaidi100.com.
+    Kuaidi100,
+    /// 快递鸟, kdniao.com.
+    Kdniao,
+}
+
+impl ParcelService {
+    /// The word for it in files.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Kuaidi100 => "kuaidi100",
+            Self::Kdniao => "kdniao",
+        }
+    }
+
+    /// How long a number is not asked for again, by the service's own rule: it locks one that is.
+    #[must_use]
+    pub const fn rests(self) -> Duration {
+        match self {
+            Self::Kuaidi100 => Duration::from_mins(30),
+            Self::Kdniao => Duration::ZERO,
+        }
+    }
 }
 
 /// One way to answer.

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use crate::yaml::{Node, Value};
 
 use super::model::{Careful, Condition, Located, Origin, Phrase, Rule, Text};
-use super::{dialogue, shape};
+use super::{dialogue, lookup, shape};
 
 /// A scalar with its place.
 #[must_use]
@@ -75,7 +75,7 @@ pub(super) fn rule(node: &Node) -> Option<Rule> {
         replies: texts(node.get("reply")),
         handoff: dialogue::handoff(node),
         slots: dialogue::slots(node.get("slots")),
-        lookup: dialogue::lookup(node.get("lookup")),
+        lookup: lookup::lookup(node.get("lookup")),
         then: dialogue::branches(node.get("then")),
         ..common(node)?
     })

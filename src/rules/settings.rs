@@ -11,6 +11,7 @@ use crate::message::Priority;
 use crate::yaml::{Node, Value};
 
 use super::channels::{self, ChannelSpec};
+use super::lookup::LookupSettings;
 use super::model::{Careful, Located, Text};
 use super::read::{self, located, text};
 use super::shape;
@@ -197,7 +198,7 @@ impl Settings {
             notices: map("notices").iter().filter_map(|(k, v)| Some((named(k).0, text(v)?))).collect(),
             limits: limits(node.get("limits")),
             matching: matching(node.get("matching")),
-            lookups: lookups(node.get("lookups")),
+            lookups: LookupSettings::read(node.get("lookups")),
             survey: survey(node.get("survey")),
             agents_wording: wording::agents(node.get("wording")),
             values: node.get("settings").map_or_else(|| serde_json::json!({}), json),
@@ -271,30 +272,6 @@ fn limits(node: Option<&Node>) -> Limits {
         wait_for_more: node.and_then(|node| length(node, "wait_for_more")).unwrap_or_default(),
         back_to_bot: node.and_then(|node| length(node, "back_to_bot")).unwrap_or_default(),
         agent_idle: node.and_then(|node| length(node, "agent_idle")).unwrap_or_default(),
-    }
-}
-
-/// How rules may ask the shop's own systems.
-#[derive(Clone, Debug)]
-pub struct LookupSettings {
-    /// Whether addresses within the own network may be asked.
-    pub private_addresses: bool,
-    /// Headers by host, each with the place of its name.
-    pub headers: BTreeMap<String, Vec<(Located<String>, SecretString)>>,
-    /// Longest answer that is read, in bytes.
-    pub max_bytes: usize,
-}
-
-fn lookups(node: Option<&Node>) -> LookupSettings {
-    let get = |key: &str| node.and_then(|node| node.get(key));
-    let header = |(name, value): &(Node, Node)| Some((read::located(name)?, SecretString::from(value.text()?)));
-    let host = |(host, list): &(Node, Node)| {
-        Some((host.text()?.to_owned(), list.entries().iter().filter_map(header).collect()))
-    };
-    LookupSettings {
-        private_addresses: read::flag(get("private_addresses")),
-        headers: get("headers").map(Node::entries).unwrap_or_default().iter().filter_map(host).collect(),
-        max_bytes: get("max_bytes").and_then(Node::text).and_then(|n| n.parse().ok()).unwrap_or(256 * 1024),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The tables: every key of every file, with its meaning. The contract's keys first, additions after them.
 
-use super::dialogue::{BRANCH, LOOKUP, SLOT};
+use super::dialogue::{BRANCH, SLOT};
+use super::lookup::{LOOKUP, LOOKUPS};
 use super::model::Careful;
 use super::shape::{Key, Kind, Shape};
 use super::webhook::{EVENTS, WebhookFormat};
@@ -201,7 +202,7 @@ pub static WEBHOOK: Shape = Shape {
         Key::new(
             "format",
             Kind::Word(&WebhookFormat::WORDS),
-            "Form of what is posted; all but `standard` are for people.",
+            "Form of what is posted: standard for programs, robots for people, chatwoot and zendesk for their agents.",
         ),
         Key::new("events", Kind::OneOrMany(&Kind::Word(&EVENTS)), "Which events are posted."),
         Key::new(
@@ -213,6 +214,15 @@ pub static WEBHOOK: Shape = Shape {
             "rate",
             Kind::OneOrMany(&Kind::Rate),
             "How many messages it takes, such as 20/min; the platform's own figure.",
+        ),
+        Key::new("inbox", Kind::Str, "Of chatwoot: identifier of the API inbox."),
+        Key::new("hmac_token", Kind::Str, "Of chatwoot: the inbox's HMAC token, where it enforces identity."),
+        Key::new("email", Kind::Str, "Of zendesk: the agent whose API token it is."),
+        Key::new("token", Kind::Str, "Of zendesk: the API token."),
+        Key::new(
+            "url_key",
+            Kind::OneOrMany(&Kind::Str),
+            "Of a desk that signs nothing: what stands behind ?key= in the address that it posts to.",
         ),
         Key::new("timeout", Kind::Duration, "How long one attempt may take; 15s if left out."),
         Key::new("retry", Kind::List(&Kind::Duration), "Waits between attempts."),
@@ -265,7 +275,7 @@ pub static CHANNEL: Shape = Shape {
         Key::new(
             "access_token",
             Kind::Str,
-            "Token by which messages are sent: of the LINE channel, the WhatsApp number, the page or the Weibo account.",
+            "Token by which messages are sent: of the LINE channel, the WhatsApp number, the page, the Weibo account or the Chatwoot bot.",
         ),
         Key::new(
             "verify_token",
@@ -273,6 +283,12 @@ pub static CHANNEL: Shape = Shape {
             "What Meta must say when it checks the address; two while it is being changed.",
         ),
         Key::new("phone_number_id", Kind::Str, "Phone number ID of the WhatsApp number."),
+        Key::new("account_id", Kind::Int(1, i64::MAX), "Number of the account in Chatwoot."),
+        Key::new(
+            "url_key",
+            Kind::OneOrMany(&Kind::Str),
+            "Of a Chatwoot that signs nothing: what stands behind ?key= in the address that it posts to.",
+        ),
         Key::new("app_id", Kind::Str, "AppID of the WeChat official account."),
         Key::new(
             "token",
@@ -357,20 +373,6 @@ pub static MATCHING: Shape = Shape {
             Kind::Int(1, 16_384),
             "Megabytes for what is learned from the questions; above it a simpler way is taken, and the log says so. 64.",
         ),
-    ],
-};
-
-/// `lookups:`.
-pub static LOOKUPS: Shape = Shape {
-    name: "the look-ups",
-    keys: &[
-        Key::new("private_addresses", Kind::Bool, "Whether addresses within the own network may be asked. false."),
-        Key::new(
-            "headers",
-            Kind::MapOf(&Kind::MapOf(&Kind::Str)),
-            "Headers by host, such as erp.example: {Authorization: \"Bearer ${ERP_TOKEN}\"}.",
-        ),
-        Key::new("max_bytes", Kind::Int(1_024, 16_777_216), "Longest answer that is read. 262144."),
     ],
 };
 

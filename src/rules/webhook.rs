@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::diag::Place;
 use crate::yaml::Node;
@@ -29,6 +29,9 @@ pub(super) const EVENTS: [&str; 8] = [
 const PEOPLE_HEAR: [&str; 5] =
     ["handoff.created", "handoff.warning", "handoff.escalated", "handoff.moved", "conversation.closed"];
 
+/// Keys with one value that only desks have.
+const OF_DESKS: [&str; 4] = ["inbox", "hmac_token", "email", "token"];
+
 /// A form that a receiver understands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WebhookFormat {
@@ -43,13 +46,18 @@ pub enum WebhookFormat {
     Feishu,
     /// A message for people by an incoming webhook of Slack.
     Slack,
+    /// A conversation in an API inbox of Chatwoot.
+    Chatwoot,
+    /// A ticket of Zendesk.
+    Zendesk,
 }
 
 impl WebhookFormat {
     /// Every format, in the order of the documentation.
-    pub const ALL: [Self; 5] = [Self::Standard, Self::WecomRobot, Self::Dingtalk, Self::Feishu, Self::Slack];
+    pub const ALL: [Self; 7] =
+        [Self::Standard, Self::WecomRobot, Self::Dingtalk, Self::Feishu, Self::Slack, Self::Chatwoot, Self::Zendesk];
     /// Their words.
-    pub const WORDS: [&str; 5] = ["standard", "wecom-robot", "dingtalk", "feishu", "slack"];
+    pub const WORDS: [&str; 7] = ["standard", "wecom-robot", "dingtalk", "feishu", "slack", "chatwoot", "zendesk"];
 
     /// The word for it in `nightdesk.yaml`.
     #[must_use]
@@ -60,6 +68,8 @@ impl WebhookFormat {
             Self::Dingtalk => "dingtalk",
             Self::Feishu => "feishu",
             Self::Slack => "slack",
+            Self::Chatwoot => "chatwoot",
+            Self::Zendesk => "zendesk",
         }
     }
 
@@ -69,23 +79,58 @@ impl WebhookFormat {
         Self::ALL.into_iter().find(|format| format.as_str() == word)
     }
 
-    /// Whether people read it, and no program.
+    /// Whether a robot tells people, so that each event is a message to a group.
     #[must_use]
     pub const fn is_for_people(self) -> bool {
-        !matches!(self, Self::Standard)
+        !matches!(self, Self::Standard) && !self.is_desk()
+    }
+
+    /// Whether it is a help desk, which has an API of its own and posts back what its people do.
+    #[must_use]
+    pub const fn is_desk(self) -> bool {
+        matches!(self, Self::Chatwoot | Self::Zendesk)
+    }
+
+    /// Keys that a webhook of this format needs, each with what to write, besides those of every webhook.
+    #[must_use]
+    pub const fn needs(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Chatwoot => &[(
+                "inbox",
+                "write the inbox identifier of the API inbox (Settings, Inboxes, Configuration): inbox: \"${CHATWOOT_INBOX}\"",
+            )],
+            Self::Zendesk => &[
+                ("email", "write the address of the agent whose API token it is: email: bot@shop.example"),
+                (
+                    "token",
+                    "write an API token (Admin Center, Apps and integrations, Zendesk API): token: \"${ZENDESK_TOKEN}\"",
+                ),
+            ],
+            _ => &[],
+        }
+    }
+
+    /// Keys that only some formats have, and that this one may have.
+    #[must_use]
+    pub const fn may_have(self) -> &'static [&'static str] {
+        match self {
+            Self::Chatwoot => &["inbox", "hmac_token", "url_key"],
+            Self::Zendesk => &["email", "token", "url_key"],
+            _ => &[],
+        }
     }
 
     /// Whether the platform checks a signature, so that `secret` means something.
     #[must_use]
     pub const fn is_signed(self) -> bool {
-        matches!(self, Self::Standard | Self::Dingtalk | Self::Feishu)
+        matches!(self, Self::Standard | Self::Dingtalk | Self::Feishu | Self::Chatwoot | Self::Zendesk)
     }
 
     /// What the platform takes, by its own documentation.
     fn rates(self) -> Vec<Rate> {
         let per = |count, seconds| Rate { count, within: Duration::from_secs(seconds) };
         match self {
-            Self::Standard => Vec::new(),
+            Self::Standard | Self::Chatwoot | Self::Zendesk => Vec::new(),
             Self::WecomRobot | Self::Dingtalk => vec![per(20, 60)],
             Self::Feishu => vec![per(100, 60), per(5, 1)],
             Self::Slack => vec![per(1, 1)],
@@ -140,6 +185,10 @@ pub struct WebhookSpec {
     pub mention: Vec<Located<String>>,
     /// How many messages it takes; as many as there are, if none.
     pub rates: Vec<Rate>,
+    /// Keys in the address that a desk posts to, where it signs nothing.
+    pub url_keys: Vec<SecretString>,
+    /// What stands at the keys that only desks have. Not told apart from secrets.
+    values: Vec<(String, SecretString)>,
     /// Places of the keys that stand there, for findings.
     pub places: Vec<Located<String>>,
 }
@@ -168,8 +217,20 @@ impl WebhookSpec {
             events,
             mention: read::strings(node.get("mention")),
             rates: if rates.is_empty() { format.rates() } else { rates },
+            url_keys: secrets(node.get("url_key")),
+            values: OF_DESKS
+                .iter()
+                .filter_map(|key| Some(((*key).to_owned(), SecretString::from(node.get(key)?.text()?))))
+                .collect(),
             places: node.entries().iter().filter_map(|(key, _)| read::located(key)).collect(),
         })
+    }
+
+    /// What stands at a key that only desks have.
+    #[must_use]
+    pub fn text(&self, key: &str) -> Option<&str> {
+        let (_, value) = self.values.iter().find(|(name, _)| name == key)?;
+        Some(value.expose_secret()).filter(|text| !text.is_empty())
     }
 
     /// Whether it is told of a type of event. What this version does not know is told, so that nothing is lost.

@@ -22,6 +22,7 @@ pub fn router(shared: Shared) -> Router {
         .route("/console/{file}", get(pages::console_file))
         .route("/v1/chat", get(sockets::chat))
         .route("/v1/inbound/{channel}", get(inbound).post(inbound))
+        .route("/v1/desk/{webhook}", post(desk))
         .route("/v1/conversations", get(agents::list))
         .route("/v1/conversations/{id}", get(agents::show))
         .route("/v1/conversations/{id}/messages", post(agents::reply))
@@ -72,6 +73,21 @@ async fn inbound(
     let tracker = shared.tracker.clone();
     let request = channel::Request { channel, spec, method, query, headers, body, pipeline, memory, tracker };
     to_its_end(&shared, door.answer(request)).await?
+}
+
+/// What a help desk posts of what its people do.
+async fn desk(State(shared): State<Shared>, Path(name): Path<String>, request: Request) -> Result<Response, Problem> {
+    let engine = shared.pipeline.engine.load_full();
+    let Some(spec) = engine.book().settings.webhooks.get(&name).filter(|spec| spec.format.is_desk()).cloned() else {
+        let name: String = name.chars().take(100).collect();
+        return Err(Problem::not_found(format!("nightdesk.yaml has no webhook `{name}` that is a help desk.")));
+    };
+    let query = Query::<Vec<(String, String)>>::try_from_uri(request.uri());
+    let Query(query) = query.map_err(|_| Problem::bad_request("The parameters of the address cannot be read."))?;
+    let headers = request.headers().clone();
+    let body = body(request, channel::MAX_BODY).await?;
+    let incoming = channel::desk::Incoming { name, spec, query, headers, body, pipeline: Arc::clone(&shared.pipeline) };
+    to_its_end(&shared, channel::desk::answer(incoming)).await?
 }
 
 async fn nothing_here(uri: Uri) -> Problem {

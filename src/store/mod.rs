@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 pub use rows::{
     AttemptResult, AttemptRow, Commit, ConversationFilter, ConversationRow, DecisionFilter, DecisionRow,
-    DeliveryFilter, EndpointRow, EndpointStats, EventRow, ForcedRow, HandoffFilter, HandoffRow, MarkRow, NewDelivery,
+    DeliveryFilter, EndpointRow, EndpointStats, EventRow, ForcedRow, HandoffFilter, HandoffRow, KeptRow, NewDelivery,
     OutboxRow, PurgeLimits, Purged, QueueStats, SeenKey, SeenRow, Selection, SurveyFilter, SurveyRow, TimerRow,
     UnmatchedRow, WordingRow, delivery_state, handoff_state,
 };
@@ -131,14 +131,17 @@ pub trait Store: Send + Sync + 'static {
     /// Lets the schedule count again from a time on; true if something was set.
     fn release_hours(&self, schedule: &str, at: Timestamp) -> StoreFuture<'_, bool>;
 
-    /// What a channel remembers under names that begin so, by name; what has passed may be among it.
-    fn marks(&self, channel: &str, prefix: &str) -> StoreFuture<'_, Vec<MarkRow>>;
+    /// What is kept under a key of a place, unless its time has passed.
+    fn kept(&self, place: &str, key: &str, now: Timestamp) -> StoreFuture<'_, Option<String>>;
 
-    /// Remembers something for a channel, in place of what had its name.
-    fn set_mark(&self, row: MarkRow) -> StoreFuture<'_, ()>;
+    /// What is kept in a place under keys that begin so, by key; what has passed may be among it.
+    fn kept_all(&self, place: &str, prefix: &str) -> StoreFuture<'_, Vec<KeptRow>>;
 
-    /// Forgets what a channel remembers under a name; true if there was something.
-    fn remove_mark(&self, channel: &str, name: &str) -> StoreFuture<'_, bool>;
+    /// Keeps all of these or none, in place of what was there.
+    fn keep(&self, rows: Vec<KeptRow>) -> StoreFuture<'_, ()>;
+
+    /// Forgets what is kept under a key; true if there was something.
+    fn forget(&self, place: &str, key: &str) -> StoreFuture<'_, bool>;
 
     /// The earliest timers, ascending.
     fn timers(&self, limit: usize) -> StoreFuture<'_, Vec<TimerRow>>;

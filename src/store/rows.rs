@@ -312,16 +312,16 @@ pub struct ForcedRow {
     pub set_by: String,
 }
 
-/// What a channel must remember between starts.
+/// A small thing that outlives a restart and belongs to no transcript.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MarkRow {
-    /// The channel's name.
-    pub channel: String,
+pub struct KeptRow {
+    /// Whose it is: a channel, a webhook, or `kuaidi100`.
+    pub place: String,
+    /// Its name there.
+    pub key: String,
     /// What it is.
-    pub name: String,
-    /// The channel's own business.
     pub value: String,
-    /// When it may be forgotten; none for never.
+    /// Until when; for good if none.
     pub until: Option<Timestamp>,
 }
 

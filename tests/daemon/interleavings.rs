@@ -284,18 +284,11 @@ fn id(who: usize) -> String {
 }
 
 fn pipeline(engine: &Arc<Engine>, data: &Path, clock: &Clock) -> Arc<Pipeline> {
-    let store = Arc::new(SqliteStore::open(data).unwrap());
+    let store: Arc<dyn nightdesk::store::Store> = Arc::new(SqliteStore::open(data).unwrap());
     let tokens = Arc::new(Tokens::open(data).unwrap());
     let engine = Arc::new(ArcSwap::from(Arc::clone(engine)));
-    Arc::new(Pipeline::new(
-        store,
-        engine,
-        clock.clone(),
-        Arc::new(Metrics::new()),
-        tokens,
-        nightdesk::lookup::Lookups::new().unwrap(),
-        Arc::new(Deaf),
-    ))
+    let lookups = nightdesk::lookup::Lookups::new(Arc::clone(&store), clock.clone()).unwrap();
+    Arc::new(Pipeline::new(store, engine, clock.clone(), Arc::new(Metrics::new()), tokens, lookups, Arc::new(Deaf)))
 }
 
 /// Numbers without gaps; nothing said by the bot, and nobody else, while a person has the conversation.

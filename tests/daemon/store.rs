@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use nightdesk::store::sqlite::{DATABASE, SqliteStore};
 use nightdesk::store::{
     AttemptResult, AttemptRow, Commit, ConversationFilter, ConversationRow, DecisionFilter, DecisionRow,
-    DeliveryFilter, EventRow, HandoffFilter, HandoffRow, MarkRow, NewDelivery, PurgeLimits, SeenKey, SeenRow,
+    DeliveryFilter, EventRow, HandoffFilter, HandoffRow, KeptRow, NewDelivery, PurgeLimits, SeenKey, SeenRow,
     Selection, Store, StoreError, TimerRow,
 };
 
@@ -540,9 +540,9 @@ async fn a_person_reads_the_file_while_the_daemon_runs() {
 async fn what_channels_remember_survives_a_start_and_is_forgotten_in_time() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
-    let mark = |channel: &str, name: &str, value: &str, until: Option<Timestamp>| MarkRow {
-        channel: channel.to_owned(),
-        name: name.to_owned(),
+    let mark = |place: &str, key: &str, value: &str, until: Option<Timestamp>| KeptRow {
+        place: place.to_owned(),
+        key: key.to_owned(),
         value: value.to_owned(),
         until,
     };
@@ -552,17 +552,19 @@ async fn what_channels_remember_survives_a_start_and_is_forgotten_in_time() {
         mark("kf", "cursor_b", "3", Some(at(10))),
         mark("other", "cursor:a", "4", None),
     ] {
-        store.set_mark(row).await.unwrap();
+        store.keep(vec![row]).await.unwrap();
     }
     drop(store);
     let store = open(dir.path());
-    assert_eq!(store.marks("kf", "cursor:").await.unwrap(), [mark("kf", "cursor:a", "2", None)]);
-    assert_eq!(store.marks("kf", "cursor").await.unwrap().len(), 2);
+    assert_eq!(store.kept_all("kf", "cursor:").await.unwrap(), [mark("kf", "cursor:a", "2", None)]);
+    assert_eq!(store.kept_all("kf", "cursor").await.unwrap().len(), 2);
+    assert_eq!(store.kept("kf", "cursor_b", at(9)).await.unwrap().as_deref(), Some("3"));
+    assert_eq!(store.kept("kf", "cursor_b", at(10)).await.unwrap(), None);
+    store.purge(at(9), PurgeLimits::default()).await.unwrap();
+    assert_eq!(store.kept_all("kf", "cursor").await.unwrap().len(), 2);
     store.purge(at(10), PurgeLimits::default()).await.unwrap();
-    assert_eq!(store.marks("kf", "cursor").await.unwrap().len(), 2);
-    store.purge(at(11), PurgeLimits::default()).await.unwrap();
-    assert_eq!(store.marks("kf", "").await.unwrap(), [mark("kf", "cursor:a", "2", None)]);
-    assert!(store.remove_mark("kf", "cursor:a").await.unwrap());
-    assert!(!store.remove_mark("kf", "cursor:a").await.unwrap());
-    assert_eq!(store.marks("other", "cursor:a").await.unwrap().len(), 1);
+    assert_eq!(store.kept_all("kf", "").await.unwrap(), [mark("kf", "cursor:a", "2", None)]);
+    assert!(store.forget("kf", "cursor:a").await.unwrap());
+    assert!(!store.forget("kf", "cursor:a").await.unwrap());
+    assert_eq!(store.kept_all("other", "cursor:a").await.unwrap().len(), 1);
 }

@@ -18,8 +18,8 @@ const LAYERS: &[&[&str]] = &[
     &["lint"],
     &["rehearsal", "shop"],
     // Pure above, async below.
-    &["store", "hub", "token", "lookup"],
-    &["telemetry"],
+    &["store", "hub", "token"],
+    &["telemetry", "lookup"],
     &["pipeline"],
     &["handoff"],
     &["channel"],

@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use crate::handoff::Answer;
 use crate::pipeline::{Pipeline, PipelineError};
 use crate::rules::{ChannelKind, ChannelSpec};
-use crate::store::{MarkRow, StoreError};
+use crate::store::{KeptRow, StoreError};
 
 use super::super::memory::Memory;
 use super::api::{Account, BAD_MSG_TOKEN, TOO_FAST, Trouble};
@@ -176,9 +176,8 @@ impl Worker {
 
     /// Pulls all that there is.
     async fn pull(&self) -> Result<(), Stopped> {
-        let (store, name) = (&self.pipeline.store, format!("cursor:{}", self.open_kfid));
-        let kept = store.marks(&self.channel, &name).await?;
-        let mut cursor = kept.into_iter().find(|mark| mark.name == name).map(|mark| mark.value);
+        let (store, key) = (&self.pipeline.store, format!("cursor:{}", self.open_kfid));
+        let mut cursor = store.kept(&self.channel, &key, self.pipeline.clock.now()).await?;
         let first = cursor.is_none();
         for _ in 0..PAGES {
             let now = self.pipeline.clock.now();
@@ -216,8 +215,8 @@ impl Worker {
             if (!first || !more)
                 && let Some(value) = cursor.clone().filter(|_| moved || first)
             {
-                let (channel, name) = (self.channel.clone(), name.clone());
-                store.set_mark(MarkRow { channel, name, value, until: None }).await?;
+                let (place, key) = (self.channel.clone(), key.clone());
+                store.keep(vec![KeptRow { place, key, value, until: None }]).await?;
             }
             if !more || !moved {
                 return Ok(());

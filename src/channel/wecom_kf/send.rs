@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::handoff::{Answer, Courier};
 use crate::message::{Role, State};
 use crate::rules::ChannelSpec;
-use crate::store::{MarkRow, OutboxRow, Store, StoreError};
+use crate::store::{KeptRow, OutboxRow, Store, StoreError};
 
 use super::super::parts::{self, Length};
 use super::super::platform::{Api, Choice, Platform, refused};
@@ -70,15 +70,15 @@ impl Kf {
 }
 
 /// A code for one message, to be kept.
-pub(super) fn code_mark(channel: &str, thread: &str, code: &str, ended: bool, until: Option<Timestamp>) -> MarkRow {
+pub(super) fn code_mark(channel: &str, thread: &str, code: &str, ended: bool, until: Option<Timestamp>) -> KeptRow {
     let value = json!({"code": code, "ended": ended}).to_string();
-    MarkRow { channel: channel.to_owned(), name: format!("code:{thread}"), value, until }
+    KeptRow { place: channel.to_owned(), key: format!("code:{thread}"), value, until }
 }
 
 /// That a conversation was ended at the platform: it is not to be ended there again, because the customer may have written since.
-pub(super) fn ended_mark(channel: &str, thread: &str, now: Timestamp) -> MarkRow {
+pub(super) fn ended_mark(channel: &str, thread: &str, now: Timestamp) -> KeptRow {
     let until = now.checked_add(IN_TIME).ok();
-    MarkRow { channel: channel.to_owned(), name: format!("ended:{thread}"), value: String::new(), until }
+    KeptRow { place: channel.to_owned(), key: format!("ended:{thread}"), value: String::new(), until }
 }
 
 impl Courier for Kf {
@@ -138,11 +138,10 @@ impl Trip<'_> {
 
     /// Says a message by the code that the platform gave with the present state, if it gave one.
     async fn said_by_code(&self, thread: &str, data: &Value) -> Result<bool, Answer> {
-        let name = format!("code:{thread}");
-        let marks = self.store.marks(&self.kf.channel, &name).await.map_err(unreadable)?;
-        let good = |mark: &MarkRow| mark.name == name && mark.until.is_none_or(|until| self.now <= until);
-        let Some(mark) = marks.into_iter().find(good) else { return Ok(false) };
-        let kept: Value = serde_json::from_str(&mark.value).unwrap_or_default();
+        let key = format!("code:{thread}");
+        let kept = self.store.kept(&self.kf.channel, &key, self.now).await.map_err(unreadable)?;
+        let Some(kept) = kept else { return Ok(false) };
+        let kept: Value = serde_json::from_str(&kept).unwrap_or_default();
         let mut before = String::new();
         if kept["ended"] == true {
             if data["message"]["survey"].is_null() {
@@ -157,7 +156,7 @@ impl Trip<'_> {
         let said = self.by_code(kept["code"].as_str().unwrap_or_default(), data, before).await;
         if !matches!(said, Err(Trouble::NoAnswer(_) | Trouble::Code(-1, _))) {
             // A code is good once.
-            self.store.remove_mark(&self.kf.channel, &name).await.map_err(unreadable)?;
+            self.store.forget(&self.kf.channel, &key).await.map_err(unreadable)?;
         }
         match said {
             Ok(()) => Ok(true),
@@ -223,9 +222,9 @@ impl Trip<'_> {
             }
         } else if matches!(state, service::POOL | service::PERSON) {
             let value = json!({"state": state, "servicer": servicer}).to_string();
-            let (channel, name) = (self.kf.channel.clone(), format!("held:{thread}"));
+            let (place, key) = (self.kf.channel.clone(), format!("held:{thread}"));
             let until = self.now.checked_add(IN_TIME).ok();
-            self.store.set_mark(MarkRow { channel, name, value, until }).await.map_err(unreadable)?;
+            self.store.keep(vec![KeptRow { place, key, value, until }]).await.map_err(unreadable)?;
         }
         Err(answer)
     }
@@ -253,7 +252,7 @@ impl Trip<'_> {
             }
             Some(State::Closed) => {
                 let ended = ended_mark(&self.kf.channel, thread, self.now);
-                if self.store.remove_mark(&ended.channel, &ended.name).await.map_err(unreadable)? {
+                if self.store.forget(&ended.place, &ended.key).await.map_err(unreadable)? {
                     return Ok(());
                 }
                 let (state, _) = self.present(thread).await.map_err(Trouble::into_answer)?;
@@ -308,7 +307,7 @@ impl Trip<'_> {
 
     async fn keep_code(&self, thread: &str, code: &str, ended: bool) -> Result<(), Answer> {
         let until = self.now.checked_add(if ended { AT_ONCE } else { IN_TIME }).ok();
-        self.store.set_mark(code_mark(&self.kf.channel, thread, code, ended, until)).await.map_err(unreadable)
+        self.store.keep(vec![code_mark(&self.kf.channel, thread, code, ended, until)]).await.map_err(unreadable)
     }
 
     /// Who has the conversation at the platform: the state, and the person.

@@ -76,9 +76,9 @@ impl Worker {
             What::Ended(servicer, code) => {
                 self.keep_code(&thread, code, true, item.sent).await?;
                 let ended = ended_mark(&self.channel, &thread, self.pipeline.clock.now());
-                self.pipeline.store.set_mark(ended.clone()).await?;
+                self.pipeline.store.keep(vec![ended.clone()]).await?;
                 if !self.act(&thread, &servicer, Action::Close).await? {
-                    self.pipeline.store.remove_mark(&ended.channel, &ended.name).await?;
+                    self.pipeline.store.forget(&ended.place, &ended.key).await?;
                 }
             }
             _ => {}
@@ -161,7 +161,7 @@ impl Worker {
         let Some(code) = code else { return Ok(()) };
         let since = Timestamp::from_second(sent).unwrap_or(self.began);
         let until = since.checked_add(if ended { AT_ONCE } else { IN_TIME }).ok();
-        Ok(self.pipeline.store.set_mark(code_mark(&self.channel, thread, &code, ended, until)).await?)
+        Ok(self.pipeline.store.keep(vec![code_mark(&self.channel, thread, &code, ended, until)]).await?)
     }
 
     fn seen(&self, id: &str, customer: &str, thread: &str) -> SeenRow {
@@ -250,8 +250,8 @@ impl Worker {
     /// Sending found out that a person of WeCom has a conversation: ours follows.
     pub(super) async fn follow_held(&self) -> Result<(), StoreError> {
         let begin = format!("held:{}/", self.open_kfid);
-        for mark in self.pipeline.store.marks(&self.channel, &begin).await? {
-            let Some(thread) = mark.name.strip_prefix("held:") else { continue };
+        for mark in self.pipeline.store.kept_all(&self.channel, &begin).await? {
+            let Some(thread) = mark.key.strip_prefix("held:") else { continue };
             let held: Value = serde_json::from_str(&mark.value).unwrap_or_default();
             let id = Tokens::conversation(&self.channel, thread);
             let state = self.pipeline.store.conversation(&id).await?.and_then(|row| State::parse(&row.state));
@@ -268,7 +268,7 @@ impl Worker {
                     return Err(error);
                 }
             }
-            self.pipeline.store.remove_mark(&self.channel, &mark.name).await?;
+            self.pipeline.store.forget(&self.channel, &mark.key).await?;
         }
         Ok(())
     }

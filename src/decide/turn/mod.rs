@@ -1,5 +1,6 @@
 //! One message on its way through the decision: what was found so far, and the steps that several outcomes share.
 
+mod fetch;
 mod handover;
 mod rating;
 
@@ -9,10 +10,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::matching::{Candidate, View};
 use crate::message::{
-    Choice, Conversation, Decision, Gesture, Inbound, Kind, Looking, OutcomeKind, QueueEvent, Reason, Reply, Scored,
-    State, Survey,
+    Choice, Conversation, Decision, Gesture, Inbound, Kind, OutcomeKind, QueueEvent, Reason, Reply, Scored, State,
+    Survey,
 };
-use crate::template::{ExpressionId, TemplateError, TemplateId};
+use crate::template::{ExpressionId, TemplateError};
 
 use super::context::{self, Scope};
 use super::escalate;
@@ -295,33 +296,12 @@ impl<'a> Turn<'a> {
         self.finish(OutcomeKind::Slot, Reason::Matched, Some((rule.id.clone(), 1.0)), candidates)
     }
 
-    /// What comes if a look-up is not done at once: the customer hears that it takes a moment, and the conversation waits for it.
-    pub(super) fn look_up(mut self, request: LookupRequest, candidates: &[Scored]) -> Outcome {
-        self.trace.notes.push(format!("`{}` looks something up", request.rule));
-        let (message, rule, slots) = (self.inbound.message.clone(), request.rule.clone(), self.next.slots.clone());
-        self.next.looking.push(Looking { message, rule, slots, since: self.now });
-        if self.next.looking.len() > MAX_LOOKING {
-            self.next.looking.remove(0);
-        }
-        self.push_notice("looking_up", None);
-        let rule = (request.rule.clone(), request.score);
-        self.lookup = Some(request);
-        self.finish(OutcomeKind::Slot, Reason::Matched, Some(rule), candidates)
-    }
-
     /// Whether an expression of a rule holds now.
     pub(super) fn holds(&self, rule: &BuiltRule, id: ExpressionId) -> Result<bool, TemplateError> {
         let queue = self.knowledge.templates.condition_asks_hours(id).then(|| self.queue_meant(Some(rule)));
         let scope = Scope::of(queue.as_deref(), Some(&rule.id), &self.language);
         let context = context::context(self.knowledge, self.inbound, &self.next, self.now, scope);
         self.knowledge.templates.holds(id, &context)
-    }
-
-    /// An address, its values escaped.
-    pub(super) fn url(&self, rule: &BuiltRule, id: TemplateId) -> Result<String, TemplateError> {
-        let scope = Scope { escaped: true, ..Scope::of(None, Some(&rule.id), &self.language) };
-        let context = || context::context(self.knowledge, self.inbound, &self.next, self.now, scope);
-        self.knowledge.templates.render(id, context)
     }
 
     /// Asks which of some entries is meant. A shop without words for it brings the case to a person, and so does a second message

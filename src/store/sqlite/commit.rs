@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, params};
 
 use super::columns::{int, limit, millis};
-use super::{marks, outbox, surveys, timers, wordings};
+use super::{kept, outbox, surveys, timers, wordings};
 use crate::store::{
     Commit, ConversationRow, DecisionRow, EventRow, HandoffRow, PurgeLimits, Purged, SeenRow, StoreError,
 };
@@ -183,7 +183,7 @@ pub(super) fn purge(db: &Connection, now: Timestamp, limits: &PurgeLimits) -> Re
     let seen = db
         .prepare_cached("DELETE FROM seen WHERE at < ?1 AND rowid IN (SELECT rowid FROM seen ORDER BY rowid LIMIT ?2)")?
         .execute(params![before(limits.seen), batch])?;
-    marks::purge(db, now)?;
+    kept::purge(db, now)?;
     let deliveries = outbox::purge(db, before(limits.delivered), batch)?;
     let more = limits.batch > 0 && [seen, deliveries].contains(&limits.batch);
     Ok(Purged { seen: seen as u64, deliveries: deliveries as u64, more })

@@ -6,7 +6,7 @@
 mod columns;
 mod commit;
 mod forced;
-mod marks;
+mod kept;
 mod outbox;
 mod reader;
 mod schema;
@@ -29,7 +29,7 @@ use self::reader::Readers;
 use self::writer::Writer;
 use super::{
     AttemptRow, Commit, ConversationFilter, ConversationRow, DecisionFilter, DecisionRow, DeliveryFilter, EndpointRow,
-    EndpointStats, EventRow, ForcedRow, HandoffFilter, HandoffRow, MarkRow, OutboxRow, PurgeLimits, Purged, QueueStats,
+    EndpointStats, EventRow, ForcedRow, HandoffFilter, HandoffRow, KeptRow, OutboxRow, PurgeLimits, Purged, QueueStats,
     SeenKey, SeenRow, Selection, Store, StoreError, StoreFuture, SurveyFilter, SurveyRow, TimerRow, UnmatchedRow,
     WordingRow,
 };
@@ -280,18 +280,23 @@ impl Store for SqliteStore {
         Box::pin(self.writer.run(move |db| forced::end(db, &schedule, at)))
     }
 
-    fn marks(&self, channel: &str, prefix: &str) -> StoreFuture<'_, Vec<MarkRow>> {
-        let (channel, prefix) = (channel.to_owned(), prefix.to_owned());
-        Box::pin(self.readers.run(move |db| marks::read(db, &channel, &prefix)))
+    fn kept(&self, place: &str, key: &str, now: Timestamp) -> StoreFuture<'_, Option<String>> {
+        let (place, key) = (place.to_owned(), key.to_owned());
+        Box::pin(self.readers.run(move |db| kept::one(db, &place, &key, now)))
     }
 
-    fn set_mark(&self, row: MarkRow) -> StoreFuture<'_, ()> {
-        Box::pin(self.writer.run(move |db| marks::put(db, &row)))
+    fn kept_all(&self, place: &str, prefix: &str) -> StoreFuture<'_, Vec<KeptRow>> {
+        let (place, prefix) = (place.to_owned(), prefix.to_owned());
+        Box::pin(self.readers.run(move |db| kept::all(db, &place, &prefix)))
     }
 
-    fn remove_mark(&self, channel: &str, name: &str) -> StoreFuture<'_, bool> {
-        let (channel, name) = (channel.to_owned(), name.to_owned());
-        Box::pin(self.writer.run(move |db| marks::remove(db, &channel, &name)))
+    fn keep(&self, rows: Vec<KeptRow>) -> StoreFuture<'_, ()> {
+        Box::pin(self.writer.run(move |db| kept::put(db, &rows)))
+    }
+
+    fn forget(&self, place: &str, key: &str) -> StoreFuture<'_, bool> {
+        let (place, key) = (place.to_owned(), key.to_owned());
+        Box::pin(self.writer.run(move |db| kept::remove(db, &place, &key)))
     }
 
     fn timers(&self, limit: usize) -> StoreFuture<'_, Vec<TimerRow>> {

@@ -22,7 +22,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0005_wordings.sql"),
     include_str!("migrations/0006_forced_hours.sql"),
     include_str!("migrations/0007_surveys.sql"),
-    include_str!("migrations/0008_marks.sql"),
+    include_str!("migrations/0008_kept.sql"),
 ];
 
 /// The format that this program reads and writes.

@@ -2,8 +2,10 @@
 //! webhooks. Everything is real: files, sockets, processes; only the clock may be turned.
 
 pub mod api;
+pub mod carriers;
 pub mod client;
 pub mod daemon;
+pub mod desks;
 pub mod erp;
 pub mod foreign;
 pub mod group;

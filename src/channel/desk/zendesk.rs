@@ -1,0 +1,254 @@
+//! Zendesk as a human queue: a hand-off is a ticket, what the customer writes on is a public comment of its requester.
+//!
+//! Told by the Ticketing API; what agents write comes by a webhook that a trigger of the account posts, with the body of
+//! docs/channels/zendesk.md.
+
+use axum::response::Response;
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use reqwest::{Client, RequestBuilder, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::channel::incoming::taken;
+use crate::channel::platform::{ask, refused, words};
+use crate::channel::problem::Problem;
+use crate::channel::signature::Profile;
+use crate::handoff::{Answer, Courier, People, summary};
+use crate::pipeline::Action;
+use crate::rules::WebhookSpec;
+use crate::store::{OutboxRow, Store};
+
+use super::Incoming;
+use super::chatwoot::{said, transcript, unclear, unkept, unreadable};
+use super::ties::{Tie, Ties};
+
+/// Longest subject, in characters.
+const SUBJECT: usize = 120;
+
+/// An account with its token.
+#[derive(Debug)]
+pub struct Account {
+    name: String,
+    base: String,
+    user: String,
+    token: SecretString,
+    people: People,
+}
+
+impl Account {
+    /// None without address and token, which is an error of `check`.
+    pub(super) fn new(name: &str, spec: &WebhookSpec, people: &People) -> Option<Self> {
+        Some(Self {
+            name: name.to_owned(),
+            base: spec.url.value.trim_end_matches('/').to_owned(),
+            user: format!("{}/token", spec.text("email")?),
+            token: SecretString::from(spec.text("token")?),
+            people: people.clone(),
+        })
+    }
+
+    async fn send(&self, request: RequestBuilder, body: &Value, now: Timestamp) -> Result<(StatusCode, Value), Answer> {
+        let request = request.basic_auth(&self.user, Some(self.token.expose_secret()));
+        ask(request.header("content-type", "application/json").body(body.to_string()), now).await
+    }
+
+    async fn tell(&self, client: &Client, store: &dyn Store, row: &OutboxRow, now: Timestamp) -> Result<(), Answer> {
+        let event: Value = serde_json::from_slice(&row.body).map_err(|_| unreadable())?;
+        let data = &event["data"];
+        let ours = data["conversation"]["id"].as_str().ok_or_else(unreadable)?;
+        let ties = Ties::new(&self.name, store, now);
+        let tie = ties.theirs(ours).await.map_err(|error| unkept(&error))?;
+        if tie.as_ref().is_some_and(|tie| tie.told == row.webhook_id) {
+            return Ok(());
+        }
+        let change = match row.kind.as_str() {
+            "handoff.created" | "handoff.escalated" => {
+                let body = format!("{}{}", summary(row, &self.people, now), transcript(data));
+                json!({"status": "open", "priority": priority(data), "comment": {"body": body, "public": false}})
+            }
+            "handoff.message" => {
+                let mut comment = json!({"body": said(&data["message"]), "public": true});
+                if let Some(requester) = tie.as_ref().and_then(|tie| tie.contact.parse::<u64>().ok()) {
+                    comment["author_id"] = requester.into();
+                }
+                json!({"comment": comment})
+            }
+            "conversation.closed" | "conversation.returned" | "handoff.moved" if tie.is_some() => {
+                let body = summary(row, &self.people, now);
+                json!({"status": "solved", "comment": {"body": body, "public": false}})
+            }
+            _ => return Ok(()),
+        };
+        let ends = !row.kind.starts_with("handoff.") || row.kind == "handoff.moved";
+        if let Some(tie) = tie.clone() {
+            let kept = if ends {
+                ties.keep(ours, &Tie { ended: true, ..tie }).await
+            } else {
+                ties.begun(ours, tie).await.map(drop)
+            };
+            kept.map_err(|error| unkept(&error))?;
+        }
+        let changed = match &tie {
+            Some(tie) => self.change(client, &tie.conversation, &change, now).await?,
+            None => false,
+        };
+        let tie = match tie {
+            Some(tie) if changed => tie,
+            // A ticket that is closed for good, or gone, needs no ending.
+            Some(_) if ends => return Ok(()),
+            _ => self.create(client, row, data, now).await?,
+        };
+        let tie = Tie { told: row.webhook_id.clone(), ended: ends, ..tie };
+        ties.keep(ours, &tie).await.map_err(|error| unkept(&error))
+    }
+
+    /// Makes a ticket. The same key at every attempt: Zendesk makes one for each.
+    async fn create(&self, client: &Client, row: &OutboxRow, data: &Value, now: Timestamp) -> Result<Tie, Answer> {
+        let summary = summary(row, &self.people, now);
+        let text = said(&data["message"]);
+        // A case that a person or time has made has no words of its own.
+        let text =
+            if data["message"].is_object() { text.as_str() } else { summary.lines().next().unwrap_or("nightdesk") };
+        let subject: String = text.replace('\n', " ").chars().take(SUBJECT).collect();
+        let body = format!("{summary}{}", transcript(data));
+        let word = |value: &Value| value.as_str().map(|word| word.replace(char::is_whitespace, "_"));
+        let tags: Vec<String> = [Some("nightdesk".to_owned()), word(&data["handoff"]["queue"]), word(&data["class"])]
+            .into_iter()
+            .flatten()
+            .collect();
+        let ticket = json!({
+            "subject": subject, "comment": {"body": body, "public": false}, "priority": priority(data),
+            "requester": requester(data), "external_id": data["conversation"]["id"], "tags": tags,
+        });
+        let request =
+            client.post(format!("{}/api/v2/tickets.json", self.base)).header("idempotency-key", &row.webhook_id);
+        let made = good(self.send(request, &json!({"ticket": ticket}), now).await?)?;
+        let number = |value: &Value| value.as_u64().map(|number| number.to_string());
+        let conversation = number(&made["ticket"]["id"]).ok_or_else(unclear)?;
+        Ok(Tie { contact: number(&made["ticket"]["requester_id"]).unwrap_or_default(), conversation, ..Tie::default() })
+    }
+
+    /// Changes a ticket; false if it can no longer be changed.
+    async fn change(&self, client: &Client, ticket: &str, change: &Value, now: Timestamp) -> Result<bool, Answer> {
+        let request = client.put(format!("{}/api/v2/tickets/{ticket}.json", self.base));
+        let (status, answer) = self.send(request, &json!({"ticket": change}), now).await?;
+        let closed = status.as_u16() == 422 && answer.to_string().contains("closed");
+        if closed || status.as_u16() == 404 {
+            return Ok(false);
+        }
+        good((status, answer)).map(|_| true)
+    }
+}
+
+impl Courier for Account {
+    fn carry<'a>(
+        &'a self,
+        client: &'a Client,
+        store: &'a dyn Store,
+        row: &'a OutboxRow,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Answer> {
+        Box::pin(async move {
+            match self.tell(client, store, row, now).await {
+                Ok(()) => Answer::Status(200, None),
+                Err(answer) => answer,
+            }
+        })
+    }
+
+    fn who<'a>(&'a self, client: &'a Client, now: Timestamp) -> BoxFuture<'a, Result<String, Answer>> {
+        Box::pin(async move {
+            let request = client.get(format!("{}/api/v2/users/me.json", self.base));
+            let request = request.basic_auth(&self.user, Some(self.token.expose_secret()));
+            let me = good(ask(request, now).await?)?;
+            // Without a token that it knows, Zendesk answers as to anybody.
+            if me["user"]["id"].is_null() {
+                return Err(Answer::Failed("email and token are not accepted".to_owned()));
+            }
+            Ok(words(&me["user"]["name"]))
+        })
+    }
+}
+
+/// Our words are Zendesk's.
+fn priority(data: &Value) -> &str {
+    match data["handoff"]["priority"].as_str() {
+        Some(word @ ("low" | "high" | "urgent")) => word,
+        _ => "normal",
+    }
+}
+
+/// Who asks. An address only if the shop's own system vouches for one: to others Zendesk would write mail.
+fn requester(data: &Value) -> Value {
+    let customer = &data["customer"];
+    let id = customer["id"].as_str().unwrap_or_default();
+    let name = customer["name"].as_str().filter(|name| !name.trim().is_empty()).unwrap_or(id);
+    let mut requester = json!({"name": if name.is_empty() { "?" } else { name }});
+    if let Some(email) = customer["attributes"]["email"].as_str().filter(|email| email.contains('@')) {
+        requester["email"] = email.into();
+    }
+    requester
+}
+
+fn good((status, answer): (StatusCode, Value)) -> Result<Value, Answer> {
+    let says = || words(if answer["description"].is_string() { &answer["description"] } else { &answer["error"] });
+    match status.as_u16() {
+        200..=299 => Ok(answer),
+        401 | 403 => Err(Answer::Failed(format!("email and token are not accepted ({status}: {})", says()))),
+        code @ (408 | 409 | 425 | 429) => Err(Answer::Status(code, None)),
+        400..=499 => Err(refused(format!("Zendesk refuses it ({status}: {})", says()))),
+        code => Err(Answer::Again { status: code, error: format!("Zendesk cannot take it now ({status})") }),
+    }
+}
+
+/// The body that our documentation gives for the trigger's webhook.
+#[derive(Debug, Deserialize)]
+struct Event {
+    /// `comment` or `solved`, in so many words: what Zendesk calls a status hangs on the account's language.
+    #[serde(rename = "event")]
+    what: String,
+    ticket_id: Value,
+    #[serde(default)]
+    external_id: String,
+    #[serde(default)]
+    comment: String,
+    #[serde(default)]
+    author_name: String,
+    #[serde(default)]
+    author_email: String,
+    #[serde(default)]
+    author_role: String,
+}
+
+/// Takes what the account's webhook posts.
+pub(super) async fn receive(incoming: &Incoming) -> Result<Response, Problem> {
+    incoming.verify("zendesk")?;
+    let event: Event = incoming.json()?;
+    let ticket = event.ticket_id.as_str().map_or_else(|| event.ticket_id.to_string(), str::to_owned);
+    let Some(ours) = incoming.ours(&ticket).await? else { return Ok(taken()) };
+    if !event.external_id.is_empty() && event.external_id != ours {
+        tracing::warn!(
+            webhook = incoming.name,
+            "A ticket names another conversation than the one that it was made for."
+        );
+        return Ok(taken());
+    }
+    // What we write ourselves comes back too, in the name of the agent whose token it is.
+    if incoming.spec.text("email").is_some_and(|email| email.eq_ignore_ascii_case(event.author_email.trim())) {
+        return Ok(taken());
+    }
+    match event.what.as_str() {
+        "solved" => incoming.end(&ours, Action::Close).await,
+        // A customer may answer by mail: that is no word of the shop's.
+        "comment" if !event.author_role.to_lowercase().contains("end") => {
+            let named = Profile::named("zendesk").and_then(|profile| incoming.headers.get(profile.id?)?.to_str().ok());
+            // Without the header the same words of the same ticket are the same comment.
+            let id = named.map_or_else(|| crate::token::Tokens::conversation(&ticket, &event.comment), str::to_owned);
+            let id: String = format!("zendesk-{id}").chars().take(128).collect();
+            incoming.reply(&ours, Some(event.author_name.as_str()), id, &event.comment).await
+        }
+        _ => Ok(taken()),
+    }
+}
