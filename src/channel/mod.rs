@@ -3,7 +3,10 @@
 //! A kind that platforms post to is a [`Door`] and one line in [`door`]; its settings are a row in `rules/channels.rs`. Every door
 //! keeps the same order: check the raw bytes, see whether the message came before, bring it to disk, answer.
 
+pub mod access_token;
 mod door;
+pub mod parts;
+pub mod platform;
 mod problem;
 pub mod webhook;
 pub mod websocket;

@@ -200,6 +200,7 @@ fn arrival(channel: &str, forwarded: Forwarded, header_id: Option<&str>) -> Resu
         gesture,
         role,
         origin: None,
+        reply_with: serde_json::Value::Null,
     })
 }
 

@@ -125,7 +125,7 @@ fn check_settings(settings: &Settings, report: &mut Report) {
     webhooks::check(settings, report);
     for (_, channel) in &settings.channels {
         channel.reply_url.iter().for_each(|url| check_url(url, report));
-        channel.wechat.iter().for_each(|wechat| check_url(&wechat.base_url, report));
+        channel.base_url.iter().for_each(|url| check_url(url, report));
     }
 }
 

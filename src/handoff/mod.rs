@@ -12,7 +12,7 @@ pub mod signing;
 mod test_message;
 mod worker;
 
-pub use attempt::{Answer, reason};
+pub use attempt::{Answer, reason, retry_after};
 pub use endpoint::{Courier, Endpoint, People, masked_url};
 pub use format::Format;
 pub use test_message::try_out;

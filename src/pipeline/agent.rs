@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::decide::survey;
-use crate::engine::{Engine, Unfit};
+use crate::engine::Unfit;
 use crate::message::{Conversation, Inbound, Kind, Ladder, Note, OpenHandoff, Priority, Role, State};
 use crate::store::{Commit, HandoffRow, NewDelivery, SeenKey, SeenRow, StoreError, TimerRow, handoff_state};
 
 use super::record::{self, Events};
-use super::{Pipeline, TRIES, Way, conversation, payload, wording};
+use super::{Pipeline, TRIES, Way, conversation, payload, platform, wording};
 
 /// Who acts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -392,33 +392,9 @@ impl Pipeline {
             out.push(payload::delivery(&endpoint, &after.id, kind, &payload::body(kind, &case, json!({})), now));
         }
         let mut out = payload::wanted(&engine.book().settings, out);
-        out.extend(platform_hears(&engine, after, events, now));
+        out.extend(platform::platform_hears(&engine, after, events, now));
         Ok(out)
     }
-}
-
-/// A platform that forwards messages hears of what was said and of who has the conversation.
-pub(super) fn platform_hears(
-    engine: &Engine,
-    after: &Conversation,
-    events: &Events,
-    now: Timestamp,
-) -> Vec<NewDelivery> {
-    let mut out = Vec::new();
-    let settings = &engine.book().settings;
-    if let Some(channel) = settings.channel(&after.channel).filter(|channel| channel.delivers()) {
-        for event in events.list().iter().filter(|event| event.kind == "message" || channel.hears_states()) {
-            let kind = if event.kind == "message" { "message.created" } else { "conversation.state" };
-            let data = json!({
-                "conversation": after.id, "thread": after.thread, "customer": {"id": after.customer.id}, "seq": event.seq,
-                "message": if event.kind == "message" { event.data.as_ref().clone() } else { Value::Null },
-                "state": after.state,
-            });
-            let body = json!({"type": kind, "timestamp": now, "data": data});
-            out.push(payload::delivery(&format!("reply:{}", after.channel), &after.id, kind, &body, now));
-        }
-    }
-    out
 }
 
 fn said_key(conversation: &Conversation, agent: &str, action: &Action) -> Option<SeenKey> {

@@ -14,7 +14,7 @@ use crate::decide::LookupRequest;
 use crate::message::{Fetched, Gesture, Inbound, QueueEvent, Role, State};
 use crate::store::{Commit, DecisionRow, StoreError, TimerRow};
 
-use super::agent::platform_hears;
+use super::platform::platform_hears;
 use super::record::{self, Events};
 use super::{Pipeline, PipelineError, TRIES, Way, conversation, handle};
 

@@ -9,6 +9,7 @@ mod limits;
 mod lookups;
 mod payload;
 mod places;
+mod platform;
 mod record;
 mod step;
 mod timers;
@@ -84,6 +85,8 @@ pub struct Arrival {
     pub role: Role,
     /// The socket that it came in on.
     pub origin: Option<u64>,
+    /// What the platform wants to see again with the answer; null if it wants nothing.
+    pub reply_with: Value,
 }
 
 /// A message that is on disk.

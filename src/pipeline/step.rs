@@ -11,7 +11,7 @@ use crate::store::{
 };
 
 use super::record::{self, Events};
-use super::{Accepted, Arrival, Considered, Pipeline, PipelineError, Step, payload};
+use super::{Accepted, Arrival, Considered, Pipeline, PipelineError, Step, payload, platform};
 
 impl Pipeline {
     /// Writes down all that follows from a decision; nothing has happened yet.
@@ -40,7 +40,8 @@ impl Pipeline {
         }
         let handoffs = self.handoff_rows(&outcome, &inbound.message, now).await?;
         let all = record::in_a_row(said, &conversation.unanswered);
-        let outbox = self.deliveries(&engine, &outcome, &all, &handoffs, &events, now).await?;
+        let mut outbox = self.deliveries(&engine, &outcome, &all, &handoffs, &events, now).await?;
+        outbox.extend(platform::answers(&engine, after, &events, &arrival.reply_with, now));
         let response = record::response(&outcome);
         let accepted = Accepted { message: inbound.message.clone(), seq, at: now, duplicate: false, response };
         // A socket's client needs only the acknowledgement again; a platform needs the very answer.

@@ -20,7 +20,7 @@ use crate::hours::ForcedHours;
 use crate::message::{Conversation, Kind, OpenHandoff, Role, State};
 use crate::store::{Commit, ConversationRow, HandoffRow, NewDelivery, StoreError, TimerRow, handoff_state};
 
-use super::agent::platform_hears;
+use super::platform::platform_hears;
 use super::record::{self, Events};
 use super::{Pipeline, PipelineError, TRIES, conversation, payload, transfer};
 

@@ -2,9 +2,10 @@
 //!
 //! A kind is a row of [`KINDS`] here and a file in `channel/`. What a kind does with a request is not known here.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::diag::{Finding, Place, Report};
 use crate::yaml::Node;
@@ -35,6 +36,8 @@ pub struct KindRow {
     pub required: &'static [(&'static str, &'static str)],
     /// Keys that may stand there, besides those of every kind.
     pub allowed: &'static [&'static str],
+    /// Whether all that is said goes out by the platform's own API, and nothing in the answer to its request.
+    pub by_api: bool,
 }
 
 /// Keys of every kind.
@@ -47,6 +50,7 @@ pub static KINDS: &[KindRow] = &[
         word: "websocket",
         required: &[],
         allowed: &["origins", "require_origin", "identity_secret"],
+        by_api: false,
     },
     KindRow {
         kind: ChannelKind::Webhook,
@@ -56,6 +60,7 @@ pub static KINDS: &[KindRow] = &[
             "what comes in by webhook is checked by its signature; write secret: \"${NAME}\" and set NAME where nightdesk is started",
         )],
         allowed: &["reply_url"],
+        by_api: false,
     },
     KindRow {
         kind: ChannelKind::Wechat,
@@ -68,6 +73,7 @@ pub static KINDS: &[KindRow] = &[
             ),
         ],
         allowed: &["aes_key", "app_secret", "send", "reply_budget", "transfer", "base_url"],
+        by_api: false,
     },
 ];
 
@@ -91,6 +97,8 @@ pub struct ChannelSpec {
     pub kind: ChannelKind,
     /// Its keys as they stand in the file.
     pub keys: Vec<Located<String>>,
+    /// What stands at each of them: one value, or several where several are allowed. Not told apart from secrets.
+    pub values: BTreeMap<String, Vec<SecretString>>,
     /// Pages that may open the socket.
     pub origins: Vec<Located<String>>,
     /// Refuse sockets without an Origin.
@@ -103,6 +111,8 @@ pub struct ChannelSpec {
     pub reply_url: Option<Located<String>>,
     /// Until the customer has an answer.
     pub first_response: Option<Duration>,
+    /// Where the platform's API is, if not where the platform says.
+    pub base_url: Option<Located<String>>,
     /// The settings of an official account.
     pub wechat: Option<WechatSpec>,
 }
@@ -124,12 +134,8 @@ pub struct WechatSpec {
     pub reply_budget: u32,
     /// Whether the platform's own people have hand-offs.
     pub to_platform: bool,
-    /// Where the platform's API is, without a slash at the end.
-    pub base_url: Located<String>,
 }
 
-/// Where the platform's API is, unless the shop says otherwise.
-const WECHAT_API: &str = "https://api.weixin.qq.com";
 /// Customer-service messages within 48 hours of the customer's last, as the platform's documentation has it.
 const REPLY_BUDGET: u32 = 5;
 
@@ -138,10 +144,36 @@ impl ChannelSpec {
     #[must_use]
     pub fn hears_later(&self) -> bool {
         match self.kind {
+            _ if self.answers_by_api() => true,
             ChannelKind::Websocket => true,
             ChannelKind::Webhook => self.reply_url.is_some(),
             ChannelKind::Wechat => self.wechat.as_ref().is_some_and(|wechat| wechat.send),
         }
+    }
+
+    /// What stands at a key that has one value.
+    #[must_use]
+    pub fn text(&self, key: &str) -> Option<&str> {
+        Some(self.values.get(key)?.first()?.expose_secret()).filter(|text| !text.is_empty())
+    }
+
+    /// What stands at a key that may have several values, as they are written.
+    #[must_use]
+    pub fn all(&self, key: &str) -> &[SecretString] {
+        self.values.get(key).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Where the platform's API is, without a slash at the end.
+    #[must_use]
+    pub fn api(&self, otherwise: &str) -> String {
+        let url = self.base_url.as_ref().map_or(otherwise, |url| url.value.as_str());
+        url.trim_end_matches('/').to_owned()
+    }
+
+    /// Whether all that is said goes out by the platform's own API, and nothing in the answer to its request.
+    #[must_use]
+    pub fn answers_by_api(&self) -> bool {
+        self.kind.row().is_some_and(|row| row.by_api)
     }
 
     /// Whether later messages leave through the outbox, to the endpoint `reply:CHANNEL`.
@@ -205,21 +237,25 @@ pub(super) fn channel(node: &Node, place: Place) -> Option<ChannelSpec> {
     Some(ChannelSpec {
         kind,
         keys: node.entries().iter().filter_map(|(key, _)| located(key)).collect(),
+        values: node
+            .entries()
+            .iter()
+            .filter_map(|(key, value)| Some((key.text()?.to_owned(), read::secrets(Some(value)))))
+            .collect(),
         origins: read::strings(node.get("origins")),
         require_origin: read::flag(node.get("require_origin")),
         secrets: read::secrets(node.get("secret")),
         identity_secrets: read::secrets(node.get("identity_secret")),
         reply_url: node.get("reply_url").and_then(located),
         first_response: length("first_response"),
-        wechat: (kind == ChannelKind::Wechat).then(|| wechat(node, &place)),
+        base_url: node.get("base_url").and_then(located),
+        wechat: (kind == ChannelKind::Wechat).then(|| wechat(node)),
         place,
     })
 }
 
-fn wechat(node: &Node, place: &Place) -> WechatSpec {
+fn wechat(node: &Node) -> WechatSpec {
     let text = |key: &str| node.get(key).and_then(Node::text);
-    let base_url = node.get("base_url").and_then(located);
-    let base_url = base_url.unwrap_or_else(|| Located { value: WECHAT_API.to_owned(), place: place.clone() });
     WechatSpec {
         app_id: text("app_id").unwrap_or_default().to_owned(),
         tokens: read::secrets(node.get("token")),
@@ -228,7 +264,6 @@ fn wechat(node: &Node, place: &Place) -> WechatSpec {
         send: text("send") != Some("false"),
         reply_budget: text("reply_budget").and_then(|text| text.parse().ok()).unwrap_or(REPLY_BUDGET),
         to_platform: text("transfer") == Some("platform"),
-        base_url: Located { value: base_url.value.trim_end_matches('/').to_owned(), ..base_url },
     }
 }
 

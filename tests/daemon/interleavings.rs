@@ -166,6 +166,7 @@ impl Core {
             gesture: Gesture::Write,
             role: Role::Visitor,
             origin: None,
+            reply_with: serde_json::Value::Null,
         };
         self.pipeline.accept(arrival).await.unwrap();
     }

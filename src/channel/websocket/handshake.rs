@@ -101,6 +101,8 @@ mod tests {
         let located = |value: &&str| Located { value: (*value).to_owned(), place: place.clone() };
         ChannelSpec {
             kind: ChannelKind::Websocket,
+            values: std::collections::BTreeMap::new(),
+            base_url: None,
             origins: origins.iter().map(located).collect(),
             require_origin,
             secrets: Vec::new(),

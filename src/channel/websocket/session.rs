@@ -341,6 +341,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             gesture,
             role: Role::Visitor,
             origin: Some(known.listener.id),
+            reply_with: serde_json::Value::Null,
         })
     }
 

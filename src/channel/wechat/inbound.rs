@@ -206,6 +206,7 @@ pub(super) fn meaning(request: &Request, envelope: &Envelope) -> Meaning {
         gesture,
         role: Role::Visitor,
         origin: None,
+        reply_with: serde_json::Value::Null,
     }))
 }
 

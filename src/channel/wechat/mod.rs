@@ -18,7 +18,6 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::BoxFuture;
 use secrecy::ExposeSecret;
-use serde_json::Value;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::diag::{Finding, Report};
@@ -28,6 +27,8 @@ use crate::pipeline::Arrival;
 use crate::rules::{ChannelSpec, WechatSpec};
 
 use super::door::{Door, Request};
+use super::parts;
+use super::platform::Platform;
 use super::problem::Problem;
 
 pub use memory::Memory;
@@ -40,6 +41,8 @@ use send::Sender;
 #[derive(Debug)]
 pub struct Wechat;
 
+/// Where the platform's API is, unless the shop says otherwise.
+const API: &str = "https://api.weixin.qq.com";
 /// How long an answer may take: the platform waits five seconds.
 const SOON: Duration = Duration::from_secs(4);
 /// How long a request is held that is not to be answered, so that the platform gives up and comes again.
@@ -72,9 +75,10 @@ impl Door for Wechat {
                 report.push(Finding::error("bad-secret", message).at(&spec.place));
             }
         }
-        let sender = Sender::new(wechat)?;
-        let endpoint = Endpoint::new(&format!("reply:{name}"), &wechat.base_url.value);
-        Some(Endpoint { courier: Some(Arc::new(sender)), ..endpoint })
+        let base = spec.api(API);
+        let sender = Sender::new(wechat, &base)?;
+        let endpoint = Endpoint::new(&format!("reply:{name}"), &base);
+        Some(Endpoint { courier: Some(Arc::new(Platform::new(sender))), ..endpoint })
     }
 }
 
@@ -128,7 +132,7 @@ async fn take(request: Request, to_platform: bool, arrival: Arrival) -> Result<T
     let customer = arrival.customer.id.clone();
     let accepted = request.pipeline.accept(arrival).await?;
     let response = &accepted.response;
-    let text = reply::text(response["messages"].as_array().map(Vec::as_slice).unwrap_or_default());
+    let text = parts::text(response["messages"].as_array().map(Vec::as_slice).unwrap_or_default());
     let with_people = matches!(response["state"].as_str(), Some("queued" | "human"));
     let handed = response["decision"]["outcome"] == "handoff" || text.is_empty();
     Ok(Told {
@@ -145,7 +149,7 @@ impl Told {
     /// What the answer itself has no room for.
     fn rest(&self) -> Vec<String> {
         let said = usize::from(!self.to_platform);
-        reply::split(&self.text).into_iter().skip(said).filter(|part| !part.is_empty()).collect()
+        reply::MOST.split(&self.text).into_iter().skip(said).filter(|part| !part.is_empty()).collect()
     }
 
     /// Puts texts into the outbox, once for each message.
@@ -173,7 +177,7 @@ impl Told {
 async fn late(told: Result<Told, Problem>, may_send: bool) {
     let lost = match told {
         Ok(told) if told.text.is_empty() => false,
-        Ok(told) if may_send => told.keep(reply::split(&told.text)).await.is_err(),
+        Ok(told) if may_send => told.keep(reply::MOST.split(&told.text)).await.is_err(),
         Ok(_) | Err(_) => true,
     };
     if lost {
@@ -198,7 +202,7 @@ fn said_or_handed(spec: &WechatSpec, envelope: &Envelope, told: &Told) -> Result
 
 fn said(spec: &WechatSpec, envelope: &Envelope, text: Option<&str>) -> Result<Response, Problem> {
     let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(plain(NOTHING.to_owned())) };
-    let first = if spec.send { reply::split(text).swap_remove(0) } else { reply::cut(text) };
+    let first = if spec.send { reply::MOST.split(text).swap_remove(0) } else { reply::MOST.cut(text) };
     xml(envelope, spec, &reply::words(envelope, &first))
 }
 
@@ -215,9 +219,4 @@ fn xml(envelope: &Envelope, spec: &WechatSpec, body: &str) -> Result<Response, P
 /// Bare words, without which the platform takes an address check for failed.
 fn plain(text: String) -> Response {
     (StatusCode::OK, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
-}
-
-/// The text of a delivery: its words with the options as a numbered list.
-fn delivered(data: &Value) -> String {
-    reply::text(std::slice::from_ref(&data["message"]))
 }
