@@ -5,6 +5,7 @@
 
 pub mod access_token;
 mod door;
+pub mod mail;
 pub mod parts;
 pub mod platform;
 mod problem;
@@ -26,6 +27,7 @@ pub fn door(kind: ChannelKind) -> Option<&'static dyn Door> {
         ChannelKind::Websocket => None,
         ChannelKind::Webhook => Some(&webhook::Webhook),
         ChannelKind::Wechat => Some(&wechat::Wechat),
+        ChannelKind::Mail => Some(&mail::Letters),
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
     anyhow::ensure!(report.errors() == 0, "{}", report.first_errors(3));
     let endpoint = named(&all, name)?;
     anyhow::ensure!(
-        endpoint.courier.is_none(),
+        endpoint.courier.as_ref().is_none_or(|courier| courier.try_out(Clock::system().now()).is_some()),
         "`{name}` has no address for a test: its platform takes messages only to customers who have written. Write to the account yourself."
     );
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

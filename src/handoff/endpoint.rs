@@ -79,6 +79,11 @@ pub trait Courier: fmt::Debug + Send + Sync + 'static {
         row: &'a OutboxRow,
         now: Timestamp,
     ) -> BoxFuture<'a, Answer>;
+
+    /// Sends a test message outside the outbox, where there is somebody to whom it can go.
+    fn try_out(&self, _now: Timestamp) -> Option<BoxFuture<'_, Answer>> {
+        None
+    }
 }
 
 impl Endpoint {

@@ -32,9 +32,13 @@ pub async fn try_out(endpoint: &Endpoint, now: Timestamp) -> Result<AttemptResul
         last_error: None,
         finished_at: None,
     };
-    let answer: Answer = match format::robot(endpoint.format) {
-        None => attempt::post(&client, endpoint, &row, now).await,
-        Some(robot) => robot::post(&client, endpoint, robot, &Note::of(&row, &endpoint.people, now), now).await,
+    let answer: Answer = match (&endpoint.courier, format::robot(endpoint.format)) {
+        (Some(courier), _) => match courier.try_out(now) {
+            Some(answer) => answer.await,
+            None => Answer::Failed("its platform takes messages only to customers who have written".to_owned()),
+        },
+        (None, None) => attempt::post(&client, endpoint, &row, now).await,
+        (None, Some(robot)) => robot::post(&client, endpoint, robot, &Note::of(&row, &endpoint.people, now), now).await,
     };
     Ok(attempt::judge(answer, endpoint, &row, now))
 }

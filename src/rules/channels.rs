@@ -12,7 +12,7 @@ use crate::yaml::Node;
 
 use super::model::Located;
 use super::read::{self, located};
-use super::shape;
+use super::{mail, shape};
 
 /// How messages come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub enum ChannelKind {
     Webhook,
     /// A WeChat official account (微信公众号).
     Wechat,
+    /// Letters.
+    Mail,
 }
 
 /// A kind: its word, and what may stand beside it.
@@ -75,10 +77,11 @@ pub static KINDS: &[KindRow] = &[
         allowed: &["aes_key", "app_secret", "send", "reply_budget", "transfer", "base_url"],
         by_api: false,
     },
+    KindRow { kind: ChannelKind::Mail, word: "mail", required: mail::REQUIRED, allowed: mail::ALLOWED, by_api: true },
 ];
 
 /// Words of all kinds, for the shape.
-pub const WORDS: &[&str] = &["websocket", "webhook", "wechat"];
+pub const WORDS: &[&str] = &["websocket", "webhook", "wechat", "mail"];
 
 impl ChannelKind {
     /// Its row.
@@ -148,7 +151,14 @@ impl ChannelSpec {
             ChannelKind::Websocket => true,
             ChannelKind::Webhook => self.reply_url.is_some(),
             ChannelKind::Wechat => self.wechat.as_ref().is_some_and(|wechat| wechat.send),
+            ChannelKind::Mail => true,
         }
+    }
+
+    /// Whether all that one step says goes out at once, as one letter.
+    #[must_use]
+    pub fn hears_at_once(&self) -> bool {
+        self.kind == ChannelKind::Mail
     }
 
     /// What stands at a key that has one value.
@@ -205,6 +215,9 @@ impl ChannelSpec {
                 "people's replies are sent with it; write app_secret: \"${WECHAT_SECRET}\". An account that may not send \
                  customer-service messages has send: false instead",
             );
+        }
+        if self.kind == ChannelKind::Mail {
+            mail::check(self, name, report);
         }
         for key in &self.keys {
             let word = key.value.as_str();

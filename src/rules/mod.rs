@@ -5,6 +5,7 @@ pub mod channels;
 pub mod dialogue;
 mod files;
 pub mod load;
+mod mail;
 pub mod model;
 pub mod pilots;
 mod read;
@@ -18,6 +19,7 @@ pub mod wording;
 pub use book::{Book, Unread};
 pub use channels::{ChannelKind, ChannelSpec, WechatSpec};
 pub use files::Files;
+pub use mail::{MailSpec, SmtpTls, same_mailbox};
 pub use settings::{
     Access, DEFAULT_RETRY, Limits, LookupSettings, MatchingSpec, QueueSpec, RouteSpec, ScheduleSpec, Settings, json,
 };
