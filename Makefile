@@ -1,6 +1,8 @@
 # Every target is one line that CI calls as well.
 PYTHON := .cache/venv/bin/python
 export NIGHTDESK_PYTHON := $(CURDIR)/$(PYTHON)
+SIEVE := .cache/sieve
+export NIGHTDESK_SIEVE := $(CURDIR)/$(SIEVE)
 
 .PHONY: run test unit lint fmt docs check conversations browser licences tools eval fit bench
 
@@ -9,11 +11,14 @@ run: ## The daemon on the shipped files
 
 test: tools fmt lint docs unit check browser ## Everything; installs what the tests need
 
-tools: $(PYTHON) ## What the tests need besides Rust: a Python with the foreign libraries, and Chromium
+tools: $(PYTHON) $(SIEVE)/usr/bin/sieve-test ## What the tests need besides Rust: a Python with the foreign libraries, sieve-test, and Chromium
 	scripts/install-chromium
 
 $(PYTHON): tests/foreign/requirements.txt tests/browser/requirements.txt
 	scripts/install-python .cache/venv $^
+
+$(SIEVE)/usr/bin/sieve-test:
+	scripts/install-sieve $(SIEVE)
 
 fmt: ## Formatting
 	cargo fmt --check

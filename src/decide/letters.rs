@@ -8,7 +8,7 @@ use std::hash::Hasher;
 use jiff::{SignedDuration, Timestamp};
 use rustc_hash::FxHasher;
 
-use crate::message::{Conversation, Given, Inbound, Letter, OutcomeKind, Reason, State};
+use crate::message::{Conversation, Given, Inbound, Letter, OutcomeKind, QueueEvent, Reason, State};
 
 use super::knowledge::Knowledge;
 use super::outcome::Outcome;
@@ -95,11 +95,16 @@ fn by_people(
     quiet
 }
 
-/// What an outcome says, by which it is known again: its rules and entries, of a dialogue the question too, else the reason.
+/// What an outcome says, by which it is known again: the case that it opens, the question of a dialogue, the rules and entries,
+/// else the reason.
 fn said(outcome: &Outcome) -> Vec<String> {
     let asked = outcome.conversation.dialogue.as_ref().filter(|_| outcome.decision.outcome == OutcomeKind::Slot);
     if let Some(dialogue) = asked {
         return vec![format!("{}?{}", dialogue.rule, dialogue.asked)];
+    }
+    // Whoever opens a new case hears that it arrived, and when people are there.
+    if let (Some(QueueEvent::Created { .. }), Some(handoff)) = (&outcome.queue, &outcome.conversation.handoff) {
+        return vec![format!("~{}", handoff.id)];
     }
     let mut rules: Vec<String> = outcome.replies.iter().filter_map(|reply| reply.rule.clone()).collect();
     rules.dedup();

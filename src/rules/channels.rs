@@ -148,10 +148,9 @@ impl ChannelSpec {
     pub fn hears_later(&self) -> bool {
         match self.kind {
             _ if self.answers_by_api() => true,
-            ChannelKind::Websocket => true,
+            ChannelKind::Websocket | ChannelKind::Mail => true,
             ChannelKind::Webhook => self.reply_url.is_some(),
             ChannelKind::Wechat => self.wechat.as_ref().is_some_and(|wechat| wechat.send),
-            ChannelKind::Mail => true,
         }
     }
 

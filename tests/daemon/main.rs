@@ -17,6 +17,8 @@ mod kill;
 mod languages;
 mod lessons;
 mod lookups;
+mod mail;
+mod mail_manners;
 mod notices;
 mod operation;
 mod reload;

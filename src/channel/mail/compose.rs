@@ -26,8 +26,8 @@ pub(super) struct Outgoing<'a> {
     pub letter: &'a Letter,
     /// Name of the customer.
     pub name: Option<&'a str>,
-    /// Whether to write Chinese; else English.
-    pub chinese: bool,
+    /// Tag of the customer's language: Chinese in either writing, else English.
+    pub language: &'a str,
     /// Whether the bot still has the conversation, so that the customer is told how to reach a person.
     pub with_bot: bool,
     /// When it was said.
@@ -100,19 +100,24 @@ impl Outgoing<'_> {
     fn subject(&self, automatic: bool) -> String {
         let theirs = self.letter.subject.trim();
         let bare = quote::bare_subject(theirs);
-        let bare = match (bare.is_empty(), self.chinese) {
-            (false, _) => bare,
-            (true, true) => "您的来信",
-            (true, false) => "your letter",
-        };
-        match (automatic, self.chinese) {
-            (true, true) => format!("自动回复：{bare}"),
-            (true, false) => format!("Auto: {bare}"),
-            // Their own mark of an answer stays as it is.
-            (false, _) if quote::is_reply(theirs) && !is_automatic_subject(theirs) => theirs.to_owned(),
-            (false, true) => format!("回复：{bare}"),
-            (false, false) => format!("Re: {bare}"),
+        let bare = if bare.is_empty() { self.word("您的来信", "您的來信", "your letter") } else { bare };
+        if automatic {
+            return format!("{}{bare}", self.word("自动回复：", "自動回覆：", "Auto: "));
         }
+        // Their own mark of an answer stays as it is.
+        if quote::is_reply(theirs) && !is_automatic_subject(theirs) {
+            return theirs.to_owned();
+        }
+        format!("{}{bare}", self.word("回复：", "回覆：", "Re: "))
+    }
+
+    /// The words of our own in the customer's language.
+    fn word<'w>(&self, simplified: &'w str, traditional: &'w str, english: &'w str) -> &'w str {
+        let tag = self.language.to_ascii_lowercase();
+        if !tag.starts_with("zh") {
+            return english;
+        }
+        if ["hant", "tw", "hk", "mo"].iter().any(|part| tag.contains(part)) { traditional } else { simplified }
     }
 
     fn body(&self, automatic: bool) -> String {
@@ -147,12 +152,9 @@ impl Outgoing<'_> {
             (1..=30).contains(&name.chars().count())
                 && name.chars().all(|c| c.is_alphabetic() || matches!(c, ' ' | '-' | '·' | '\''))
         });
-        match (name, self.chinese) {
-            (Some(name), true) => format!("{name}，您好："),
-            (None, true) => "您好：".to_owned(),
-            (Some(name), false) => format!("Dear {name},"),
-            (None, false) => "Hello,".to_owned(),
-        }
+        let hello = self.word("您好：", "您好：", "Hello,");
+        let Some(name) = name else { return hello.to_owned() };
+        if hello == "Hello," { format!("Dear {name},") } else { format!("{name}，{hello}") }
     }
 
     /// The options last shown, as a list that can be answered with a number.
@@ -162,21 +164,23 @@ impl Outgoing<'_> {
         let lines = (1_u32..)
             .zip(options)
             .map(|(number, option)| format!("{number}. {}", option["label"].as_str().unwrap_or_default()));
-        let lead = if self.chinese { "您也可以直接回复编号：" } else { "Or answer with a number:" };
+        let lead = self.word("您也可以直接回复编号：", "您也可以直接回覆編號：", "Or answer with a number:");
         Some([lead.to_owned()].into_iter().chain(lines).collect::<Vec<_>>().join("\n"))
     }
 
     fn close(&self) -> &'static str {
-        match (self.chinese, self.with_bot) {
-            (true, true) => "这是自动回复。需要人工服务时，请直接回复本邮件，写上“转人工”。",
-            (true, false) => "这是自动回复。如需补充，请直接回复本邮件，同事会看到。",
-            (false, true) => {
-                "This is an automatic answer. To reach a person, answer this letter with the words “talk to a person”."
-            }
-            (false, false) => {
-                "This is an automatic answer. Answer this letter to add something; a colleague will see it."
-            }
+        if self.with_bot {
+            return self.word(
+                "这是自动回复。需要人工服务时，请直接回复本邮件，写上“转人工”。",
+                "這是自動回覆。需要真人客服時，請直接回覆本郵件，寫上「轉人工」。",
+                "This is an automatic answer. To reach a person, answer this letter with the words “talk to a person”.",
+            );
         }
+        self.word(
+            "这是自动回复。如需补充，请直接回复本邮件，同事会看到。",
+            "這是自動回覆。如需補充，請直接回覆本郵件，同事會看到。",
+            "This is an automatic answer. Answer this letter to add something; a colleague will see it.",
+        )
     }
 }
 

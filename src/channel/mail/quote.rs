@@ -101,6 +101,7 @@ fn begins_letter(lines: &[&str], at: usize) -> bool {
     if ruled {
         let inner = inner.to_lowercase();
         let titles = [
+            "original",
             "original message",
             "original appointment",
             "forwarded message",

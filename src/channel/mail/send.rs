@@ -66,7 +66,7 @@ impl Courier for Postman {
                 messages,
                 letter: &letter,
                 name: None,
-                chinese: false,
+                language: "en",
                 with_bot: false,
                 at: now,
             };
@@ -103,7 +103,7 @@ impl Postman {
             messages,
             letter: &letter,
             name: body["customer"]["name"].as_str(),
-            chinese: language.is_none_or(|language| language.starts_with("zh")),
+            language: language.as_deref().unwrap_or("en"),
             with_bot: data["state"] == "bot",
             at: row.created_at,
         };
@@ -115,7 +115,7 @@ impl Postman {
         let transport = self.transport().map_err(|error| Answer::Failed(words(&error)))?;
         match tokio::time::timeout(WHOLE, transport.send_raw(&envelope, &bytes)).await {
             Ok(Ok(_)) => Ok(Answer::Status(250, None)),
-            Ok(Err(error)) => Err(self.meaning(&error)),
+            Ok(Err(error)) => Err(meaning(&error)),
             Err(_) => Err(Answer::Failed("the mail server took too long".to_owned())),
         }
     }
@@ -138,28 +138,28 @@ impl Postman {
         }
         Ok(builder.build())
     }
+}
 
-    /// What the server's answer means: whether to try again, and what to do.
-    fn meaning(&self, error: &smtp::Error) -> Answer {
-        let said = words(error);
-        let Some(status) = error.status().map(u16::from) else {
-            let what = if error.is_tls() {
-                "the connection to the mail server cannot be encrypted; look at smtp and smtp_tls"
-            } else if error.is_timeout() {
-                "the mail server did not answer in time"
-            } else {
-                "the mail server cannot be reached or does not answer as it should"
-            };
-            return Answer::Failed(format!("{what} ({said})"));
+/// What the server's answer means: whether to try again, and what to do.
+fn meaning(error: &smtp::Error) -> Answer {
+    let said = words(error);
+    let Some(status) = error.status().map(u16::from) else {
+        let what = if error.is_tls() {
+            "the connection to the mail server cannot be encrypted; look at smtp and smtp_tls"
+        } else if error.is_timeout() {
+            "the mail server did not answer in time"
+        } else {
+            "the mail server cannot be reached or does not answer as it should"
         };
-        match status {
-            // About us, not about the letter: mended in the settings, and the letter goes then.
-            530 | 534 | 535 | 538 => {
-                Answer::Again { status, error: format!("the mail server refuses user and password ({said})") }
-            }
-            500..=599 => refused(status, &format!("the mail server refuses the letter for good ({said})")),
-            _ => Answer::Again { status, error: format!("the mail server wants it later ({said})") },
+        return Answer::Failed(format!("{what} ({said})"));
+    };
+    match status {
+        // About us, not about the letter: mended in the settings, and the letter goes then.
+        530 | 534 | 535 | 538 => {
+            Answer::Again { status, error: format!("the mail server refuses user and password ({said})") }
         }
+        500..=599 => refused(status, &format!("the mail server refuses the letter for good ({said})")),
+        _ => Answer::Again { status, error: format!("the mail server wants it later ({said})") },
     }
 }
 
@@ -170,12 +170,20 @@ fn refused(status: u16, error: &str) -> Answer {
 /// The letter with this message's id, else the last one.
 fn answered(events: &[EventRow], message: Option<&str>) -> Option<Letter> {
     let letters = events.iter().rev().filter(|event| event.role == Role::Visitor.as_str());
-    let mut letters = letters.filter_map(|event| {
+    let letters = letters.filter_map(|event| {
         let data: Value = serde_json::from_str(&event.body).ok()?;
         let letter: Letter = serde_json::from_value(data.get("letter")?.clone()).ok()?;
         Some((data["message"].as_str().unwrap_or_default().to_owned(), letter))
     });
-    letters.find(|(id, _)| message.is_none_or(|message| id == message)).map(|(_, letter)| letter)
+    let mut last = None;
+    for (id, letter) in letters {
+        if message.is_none_or(|message| id == message) {
+            return Some(letter);
+        }
+        // What a slow look-up brings answers no letter by its id.
+        last = last.or(Some(letter));
+    }
+    last
 }
 
 /// An error with what is behind it, in one line and not too long.

@@ -6,14 +6,19 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-/// Has a script of `tests/foreign` do these tasks.
-pub fn foreign(script: &str, tasks: &Value) -> Vec<Value> {
-    let python = std::env::var("NIGHTDESK_PYTHON").unwrap_or_else(|_| {
+/// The Python that has them.
+pub fn python() -> String {
+    std::env::var("NIGHTDESK_PYTHON").unwrap_or_else(|_| {
         panic!(
             "NIGHTDESK_PYTHON is not set: it names a Python with the packages of tests/foreign/requirements.txt. \
              `make unit` makes one and sets it."
         )
-    });
+    })
+}
+
+/// Has a script of `tests/foreign` do these tasks.
+pub fn foreign(script: &str, tasks: &Value) -> Vec<Value> {
+    let python = python();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/foreign").join(script);
     let started = Command::new(&python).arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
     let mut child = started.unwrap_or_else(|error| panic!("{python} does not start: {error}"));

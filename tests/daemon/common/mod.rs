@@ -7,6 +7,7 @@ pub mod daemon;
 pub mod erp;
 pub mod foreign;
 pub mod group;
+pub mod mail;
 pub mod receiver;
 pub mod shop;
 pub mod wechat;
