@@ -185,7 +185,7 @@ async fn a_customer_is_answered_by_letter_then_by_a_person_and_the_thread_is_kep
     let person = stage.letter().await;
     assert_eq!((&person["from"], &person["to"]), (&json!(SHOP), &json!([ANNA])), "{person:#}");
     assert!(person["headers"]["auto-submitted"].is_null() && person["headers"]["precedence"].is_null(), "{person:#}");
-    assert_eq!(header(&person, "subject"), "回复：一双鞋");
+    assert_eq!(header(&person, "subject"), "Re: 一双鞋");
     assert_eq!(header(&person, "in-reply-to"), "<third@example.org>");
     assert_eq!(person["text"], "您好，我来处理。\n\n-- \n商城客服\n周一至周五 9-18 点\n");
 

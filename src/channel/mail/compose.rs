@@ -104,11 +104,13 @@ impl Outgoing<'_> {
         if automatic {
             return format!("{}{bare}", self.word("自动回复：", "自動回覆：", "Auto: "));
         }
-        // Their own mark of an answer stays as it is.
-        if quote::is_reply(theirs) && !is_automatic_subject(theirs) {
-            return theirs.to_owned();
+        // Their own mark of an answer stays as it is, but for that of ours within it.
+        let mark = theirs.split_inclusive([':', '：']).next().filter(|_| quote::is_reply(theirs));
+        match mark.filter(|mark| !is_automatic_subject(mark)) {
+            Some(mark) if mark.ends_with(':') => format!("{mark} {bare}"),
+            Some(mark) => format!("{mark}{bare}"),
+            None => format!("{}{bare}", self.word("回复：", "回覆：", "Re: ")),
         }
-        format!("{}{bare}", self.word("回复：", "回覆：", "Re: "))
     }
 
     /// The words of our own in the customer's language.

@@ -144,7 +144,7 @@ impl Postman {
 fn meaning(error: &smtp::Error) -> Answer {
     let said = words(error);
     let Some(status) = error.status().map(u16::from) else {
-        let what = if error.is_tls() {
+        let what = if error.is_tls() || said.contains("certificate") {
             "the connection to the mail server cannot be encrypted; look at smtp and smtp_tls"
         } else if error.is_timeout() {
             "the mail server did not answer in time"
