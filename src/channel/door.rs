@@ -14,7 +14,7 @@ use crate::pipeline::Pipeline;
 use crate::rules::ChannelSpec;
 
 use super::Problem;
-use super::wechat;
+use super::memory::Memory;
 
 /// Largest body, in bytes.
 pub const MAX_BODY: usize = 1024 * 1024;
@@ -67,13 +67,6 @@ impl Request {
             format!("{} does nothing at the channel `{}`.", self.method, self.channel),
         )
     }
-}
-
-/// What doors remember while the program runs: no more than they need to tell a replay or a further attempt.
-#[derive(Debug, Default)]
-pub struct Memory {
-    /// Of official accounts.
-    pub wechat: wechat::Memory,
 }
 
 /// A kind of channel that platforms post to.

@@ -5,15 +5,23 @@
 
 pub mod access_token;
 mod door;
+pub mod incoming;
+pub mod line;
 pub mod mail;
+mod memory;
+pub mod meta;
 pub mod parts;
 pub mod platform;
 mod problem;
+pub mod signature;
+pub mod telegram;
 pub mod webhook;
 pub mod websocket;
 pub mod wechat;
+pub mod weibo;
 
-pub use door::{Door, MAX_BODY, Memory, Request};
+pub use door::{Door, MAX_BODY, Request};
+pub use memory::Memory;
 pub use problem::Problem;
 
 use crate::diag::Report;
@@ -27,6 +35,11 @@ pub fn door(kind: ChannelKind) -> Option<&'static dyn Door> {
         ChannelKind::Websocket => None,
         ChannelKind::Webhook => Some(&webhook::Webhook),
         ChannelKind::Wechat => Some(&wechat::Wechat),
+        ChannelKind::Weibo => Some(&weibo::Weibo),
+        ChannelKind::Telegram => Some(&telegram::Telegram),
+        ChannelKind::Line => Some(&line::Line),
+        ChannelKind::Whatsapp => Some(&meta::whatsapp::Whatsapp),
+        ChannelKind::Messenger => Some(&meta::messenger::Messenger),
         ChannelKind::Mail => Some(&mail::Letters),
     }
 }

@@ -33,6 +33,8 @@ pub struct Buttons {
     pub most: usize,
     /// Longest words on one.
     pub label: Length,
+    /// Longest id that comes back, in bytes.
+    pub id: usize,
 }
 
 /// An option for a button.
@@ -79,6 +81,9 @@ pub trait Api: fmt::Debug + Send + Sync + 'static {
     fn budget(&self) -> Option<u32> {
         None
     }
+
+    /// Asks the platform who we are to it: the name that it answers with.
+    fn who<'a>(&'a self, client: &'a Client, now: Timestamp) -> BoxFuture<'a, Result<String, Answer>>;
 
     /// Sends one text, once.
     fn say<'a>(&'a self, client: &'a Client, said: &'a Said<'a>) -> BoxFuture<'a, Result<(), Answer>>;
@@ -140,7 +145,10 @@ impl<A: Api> Platform<A> {
     /// The texts of a message, none if it has no words, and the buttons below the last.
     fn texts(&self, message: &Value) -> (Vec<String>, Vec<Choice>) {
         let options = message["options"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let buttons = self.api.buttons().filter(|buttons| (1..=buttons.most).contains(&options.len()));
+        let buttons = self.api.buttons().filter(|buttons| {
+            let fits = |option: &Value| option["id"].as_str().is_some_and(|id| id.len() <= buttons.id);
+            (1..=buttons.most).contains(&options.len()) && options.iter().all(fits)
+        });
         let (text, choices) = match buttons {
             Some(buttons) => {
                 let word = |option: &Value, key: &str| option[key].as_str().unwrap_or_default().to_owned();
@@ -202,6 +210,10 @@ impl<A: Api> Courier for Platform<A> {
                 Err(answer) => answer,
             }
         })
+    }
+
+    fn who<'a>(&'a self, client: &'a Client, now: Timestamp) -> BoxFuture<'a, Result<String, Answer>> {
+        self.api.who(client, now)
     }
 }
 

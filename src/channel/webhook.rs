@@ -1,9 +1,9 @@
-//! Channels of kind `webhook`: a platform forwards messages, signed by the Standard Webhooks specification.
+//! Channels of kind `webhook`: a platform forwards messages, signed by the Standard Webhooks specification or as `signature` says.
 //!
 //! Verify the raw bytes, then read them; commit, then answer. A repeated id gets the very same answer for at least 48 hours.
 
 use axum::Json;
-use axum::http::{HeaderMap, Method};
+use axum::http::Method;
 use axum::response::{IntoResponse, Response};
 use futures_util::future::BoxFuture;
 use secrecy::ExposeSecret;
@@ -19,6 +19,7 @@ use crate::rules::ChannelSpec;
 
 use super::door::{Door, Request};
 use super::problem::Problem;
+use super::signature::Profile;
 
 /// Longest id of a message, conversation or customer, in bytes.
 const MAX_ID: usize = 256;
@@ -107,7 +108,7 @@ impl Door for Webhook {
 /// Takes one request, and returns the body of the answer.
 async fn receive(request: &Request) -> Result<Value, Problem> {
     let (pipeline, channel, headers, body) = (&request.pipeline, &request.channel, &request.headers, &request.body);
-    verify(request, headers, body)?;
+    let id_header = verify(request)?;
     let forwarded: Forwarded = serde_json::from_slice(body).map_err(|error| {
         Problem::bad_request(format!(
             "The body is not the JSON of an event ({error}). It begins {{\"type\":\"message.created\",\"data\":{{…}}}}."
@@ -119,12 +120,19 @@ async fn receive(request: &Request) -> Result<Value, Problem> {
             json!({"ignored": true, "detail": format!("Events of type `{}` are not used.", shorten(&forwarded.kind))}),
         );
     }
-    let header_id = headers.get(signing::ID_HEADER).and_then(|id| id.to_str().ok());
+    let header_id = headers.get(id_header).and_then(|id| id.to_str().ok());
     let arrival = arrival(channel, forwarded, header_id)?;
     Ok(pipeline.accept(arrival).await?.response)
 }
 
-fn verify(request: &Request, headers: &HeaderMap, body: &[u8]) -> Result<(), Problem> {
+/// Checks who signed, and tells the header that names the request.
+fn verify(request: &Request) -> Result<&'static str, Problem> {
+    let (headers, body, now) = (&request.headers, &request.body, request.pipeline.clock.now());
+    let form = request.spec.text("signature").unwrap_or_default();
+    if let Some(profile) = Profile::named(form) {
+        let mend = format!("This channel has signature: {form}, so requests are signed as that platform does");
+        return request.signed_as(form, &mend).map(|()| profile.id.unwrap_or_default());
+    }
     let get = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let signed = SignedHeaders {
         id: get(signing::ID_HEADER),
@@ -134,13 +142,14 @@ fn verify(request: &Request, headers: &HeaderMap, body: &[u8]) -> Result<(), Pro
     // A secret that cannot be read was refused when the files were loaded.
     let keys: Vec<SigningKey> =
         request.spec.secrets.iter().filter_map(|secret| SigningKey::parse(secret.expose_secret()).ok()).collect();
-    signing::verify(signed, body, request.pipeline.clock.now(), signing::TOLERANCE, &keys).map_err(|error| {
-        request.refuse(
+    match signing::verify(signed, body, now, signing::TOLERANCE, &keys) {
+        Ok(()) => Ok(signing::ID_HEADER),
+        Err(error) => Err(request.refuse(
             &error.to_string(),
             "Sign `id.timestamp.body` over the raw bytes with the channel's secret, as the Standard Webhooks specification says, \
              with a timestamp within five minutes of now.",
-        )
-    })
+        )),
+    }
 }
 
 fn arrival(channel: &str, forwarded: Forwarded, header_id: Option<&str>) -> Result<Arrival, Problem> {

@@ -1,9 +1,10 @@
-//! `nightdesk channel test NAME`: one signed test message to a webhook or a channel's reply address, and what became of it.
+//! `nightdesk channel test NAME`: one signed test message to a webhook or a channel's reply address, or a question to a platform
+//! who we are to it, and what became of it.
 
 use super::{Ended, Failure, Form, Global};
 use crate::clock::Clock;
 use crate::diag::Report;
-use crate::handoff::{Endpoint, masked_url, try_out};
+use crate::handoff::{Endpoint, Tried, masked_url, try_out};
 use crate::reload::endpoints;
 use crate::store::AttemptResult;
 
@@ -15,9 +16,9 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// Sends a test message and tells what happened.
+    /// Sends a test message and tells what happened; a platform is asked who we are to it.
     Test {
-        /// Name of a webhook, or of a channel with a `reply_url`.
+        /// Name of a webhook, or of a channel that hears something later.
         name: String,
         /// Form of what is printed.
         #[arg(long, default_value = "human")]
@@ -32,12 +33,8 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
     let all = endpoints(&engine.book().settings, &mut report);
     anyhow::ensure!(report.errors() == 0, "{}", report.first_errors(3));
     let endpoint = named(&all, name)?;
-    anyhow::ensure!(
-        endpoint.courier.as_ref().is_none_or(|courier| courier.try_out(Clock::system().now()).is_some()),
-        "`{name}` has no address for a test: its platform takes messages only to customers who have written. Write to the account yourself."
-    );
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let result = runtime.block_on(try_out(endpoint, Clock::system().now()))?;
+    let Tried { result, who } = runtime.block_on(try_out(endpoint, Clock::system().now()))?;
     let (status, error) = match &result {
         AttemptResult::Delivered { status } => (Some(*status), None),
         AttemptResult::Retry { status, error, .. } | AttemptResult::Dead { status, error } => (*status, Some(error)),
@@ -46,8 +43,15 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
     let url = masked_url(&endpoint.url);
     match (format, error) {
         (Form::Json, _) => {
-            let said = serde_json::json!({"name": endpoint.name, "format": endpoint.format.as_str(), "url": url, "delivered": error.is_none(), "status": status, "error": error});
+            let said = serde_json::json!({"name": endpoint.name, "format": endpoint.format.as_str(), "url": url, "delivered": error.is_none(), "who": who, "status": status, "error": error});
             anstream::println!("{said:#}");
+        }
+        (Form::Human, None) if who.is_some() => {
+            let who = who.unwrap_or_default();
+            anstream::println!("{}: {url} knows us as {who}; nothing was sent to anybody", endpoint.name);
+        }
+        (Form::Human, None) if endpoint.courier.is_some() => {
+            anstream::println!("{}: {url} took a test message to the address of our own", endpoint.name);
         }
         (Form::Human, None) => {
             let status = status.unwrap_or_default();

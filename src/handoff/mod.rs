@@ -15,5 +15,5 @@ mod worker;
 pub use attempt::{Answer, reason, retry_after};
 pub use endpoint::{Courier, Endpoint, People, masked_url};
 pub use format::Format;
-pub use test_message::try_out;
+pub use test_message::{Tried, try_out};
 pub use worker::{Deliverer, DeliveryError, DeliveryObserver};

@@ -9,11 +9,21 @@ use super::worker::DeliveryError;
 use super::{format, robot};
 use crate::store::{AttemptResult, OutboxRow, delivery_state};
 
-/// Sends one test message, signed as the others, and answers what became of it.
+/// What became of a test.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tried {
+    /// Of the message, or of the question.
+    pub result: AttemptResult,
+    /// What a platform knows us by, where it was asked.
+    pub who: Option<String>,
+}
+
+/// Sends one test message, signed as the others, and answers what became of it. A platform that takes messages only to customers
+/// who have written is asked who we are to it instead, with the credentials that messages are sent with.
 ///
 /// # Errors
 /// [`DeliveryError::Client`]
-pub async fn try_out(endpoint: &Endpoint, now: Timestamp) -> Result<AttemptResult, DeliveryError> {
+pub async fn try_out(endpoint: &Endpoint, now: Timestamp) -> Result<Tried, DeliveryError> {
     let client = attempt::client().map_err(|error| DeliveryError::Client(error.to_string()))?;
     let body = test_body(now);
     let row = OutboxRow {
@@ -32,13 +42,20 @@ pub async fn try_out(endpoint: &Endpoint, now: Timestamp) -> Result<AttemptResul
         last_error: None,
         finished_at: None,
     };
+    let mut who = None;
     let answer: Answer = match (&endpoint.courier, format::robot(endpoint.format)) {
         (Some(courier), _) => match courier.try_out(now) {
-            Some(answer) => answer.await,
-            None => Answer::Failed("its platform takes messages only to customers who have written".to_owned()),
+            Some(sent) => sent.await,
+            None => match courier.who(&client, now).await {
+                Ok(name) => {
+                    who = Some(name);
+                    Answer::Status(200, None)
+                }
+                Err(answer) => answer,
+            },
         },
         (None, None) => attempt::post(&client, endpoint, &row, now).await,
         (None, Some(robot)) => robot::post(&client, endpoint, robot, &Note::of(&row, &endpoint.people, now), now).await,
     };
-    Ok(attempt::judge(answer, endpoint, &row, now))
+    Ok(Tried { result: attempt::judge(answer, endpoint, &row, now), who })
 }

@@ -23,6 +23,16 @@ pub enum ChannelKind {
     Webhook,
     /// A WeChat official account (微信公众号).
     Wechat,
+    /// The messages of a Weibo account's fans.
+    Weibo,
+    /// A bot of Telegram.
+    Telegram,
+    /// A LINE official account.
+    Line,
+    /// A number of the WhatsApp Business Cloud API.
+    Whatsapp,
+    /// A Facebook page or an Instagram account.
+    Messenger,
     /// Letters.
     Mail,
 }
@@ -38,12 +48,27 @@ pub struct KindRow {
     pub required: &'static [(&'static str, &'static str)],
     /// Keys that may stand there, besides those of every kind.
     pub allowed: &'static [&'static str],
-    /// Whether all that is said goes out by the platform's own API, and nothing in the answer to its request.
-    pub by_api: bool,
+    /// Whether answers go out by the platform's own API.
+    pub by_api: ByApi,
+}
+
+/// Whether all that is said goes out by the platform's own API, and nothing in the answer to its request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ByApi {
+    /// Answers are in the answer to the request.
+    Never,
+    /// All that is said.
+    Always,
+    /// All that is said if this key is there; else answers are in the answer to the request, and nothing is said later.
+    With(&'static str),
 }
 
 /// Keys of every kind.
 const COMMON: [&str; 2] = ["kind", "first_response"];
+
+const META_SECRET: &str = "write the App Secret of the Meta app (App settings, Basic): secret: \"${META_SECRET}\"";
+const META_VERIFY: &str =
+    "write the verify token that you enter at the platform, any words: verify_token: \"${META_VERIFY}\"";
 
 /// All kinds, in the order of the documentation.
 pub static KINDS: &[KindRow] = &[
@@ -52,7 +77,7 @@ pub static KINDS: &[KindRow] = &[
         word: "websocket",
         required: &[],
         allowed: &["origins", "require_origin", "identity_secret"],
-        by_api: false,
+        by_api: ByApi::Never,
     },
     KindRow {
         kind: ChannelKind::Webhook,
@@ -61,8 +86,8 @@ pub static KINDS: &[KindRow] = &[
             "secret",
             "what comes in by webhook is checked by its signature; write secret: \"${NAME}\" and set NAME where nightdesk is started",
         )],
-        allowed: &["reply_url"],
-        by_api: false,
+        allowed: &["reply_url", "signature"],
+        by_api: ByApi::Never,
     },
     KindRow {
         kind: ChannelKind::Wechat,
@@ -75,13 +100,82 @@ pub static KINDS: &[KindRow] = &[
             ),
         ],
         allowed: &["aes_key", "app_secret", "send", "reply_budget", "transfer", "base_url"],
-        by_api: false,
+        by_api: ByApi::Never,
     },
-    KindRow { kind: ChannelKind::Mail, word: "mail", required: mail::REQUIRED, allowed: mail::ALLOWED, by_api: true },
+    KindRow {
+        kind: ChannelKind::Weibo,
+        word: "weibo",
+        required: &[(
+            "secret",
+            "write the App Secret of the Weibo app: secret: \"${WEIBO_SECRET}\", and set WEIBO_SECRET where nightdesk is started",
+        )],
+        allowed: &["access_token", "base_url"],
+        by_api: ByApi::With("access_token"),
+    },
+    KindRow {
+        kind: ChannelKind::Telegram,
+        word: "telegram",
+        required: &[
+            ("bot_token", "write the token that BotFather gave: bot_token: \"${TELEGRAM_TOKEN}\""),
+            (
+                "secret",
+                "write the secret_token that you give to setWebhook: secret: \"${TELEGRAM_SECRET}\"; letters, digits, _ and -",
+            ),
+        ],
+        allowed: &["base_url"],
+        by_api: ByApi::Always,
+    },
+    KindRow {
+        kind: ChannelKind::Line,
+        word: "line",
+        required: &[
+            ("secret", "write the channel secret (Basic settings): secret: \"${LINE_SECRET}\""),
+            ("access_token", "write the channel access token (Messaging API): access_token: \"${LINE_TOKEN}\""),
+        ],
+        allowed: &["base_url"],
+        by_api: ByApi::Always,
+    },
+    KindRow {
+        kind: ChannelKind::Whatsapp,
+        word: "whatsapp",
+        required: &[
+            ("secret", META_SECRET),
+            ("verify_token", META_VERIFY),
+            ("access_token", "write a permanent token of a system user: access_token: \"${WHATSAPP_TOKEN}\""),
+            (
+                "phone_number_id",
+                "write the Phone number ID (API setup), which is not the number: phone_number_id: \"1065…\"",
+            ),
+        ],
+        allowed: &["base_url"],
+        by_api: ByApi::Always,
+    },
+    KindRow {
+        kind: ChannelKind::Messenger,
+        word: "messenger",
+        required: &[
+            ("secret", META_SECRET),
+            ("verify_token", META_VERIFY),
+            ("access_token", "write the access token of the page: access_token: \"${PAGE_TOKEN}\""),
+        ],
+        allowed: &["base_url"],
+        by_api: ByApi::Always,
+    },
+    KindRow {
+        kind: ChannelKind::Mail,
+        word: "mail",
+        required: mail::REQUIRED,
+        allowed: mail::ALLOWED,
+        by_api: ByApi::Always,
+    },
 ];
 
+/// Forms of signatures: what stands behind `signature:`. The first is meant if nothing does.
+pub const SIGNATURES: &[&str] = &["standard", "chatwoot", "zendesk", "meta", "github", "line", "slack", "feishu"];
+
 /// Words of all kinds, for the shape.
-pub const WORDS: &[&str] = &["websocket", "webhook", "wechat", "mail"];
+pub const WORDS: &[&str] =
+    &["websocket", "webhook", "wechat", "weibo", "telegram", "line", "whatsapp", "messenger", "mail"];
 
 impl ChannelKind {
     /// Its row.
@@ -148,9 +242,10 @@ impl ChannelSpec {
     pub fn hears_later(&self) -> bool {
         match self.kind {
             _ if self.answers_by_api() => true,
-            ChannelKind::Websocket | ChannelKind::Mail => true,
+            ChannelKind::Websocket => true,
             ChannelKind::Webhook => self.reply_url.is_some(),
             ChannelKind::Wechat => self.wechat.as_ref().is_some_and(|wechat| wechat.send),
+            _ => false,
         }
     }
 
@@ -182,7 +277,11 @@ impl ChannelSpec {
     /// Whether all that is said goes out by the platform's own API, and nothing in the answer to its request.
     #[must_use]
     pub fn answers_by_api(&self) -> bool {
-        self.kind.row().is_some_and(|row| row.by_api)
+        match self.kind.row().map(|row| row.by_api) {
+            None | Some(ByApi::Never) => false,
+            Some(ByApi::Always) => true,
+            Some(ByApi::With(key)) => self.text(key).is_some(),
+        }
     }
 
     /// Whether later messages leave through the outbox, to the endpoint `reply:CHANNEL`.

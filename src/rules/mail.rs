@@ -21,7 +21,7 @@ pub(super) const REQUIRED: &[(&str, &str)] = &[
 pub(super) const ALLOWED: &[&str] = &[
     "protocol",
     "sender_name",
-    "signature",
+    "footer",
     "smtp_tls",
     "user",
     "password",
@@ -59,7 +59,7 @@ pub struct MailSpec {
     /// Name beside the sender's address.
     pub sender_name: Option<String>,
     /// Lines below every letter.
-    pub signature: Vec<String>,
+    pub footer: Vec<String>,
     /// Host and port of the server by which letters leave.
     pub smtp: (String, u16),
     /// How the connection to it is encrypted.
@@ -92,7 +92,7 @@ impl MailSpec {
             lmtp: channel.text("protocol") != Some("smtp"),
             addresses,
             sender_name: channel.text("sender_name").map(str::to_owned),
-            signature: texts("signature"),
+            footer: texts("footer"),
             smtp: host_and_port(channel.text("smtp")?)?,
             tls: match channel.text("smtp_tls") {
                 Some("tls") => SmtpTls::Tls,

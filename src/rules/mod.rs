@@ -17,7 +17,7 @@ mod webhook;
 pub mod wording;
 
 pub use book::{Book, Unread};
-pub use channels::{ChannelKind, ChannelSpec, WechatSpec};
+pub use channels::{ChannelKind, ChannelSpec, SIGNATURES, WechatSpec};
 pub use files::Files;
 pub use mail::{MailSpec, SmtpTls, same_mailbox};
 pub use settings::{

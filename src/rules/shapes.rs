@@ -250,12 +250,29 @@ pub static CHANNEL: Shape = Shape {
             "Checks the signature of what comes in; two while a secret is being changed.",
         ),
         Key::new(
+            "signature",
+            Kind::Word(super::channels::SIGNATURES),
+            "How what comes in is signed: by the Standard Webhooks specification, or as one platform does. standard.",
+        ),
+        Key::new(
             "identity_secret",
             Kind::OneOrMany(&Kind::Str),
             "Checks the tokens (JWT, HS256) by which the shop's site vouches for its customers.",
         ),
         Key::new("reply_url", Kind::Str, "Where later messages are posted, signed with the first secret."),
         Key::new("first_response", Kind::Duration, "Target until a person answers, before that of the first queue."),
+        Key::new("bot_token", Kind::Str, "Token of the Telegram bot."),
+        Key::new(
+            "access_token",
+            Kind::Str,
+            "Token by which messages are sent: of the LINE channel, the WhatsApp number, the page or the Weibo account.",
+        ),
+        Key::new(
+            "verify_token",
+            Kind::OneOrMany(&Kind::Str),
+            "What Meta must say when it checks the address; two while it is being changed.",
+        ),
+        Key::new("phone_number_id", Kind::Str, "Phone number ID of the WhatsApp number."),
         Key::new("app_id", Kind::Str, "AppID of the WeChat official account."),
         Key::new(
             "token",
@@ -279,7 +296,11 @@ pub static CHANNEL: Shape = Shape {
             Kind::Word(&["desk", "platform"]),
             "Who has hand-offs: the queues of nightdesk (desk), or the platform's own customer service too. desk.",
         ),
-        Key::new("base_url", Kind::Str, "Where the platform's API is. https://api.weixin.qq.com"),
+        Key::new(
+            "base_url",
+            Kind::Str,
+            "Where the platform's API is, if not where the platform says: a server of your own, or a simulator.",
+        ),
         Key::new("listen", Kind::Str, "Address at which mail is taken in, such as 127.0.0.1:2424."),
         Key::new("protocol", Kind::Word(&["lmtp", "smtp"]), "What is spoken there. lmtp."),
         Key::new(
@@ -288,7 +309,7 @@ pub static CHANNEL: Shape = Shape {
             "The shop's addresses for which mail is taken in; the first is the sender of what is answered.",
         ),
         Key::new("sender_name", Kind::Str, "Name beside the sender's address."),
-        Key::new("signature", Kind::OneOrMany(&Kind::Str), "Lines below every letter."),
+        Key::new("footer", Kind::OneOrMany(&Kind::Str), "Lines below every letter."),
         Key::new("smtp", Kind::Str, "Server by which letters leave, host:port."),
         Key::new(
             "smtp_tls",

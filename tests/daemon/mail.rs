@@ -18,7 +18,7 @@ const ANNA: &str = "anna@example.org";
 fn settings(listen: &str, server: &MailServer, more: &str) -> String {
     format!(
         "kind: mail, listen: \"{listen}\", addresses: [{SHOP}, help@shop.example], sender_name: 商城客服, \
-         signature: [商城客服, 周一至周五 9-18 点], smtp: \"localhost:{}\", smtp_tls: none{more}",
+         footer: [商城客服, 周一至周五 9-18 点], smtp: \"localhost:{}\", smtp_tls: none{more}",
         server.port
     )
 }

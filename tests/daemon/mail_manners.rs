@@ -22,7 +22,7 @@ fn spec() -> MailSpec {
         lmtp: true,
         addresses: vec![SHOP.into(), "help@shop.example".into()],
         sender_name: None,
-        signature: Vec::new(),
+        footer: Vec::new(),
         smtp: ("localhost".into(), 25),
         tls: SmtpTls::None,
         login: None,

@@ -137,12 +137,12 @@ impl Outgoing<'_> {
             parts.extend(self.options());
             parts.push(self.close().to_owned());
         }
-        let signature = self.spec.signature.join("\n");
+        let footer = self.spec.footer.join("\n");
         let mut body = parts.join("\n\n");
-        if !signature.trim().is_empty() {
+        if !footer.trim().is_empty() {
             // The mark of signatures, by which programs leave them out of what they quote.
             body.push_str("\n\n-- \n");
-            body.push_str(&signature);
+            body.push_str(&footer);
         }
         body.push('\n');
         body.replace("\r\n", "\n").replace('\n', "\r\n")

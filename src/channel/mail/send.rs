@@ -51,6 +51,17 @@ impl Courier for Postman {
         Box::pin(async move { self.deliver(store, row).await.unwrap_or_else(|answer| answer) })
     }
 
+    fn who<'a>(&'a self, _: &'a Client, _: Timestamp) -> BoxFuture<'a, Result<String, Answer>> {
+        Box::pin(async move {
+            let transport = self.transport().map_err(|error| Answer::Failed(words(&error)))?;
+            match tokio::time::timeout(WHOLE, transport.test_connection()).await {
+                Ok(Ok(true)) => Ok(self.spec.sender().to_owned()),
+                Ok(Ok(false)) | Err(_) => Err(Answer::Failed("the mail server does not answer".to_owned())),
+                Ok(Err(error)) => Err(meaning(&error)),
+            }
+        })
+    }
+
     fn try_out(&self, now: Timestamp) -> Option<BoxFuture<'_, Answer>> {
         Some(Box::pin(async move {
             let to = self.spec.sender().to_owned();

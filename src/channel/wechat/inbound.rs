@@ -132,7 +132,7 @@ fn once(request: &Request, what: &[u8]) -> Result<(), Problem> {
     let signature = ["timestamp", "nonce"].map(|name| request.parameter(name).unwrap_or_default()).join("\u{0}");
     let hash = digest::digest(&digest::SHA256, what);
     let hash = hash.as_ref().try_into().map_err(|_| Problem::internal())?;
-    if request.memory.wechat.once(format!("{}\u{0}{signature}", request.channel), hash) {
+    if request.memory.once(format!("{}\u{0}{signature}", request.channel), hash) {
         return Ok(());
     }
     Err(request.refuse("the signature was used for another body", "This signature was used with another body."))

@@ -6,7 +6,6 @@
 
 pub mod crypto;
 mod inbound;
-mod memory;
 mod reply;
 mod send;
 pub mod xml;
@@ -17,21 +16,20 @@ use std::time::Duration;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::BoxFuture;
+use jiff::SignedDuration;
 use secrecy::ExposeSecret;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::diag::{Finding, Report};
 use crate::handoff::Endpoint;
-use crate::message::{Conversation, Customer, Inbound};
 use crate::pipeline::Arrival;
 use crate::rules::{ChannelSpec, WechatSpec};
 
 use super::door::{Door, Request};
+use super::incoming::To;
 use super::parts;
 use super::platform::Platform;
 use super::problem::Problem;
-
-pub use memory::Memory;
 
 use crypto::AesKey;
 use inbound::{Envelope, Meaning};
@@ -47,6 +45,8 @@ const API: &str = "https://api.weixin.qq.com";
 const SOON: Duration = Duration::from_secs(4);
 /// How long a request is held that is not to be answered, so that the platform gives up and comes again.
 const HOLD: Duration = Duration::from_secs(8);
+/// Head start of the answer to the request over what follows it.
+const AFTER: SignedDuration = SignedDuration::from_secs(1);
 /// How often the platform sends a message.
 const ATTEMPTS: u32 = 3;
 /// What is answered when there is nothing to say.
@@ -87,11 +87,11 @@ async fn receive(request: Request, spec: WechatSpec) -> Result<Response, Problem
     let envelope = inbound::open(&request, &spec)?;
     let arrival = match inbound::meaning(&request, &envelope) {
         Meaning::Message(arrival) => *arrival,
-        Meaning::Greet(customer) => return said(&spec, &envelope, greeting(&request, customer).as_deref()),
+        Meaning::Greet(customer) => return said(&spec, &envelope, request.greeting(&customer, None).as_deref()),
         Meaning::Nothing => return Ok(plain(NOTHING.to_owned())),
     };
     let key = format!("{}\u{0}{}\u{0}{}", request.channel, arrival.customer.id, arrival.id);
-    let attempt = request.memory.wechat.attempt(key);
+    let attempt = request.memory.attempt(key);
     let (tracker, may_send) = (request.tracker.clone(), spec.send);
     let mut taking = Box::pin(take(request, spec.to_platform, arrival));
     tokio::select! {
@@ -154,22 +154,13 @@ impl Told {
 
     /// Puts texts into the outbox, once for each message.
     async fn keep(&self, texts: Vec<String>) -> Result<(), Problem> {
-        if texts.is_empty() {
-            return Ok(());
-        }
-        let (pipeline, endpoint) = (&self.request.pipeline, format!("reply:{}", self.request.channel));
-        let rows = send::rows(self, &texts, &endpoint, pipeline.clock.now());
-        let seen = send::seen(self, pipeline.clock.now());
-        let commit = crate::store::Commit { seen: Some(seen), outbox: rows, ..Default::default() };
-        match pipeline.store.commit(commit).await {
-            Ok(()) => pipeline.outbox.committed(&endpoint),
-            Err(crate::store::StoreError::Duplicate) => {}
-            Err(error) => {
-                tracing::error!(%error, channel = self.request.channel, "A later message could not be kept.");
-                return Err(Problem::unavailable());
-            }
-        }
-        Ok(())
+        let to = To {
+            conversation: self.conversation.clone(),
+            customer: self.customer.clone(),
+            reply_with: serde_json::Value::Null,
+        };
+        let now = self.request.pipeline.clock.now();
+        self.request.tell(&to, &self.message, &texts, now.checked_add(AFTER).unwrap_or(now)).await
     }
 }
 
@@ -183,14 +174,6 @@ async fn late(told: Result<Told, Problem>, may_send: bool) {
     if lost {
         tracing::error!("An answer came too late for the platform, and was not said.");
     }
-}
-
-fn greeting(request: &Request, customer: Customer) -> Option<String> {
-    let pipeline = &request.pipeline;
-    let (engine, now) = (pipeline.engine.load_full(), pipeline.clock.now());
-    let conversation = Conversation::new(String::new(), &request.channel, &customer.id, customer.clone(), now);
-    let inbound = Inbound::words("", &request.channel, customer, "");
-    engine.notice("greeting", &inbound, &conversation, now)
 }
 
 fn said_or_handed(spec: &WechatSpec, envelope: &Envelope, told: &Told) -> Result<Response, Problem> {

@@ -3,23 +3,18 @@
 use std::fmt;
 
 use futures_util::future::BoxFuture;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use reqwest::Client;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use crate::handoff::Answer;
-use crate::message::Role;
 use crate::rules::WechatSpec;
-use crate::store::{NewDelivery, SeenKey, SeenRow};
 
 use super::super::access_token::{AccessToken, Fresh};
 use super::super::parts::Length;
 use super::super::platform::{Api, Said, ask, refused, unclear, words};
-use super::{Told, reply};
-
-/// Head start of the answer to the request over what follows it.
-const AFTER: SignedDuration = SignedDuration::from_secs(1);
+use super::reply;
 
 /// Sends for one account.
 pub(super) struct Sender {
@@ -43,6 +38,11 @@ impl Api for Sender {
 
     fn budget(&self) -> Option<u32> {
         Some(self.budget)
+    }
+
+    fn who<'a>(&'a self, client: &'a Client, now: Timestamp) -> BoxFuture<'a, Result<String, Answer>> {
+        // There is nothing to ask that needs no further permission; that a token is given shows that the two belong together.
+        Box::pin(async move { self.token(client, None, now).await.map(|_| self.app_id.clone()) })
     }
 
     fn say<'a>(&'a self, client: &'a Client, said: &'a Said<'a>) -> BoxFuture<'a, Result<(), Answer>> {
@@ -130,37 +130,4 @@ fn meaning(code: i64, answer: &Value) -> Answer {
 
 fn escaped(token: &str) -> String {
     percent_encoding::utf8_percent_encode(token, percent_encoding::NON_ALPHANUMERIC).to_string()
-}
-
-/// Texts of the bot that follow an answer, as rows of the outbox.
-pub(super) fn rows(told: &Told, texts: &[String], endpoint: &str, now: Timestamp) -> Vec<NewDelivery> {
-    let due = now.checked_add(AFTER).unwrap_or(now);
-    let row = |text: &String| {
-        let message = json!({"message": told.message, "role": Role::Bot, "kind": "text", "text": text});
-        let data = json!({
-            "conversation": told.conversation, "thread": told.customer, "customer": {"id": told.customer}, "message": message,
-        });
-        NewDelivery {
-            webhook_id: format!("evt_{}", uuid::Uuid::now_v7().simple()),
-            endpoint: endpoint.to_owned(),
-            url: None,
-            conversation: told.conversation.clone(),
-            kind: "message.created".to_owned(),
-            body: json!({"type": "message.created", "timestamp": now, "data": data}).to_string().into_bytes(),
-            created_at: due,
-        }
-    };
-    texts.iter().map(row).collect()
-}
-
-/// What keeps the same texts from being put into the outbox twice, when the platform sends the message again.
-pub(super) fn seen(told: &Told, now: Timestamp) -> SeenRow {
-    let key = SeenKey {
-        channel: told.request.channel.clone(),
-        account: "what follows an answer".to_owned(),
-        sender: told.customer.clone(),
-        id: told.message.clone(),
-    };
-    let conversation = told.conversation.clone();
-    SeenRow { key, conversation, message: told.message.clone(), seq: 0, at: now, response: None }
 }

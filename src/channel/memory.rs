@@ -1,4 +1,4 @@
-//! What is remembered of an account's requests for some minutes: signatures used, and how often a message came.
+//! What doors remember of requests for some minutes: signatures used, and how often a message came.
 
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, PoisonError};
@@ -8,7 +8,7 @@ use lru::LruCache;
 /// Requests remembered. A platform at its fastest sends fewer within the time that a signature is valid.
 const MOST: usize = 16_384;
 
-/// Of all accounts. Only requests with a good signature get here, so that strangers cannot fill it.
+/// Of all channels, in keys that begin with the channel's name. Only requests with a good signature get here, so that strangers cannot fill it.
 #[derive(Debug)]
 pub struct Memory {
     used: Mutex<LruCache<String, [u8; 32]>>,
@@ -24,13 +24,14 @@ impl Default for Memory {
 
 impl Memory {
     /// Notes what a signature was used for; false if it was used for something else before.
-    pub(super) fn once(&self, signature: String, what: [u8; 32]) -> bool {
+    pub fn once(&self, signature: String, what: [u8; 32]) -> bool {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         *used.get_or_insert(signature, || what) == what
     }
 
     /// How often this message has come, this time included.
-    pub(super) fn attempt(&self, message: String) -> u32 {
+    #[must_use]
+    pub fn attempt(&self, message: String) -> u32 {
         let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
         let count = attempts.get_or_insert_mut(message, || 0);
         *count = count.saturating_add(1);
