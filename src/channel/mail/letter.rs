@@ -176,3 +176,59 @@ fn attachment(part: &mail_parser::MessagePart<'_>) -> Attachment {
     let name = part.attachment_name().map(|name| one_line(name, 200)).filter(|name| !name.is_empty());
     Attachment { name: name.unwrap_or_else(|| "unnamed".to_owned()), media: one_line(&media, 100), bytes: part.len() }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn every_header_is_seen_as_it_stands_there_even_what_is_no_utf_8() {
+        let raw = b"From: \"Anna\" <Anna@Example.org>, b@x\r\nAuto-Submitted:\r\n auto-replied\xff\r\nTO: group: Service@shop.example;\r\n\
+            Resent-Cc: c@x\r\nMessage-ID: <1@x>\r\nReferences: <a@x>\r\n\t<b@x> <bad id@x>\r\nIn-Reply-To: <b@x>\r\n\r\nwords\r\n";
+        let mail = Mail::read(raw).unwrap();
+        assert_eq!(mail.all("auto-submitted").collect::<Vec<_>>(), ["auto-replied\u{fffd}"]);
+        assert_eq!(mail.from[0], Mailbox { address: "anna@example.org".into(), name: Some("Anna".into()) });
+        assert_eq!(mail.from.len(), 2);
+        assert_eq!(mail.to, ["service@shop.example", "c@x"]);
+        assert_eq!(mail.message_id.as_deref(), Some("1@x"));
+        assert_eq!(mail.references.last().map(String::as_str), Some("b@x"));
+        assert!(mail.references.iter().all(|id| !id.contains(' ')), "{:?}", mail.references);
+        assert_eq!(Mail::read(b""), None);
+    }
+
+    fn piece() -> impl Strategy<Value = Vec<u8>> {
+        let pieces: &[&[u8]] = &[
+            b"From: a@b\r\n",
+            b"To: =?gbk?B?1PXDtA==?= <a@b>\r\n",
+            b"Content-Type: multipart/mixed; boundary=b\r\n",
+            b"Content-Type: text/html; charset=gb18030\r\n",
+            b"Content-Type: message/rfc822\r\n",
+            b"Content-Transfer-Encoding: base64\r\n",
+            b"Content-Transfer-Encoding: quoted-printable\r\n",
+            b"Content-Disposition: attachment; filename*0*=utf-8''%e7\r\n",
+            b"\r\n",
+            b"--b\r\n",
+            b"--b--\r\n",
+            b"<p>&#x110000;&nbsp;<style>",
+            b"=?utf-8?Q?=",
+            b"\xd4\xf5\xc3\xb4",
+        ];
+        prop_oneof![
+            5 => prop::sample::select(pieces.to_vec()).prop_map(<[u8]>::to_vec),
+            1 => prop::collection::vec(any::<u8>(), 0..30),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_within_bounds(pieces in prop::collection::vec(piece(), 0..40)) {
+            if let Some(mail) = Mail::read(&pieces.concat()) {
+                prop_assert!(mail.text.chars().count() <= MAX_TEXT + 1 && mail.attachments.len() <= MAX_ATTACHMENTS);
+                prop_assert!(mail.subject.chars().count() <= MAX_SUBJECT && mail.references.len() <= MAX_REFERENCES);
+                prop_assert!(mail.references.iter().chain(&mail.message_id).all(|id| id.bytes().all(|b| b.is_ascii_graphic())));
+            }
+        }
+    }
+}

@@ -157,7 +157,7 @@ async fn arrival(
 fn named(mail: &Mail, envelope: &Envelope, tokens: &Tokens) -> Option<String> {
     let subaddress = |address: &String| {
         let (local, _) = address.rsplit_once('@')?;
-        tokens.conversation_of_letter(&local.split_once('+')?.1.to_lowercase().strip_prefix(MARK)?)
+        tokens.conversation_of_letter(local.split_once('+')?.1.to_lowercase().strip_prefix(MARK)?)
     };
     let of_id = |id: &String| {
         let (local, _) = id.split_once('@')?;
