@@ -38,7 +38,9 @@ impl Request {
     /// # Errors
     /// Status 400, with what is wrong and where.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        serde_json::from_slice(&self.body)
+        // What is skipped is not looked at by the reader, and must be text all the same.
+        let body = std::str::from_utf8(&self.body).map_err(|_| Problem::bad_request("The body is not UTF-8."))?;
+        serde_json::from_str(body)
             .map_err(|error| Problem::bad_request(format!("The body is not what this platform sends: {error}.")))
     }
 

@@ -133,7 +133,7 @@ async def serve(folder, words):
 
     def known(_server, session, _envelope, _mechanism, login):
         session.known_as = login.login.decode()
-        return AuthResult(success=login.password == b"right")
+        return AuthResult(success=login.password == b"right", handled=False)
 
     def protocol():
         return SMTP(

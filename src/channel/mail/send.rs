@@ -23,7 +23,7 @@ use super::compose::{Outgoing, Unwritable};
 /// For one answer of the server.
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// For a whole attempt.
-const WHOLE: Duration = Duration::from_mins(2);
+const WHOLE: Duration = Duration::from_mins(1);
 /// Events looked through for the letter that is answered.
 const LOOK: usize = 500;
 /// Of the server's words so many are kept.

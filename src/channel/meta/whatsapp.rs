@@ -75,6 +75,9 @@ struct Metadata {
 struct Contact {
     #[serde(default)]
     wa_id: String,
+    /// Names a customer who does not show the number (business-scoped user id).
+    #[serde(default)]
+    user_id: String,
     #[serde(default)]
     profile: Profile,
 }
@@ -86,6 +89,7 @@ struct Profile {
 
 #[derive(Debug, Deserialize)]
 struct Message {
+    #[serde(default)]
     from: String,
     id: String,
     #[serde(rename = "type", default)]
@@ -144,10 +148,13 @@ fn failures(channel: &str, statuses: &[Status]) {
 
 /// What a message means to us, if anything.
 fn read(request: &Request, message: &Message, contacts: &[Contact]) -> Result<Option<Arrival>, Problem> {
-    let name = contacts.iter().find(|contact| contact.wa_id == message.from).and_then(|c| c.profile.name.as_deref());
+    let from = contacts.iter().find(|contact| contact.wa_id == message.from).or(contacts.first());
+    let name = from.and_then(|contact| contact.profile.name.as_deref());
+    let number = Some(message.from.as_str()).filter(|number| !number.is_empty());
+    let who = number.or(from.map(|contact| contact.user_id.as_str())).unwrap_or_default();
     let part = message.rest.get(&message.kind).unwrap_or(&Value::Null);
     let word = |pointer: &str| part.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    let arrival = |text: &str| request.words(customer(&message.from, name), message.id.as_str(), text);
+    let arrival = |text: &str| request.words(customer(who, name), message.id.as_str(), text);
     let media = |kind: Kind| -> Result<Option<Arrival>, Problem> {
         Ok(Some(Arrival { kind, url: stored("whatsapp", word("/id")), ..arrival(word("/caption"))? }))
     };
@@ -193,8 +200,9 @@ impl Api for Number {
 
     fn say<'a>(&'a self, client: &'a Client, said: &'a Said<'a>) -> BoxFuture<'a, Result<(), Answer>> {
         Box::pin(async move {
-            let mut body =
-                json!({"messaging_product": "whatsapp", "recipient_type": "individual", "to": said.customer});
+            let to = if said.customer.bytes().all(|byte| byte.is_ascii_digit()) { "to" } else { "recipient" };
+            let mut body = json!({"messaging_product": "whatsapp", "recipient_type": "individual"});
+            body[to] = json!(said.customer);
             if said.choices.is_empty() {
                 body["type"] = json!("text");
                 body["text"] = json!({"body": said.text, "preview_url": false});

@@ -8,6 +8,7 @@ pub mod erp;
 pub mod foreign;
 pub mod group;
 pub mod mail;
+pub mod platform;
 pub mod receiver;
 pub mod shop;
 pub mod wechat;
