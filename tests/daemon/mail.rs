@@ -37,7 +37,7 @@ fn shop(receiver: &Receiver, listen: &str, server: &MailServer, more: &str) -> S
 }
 
 struct Stage {
-    _shop: Shop,
+    shop: Shop,
     receiver: Receiver,
     server: MailServer,
     daemon: Daemon,
@@ -48,7 +48,7 @@ impl Stage {
         let (receiver, server) = (Receiver::start().await, MailServer::start(&[]));
         let shop = shop(&receiver, "127.0.0.1:0", &server, more);
         let daemon = Daemon::start(&shop, WEDNESDAY).await;
-        Self { _shop: shop, receiver, server, daemon }
+        Self { shop, receiver, server, daemon }
     }
 
     async fn start() -> Self {
@@ -452,7 +452,7 @@ async fn a_server_that_refuses_for_now_is_tried_again_and_one_that_refuses_for_g
 #[tokio::test]
 async fn nothing_is_said_to_be_taken_while_the_store_refuses() {
     let stage = Stage::start().await;
-    let path = stage._shop.data().join(nightdesk::store::sqlite::DATABASE);
+    let path = stage.shop.data().join(nightdesk::store::sqlite::DATABASE);
     let other = rusqlite::Connection::open(path).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let raw = letter(ANNA, "1", "", "怎么退货");
@@ -545,9 +545,9 @@ async fn letters_leave_encrypted_and_with_a_password() {
 async fn a_reload_moves_the_door() {
     let mut stage = Stage::start().await;
     let old = stage.port("post");
-    let all = std::fs::read_to_string(stage._shop.dir().join("nightdesk.yaml")).unwrap();
+    let all = std::fs::read_to_string(stage.shop.dir().join("nightdesk.yaml")).unwrap();
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    stage._shop.write("nightdesk.yaml", &all.replacen("listen: \"127.0.0.1:0\"", &format!("listen: \"{free}\""), 1));
+    stage.shop.write("nightdesk.yaml", &all.replacen("listen: \"127.0.0.1:0\"", &format!("listen: \"{free}\""), 1));
     stage.daemon.app.reload();
     wait_for("the new door", async || (stage.port("post") == free.port()).then_some(())).await;
     wait_for("the old door to close", async || std::net::TcpStream::connect(("127.0.0.1", old)).err()).await;
