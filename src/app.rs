@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::channel::mail::{Doors, ListenError};
 use crate::clock::Clock;
 use crate::diag::Report;
 use crate::handoff::{Deliverer, DeliveryObserver};
@@ -57,6 +58,9 @@ pub enum StartError {
         /// What the system says.
         error: std::io::Error,
     },
+    /// Happens when the address of a channel is taken or not this machine's.
+    #[error(transparent)]
+    Mail(#[from] ListenError),
     /// Happens when the store cannot be opened.
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),
@@ -75,6 +79,7 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct App {
     address: SocketAddr,
+    doors: Arc<Doors>,
     /// The way of messages, for those that run inside the same process.
     pub pipeline: Arc<Pipeline>,
     /// Warnings of the files.
@@ -104,6 +109,7 @@ impl App {
         let listen_error = |error| StartError::Listen { address: options.listen, error };
         let listener = TcpListener::bind(options.listen).await.map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
+        let doors = Doors::open(&engine.book().settings).await?;
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&options.data)?);
         let tokens = Arc::new(Tokens::open(&options.data)?);
         let metrics = Arc::new(Metrics::new());
@@ -179,14 +185,22 @@ impl App {
         };
         let serve =
             server::serve(listener, server::router(shared), connections, metrics, front_tasks.clone(), front.clone());
+        let mail = Arc::clone(&doors).serve(Arc::clone(&pipeline), front_tasks.clone(), front.clone());
+        watched("mail", &front_tasks, &front, mail);
         watched("accept", &front_tasks, &front, serve);
-        Ok(Self { address, pipeline, report, reload, front, back, front_tasks, back_tasks })
+        Ok(Self { address, doors, pipeline, report, reload, front, back, front_tasks, back_tasks })
     }
 
     /// The address that it listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The addresses at which channels of mail take letters in.
+    #[must_use]
+    pub fn mail_addresses(&self) -> Vec<(String, SocketAddr)> {
+        self.doors.addresses()
     }
 
     /// Reads the files anew, as SIGHUP does.

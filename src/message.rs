@@ -139,6 +139,8 @@ words! {
         Undelivered = "undelivered",
         /// The sender is a machine.
         AutomaticSender = "automatic_sender",
+        /// A letter that a machine may not answer, or not again.
+        NotByMachine = "not_by_machine",
         /// The message is over the limit.
         TooLong = "too_long",
         /// A picture, file or voice without words.
@@ -239,12 +241,72 @@ pub enum Gesture {
         /// Why, in the customer's words.
         comment: Option<String>,
     },
+    /// Wrote a letter, which has manners of its own.
+    Letter(Box<Letter>),
     /// The channel says that a machine wrote this.
     Automatic,
     /// Nobody: the platform says that something of ours did not arrive.
     Undelivered,
     /// Nobody: the look-up that an earlier message began has come to its end. Holds that message's id.
     LookedUp(String),
+}
+
+/// What a letter has besides the words that are decided on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Letter {
+    /// Its subject.
+    pub subject: String,
+    /// Its Message-ID, without brackets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<String>,
+    /// The letters before it, the oldest first, without brackets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub references: Vec<String>,
+    /// Where the answer of a person goes.
+    pub reply_to: String,
+    /// Where the answer of a machine goes; none if no machine may answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_to: Option<String>,
+    /// Why no machine may answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// Names the conversation in the ids of our letters.
+    pub mark: String,
+    /// What was sent with it. The contents are not kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Attachment>,
+    /// All of its words, quoted ones too, for people.
+    #[serde(skip)]
+    pub whole: String,
+    /// For how long, in seconds, the same answer is not given again.
+    #[serde(skip)]
+    pub period: i64,
+    /// Most answers of a machine within a day.
+    #[serde(skip)]
+    pub per_day: u32,
+}
+
+/// A file that came with a letter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attachment {
+    /// As the sender named it.
+    pub name: String,
+    /// `image/jpeg` and the like, as the sender has it.
+    #[serde(rename = "type")]
+    pub media: String,
+    /// Its size.
+    pub bytes: usize,
+}
+
+/// An answer by letter, remembered so that it is not given again too soon.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Given {
+    /// What was said: the ids of the rules and entries, else the reason.
+    pub what: Vec<String>,
+    /// Stands for the words that were answered.
+    pub to: u64,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// A choice shown below an answer.
@@ -366,6 +428,9 @@ pub struct Conversation {
     /// Times at which each rule or entry answered within the last 24 hours.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub given: BTreeMap<String, Vec<Timestamp>>,
+    /// Answers of the bot by letter within the period in which they are not given again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub letters: Vec<Given>,
     /// Where later messages go, for a channel that takes them by webhook.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
@@ -406,6 +471,7 @@ impl Conversation {
             survey: None,
             notices: BTreeMap::new(),
             given: BTreeMap::new(),
+            letters: Vec::new(),
             agent: None,
             note: None,
             awaits_agent: None,

@@ -110,6 +110,23 @@ impl Tokens {
         lasts && self.checked("reply", &format!("{until} {conversation}"), mark)
     }
 
+    /// What names a conversation in letters: lower-case letters and digits, because mail keeps no others in addresses.
+    #[must_use]
+    pub fn letter(&self, conversation: &str) -> String {
+        let id = conversation.strip_prefix("c_").unwrap_or(conversation);
+        let tag = hmac::sign(&self.0, format!("letter\u{0}{id}").as_bytes());
+        let tag = tag.as_ref().iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+        format!("{id}{tag:016x}")
+    }
+
+    /// The conversation that such a mark names, if the mark is ours.
+    #[must_use]
+    pub fn conversation_of_letter(&self, mark: &str) -> Option<String> {
+        let id = mark.get(..mark.len().checked_sub(16)?)?;
+        let conversation = format!("c_{id}");
+        equal(self.letter(&conversation).as_bytes(), mark.as_bytes()).then_some(conversation)
+    }
+
     fn mark(&self, purpose: &str, what: &str) -> String {
         let tag = hmac::sign(&self.0, format!("{purpose}\u{0}{what}").as_bytes());
         URL_SAFE_NO_PAD.encode(&tag.as_ref()[..18])

@@ -9,6 +9,7 @@ pub mod desk;
 mod door;
 pub mod incoming;
 pub mod line;
+pub mod mail;
 mod memory;
 pub mod meta;
 pub mod parts;
@@ -44,6 +45,7 @@ pub fn door(kind: ChannelKind) -> Option<&'static dyn Door> {
         ChannelKind::Whatsapp => Some(&meta::whatsapp::Whatsapp),
         ChannelKind::Messenger => Some(&meta::messenger::Messenger),
         ChannelKind::Chatwoot => Some(&chatwoot::Chatwoot),
+        ChannelKind::Mail => Some(&mail::Letters),
     }
 }
 

@@ -50,6 +50,9 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
             let who = who.unwrap_or_default();
             anstream::println!("{}: {url} knows us as {who}; nothing was sent to anybody", endpoint.name);
         }
+        (Form::Human, None) if endpoint.courier.is_some() => {
+            anstream::println!("{}: {url} took a test message to the address of our own", endpoint.name);
+        }
         (Form::Human, None) => {
             let status = status.unwrap_or_default();
             anstream::println!(

@@ -53,7 +53,10 @@ async fn serve(global: &Global, args: Args) -> Result<Ended, Failure> {
         tracing::warn!(warnings = app.report.warnings(), "The files have warnings; `nightdesk check` shows them.");
     }
     let here = format!("http://{address}");
-    let lines = format!("listening on {here}\ndemo page  {here}/\nconsole    {here}/console\n");
+    let mut lines = format!("listening on {here}\ndemo page  {here}/\nconsole    {here}/console\n");
+    for (channel, address) in app.mail_addresses() {
+        lines.extend(["mail       ", &address.to_string(), " (", &channel, ")\n"]);
+    }
     let mut out = std::io::stdout().lock();
     // In one write: whoever waits for the first line may close the pipe once it is there.
     out.write_all(lines.as_bytes())?;

@@ -10,6 +10,7 @@ pub mod context;
 mod dialogue;
 pub mod escalate;
 pub mod knowledge;
+mod letters;
 pub mod notices;
 pub mod outcome;
 pub mod routing;

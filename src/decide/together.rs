@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use crate::message::{Conversation, Gesture, Inbound, Kind, OutcomeKind, QueueEvent, Reason, State};
 
 use super::knowledge::Knowledge;
+use super::letters;
 use super::outcome::Outcome;
 use super::survey;
 use super::turn::Turn;
@@ -15,9 +16,18 @@ use super::turn::Turn;
 /// Most messages that wait for one more.
 const MAX_EARLIER: usize = 5;
 
-/// Decides one message, together with those before it that nothing has answered yet: all words first, then the message's own.
+/// Decides one message, with the manners of its channel.
 #[must_use]
 pub fn decide(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, now: Timestamp) -> Outcome {
+    let outcome = decided(knowledge, inbound, conversation, now);
+    match &inbound.gesture {
+        Gesture::Letter(letter) => letters::mannered(knowledge, inbound, letter, conversation, now, outcome),
+        _ => outcome,
+    }
+}
+
+/// Decides one message, together with those before it that nothing has answered yet: all words first, then the message's own.
+fn decided(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, now: Timestamp) -> Outcome {
     let alone = || super::alone(knowledge, inbound, conversation, now);
     let joined = match inbound.gesture {
         _ if matches!(inbound.gesture, Gesture::Automatic | Gesture::Undelivered)

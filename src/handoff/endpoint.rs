@@ -82,6 +82,11 @@ pub trait Courier: fmt::Debug + Send + Sync + 'static {
 
     /// Asks the platform who we are to it, without a message to anybody: the name that it answers with. Must end by itself.
     fn who<'a>(&'a self, client: &'a Client, now: Timestamp) -> BoxFuture<'a, Result<String, Answer>>;
+
+    /// Sends a test message outside the outbox, where there is somebody of ours to whom it can go.
+    fn try_out(&self, _now: Timestamp) -> Option<BoxFuture<'_, Answer>> {
+        None
+    }
 }
 
 impl Endpoint {

@@ -44,12 +44,15 @@ pub async fn try_out(endpoint: &Endpoint, now: Timestamp) -> Result<Tried, Deliv
     };
     let mut who = None;
     let answer: Answer = match (&endpoint.courier, format::robot(endpoint.format)) {
-        (Some(courier), _) => match courier.who(&client, now).await {
-            Ok(name) => {
-                who = Some(name);
-                Answer::Status(200, None)
-            }
-            Err(answer) => answer,
+        (Some(courier), _) => match courier.try_out(now) {
+            Some(sent) => sent.await,
+            None => match courier.who(&client, now).await {
+                Ok(name) => {
+                    who = Some(name);
+                    Answer::Status(200, None)
+                }
+                Err(answer) => answer,
+            },
         },
         (None, None) => attempt::post(&client, endpoint, &row, now).await,
         (None, Some(robot)) => robot::post(&client, endpoint, robot, &Note::of(&row, &endpoint.people, now), now).await,

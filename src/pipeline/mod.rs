@@ -310,7 +310,9 @@ impl Pipeline {
                 // Some platforms hear what is in this answer and nothing later.
                 let settings = &decided.engine.book().settings;
                 let last = arrival.origin.is_none()
-                    && settings.channel(&arrival.channel).is_none_or(|channel| !channel.hears_later());
+                    && settings
+                        .channel(&arrival.channel)
+                        .is_none_or(|channel| !channel.hears_later() || channel.hears_at_once());
                 match look.soon(last).await {
                     Ok(fetched) => decided = self.consider(arrival, row.as_ref(), way, Some(fetched))?,
                     Err(look) => running = Some(look),

@@ -23,6 +23,9 @@ pub(super) fn platform_hears(
     };
     let heard = events.list().iter().filter(|event| event.kind == "message" || channel.hears_states());
     let people = channel.answers_by_api().then(|| engine.book().settings.default_language());
+    if channel.hears_at_once() {
+        return at_once(after, heard, &Value::Null, people, now);
+    }
     heard.map(|event| told(after, event, &Value::Null, people, now)).collect()
 }
 
@@ -42,10 +45,39 @@ pub(super) fn answers(
         "message" => event.role == Role::Bot,
         _ => channel.hears_states(),
     });
-    said.map(|event| told(after, event, reply_with, Some(settings.default_language()), now)).collect()
+    let people = Some(settings.default_language());
+    if channel.hears_at_once() {
+        return at_once(after, said, reply_with, people, now);
+    }
+    said.map(|event| told(after, event, reply_with, people, now)).collect()
+}
+
+/// All that one step says as a single delivery: one letter, however many messages it is made of. `messages` has them all.
+fn at_once<'a>(
+    after: &Conversation,
+    said: impl Iterator<Item = &'a Event>,
+    reply_with: &Value,
+    people: Option<&str>,
+    now: Timestamp,
+) -> Vec<NewDelivery> {
+    let said: Vec<&Event> = said.collect();
+    let Some(first) = said.first() else { return Vec::new() };
+    let messages: Vec<&Value> = said.iter().map(|event| event.data.as_ref()).collect();
+    vec![delivery(after, first, Some(json!(messages)), reply_with, people, now)]
 }
 
 fn told(after: &Conversation, event: &Event, reply_with: &Value, people: Option<&str>, now: Timestamp) -> NewDelivery {
+    delivery(after, event, None, reply_with, people, now)
+}
+
+fn delivery(
+    after: &Conversation,
+    event: &Event,
+    messages: Option<Value>,
+    reply_with: &Value,
+    people: Option<&str>,
+    now: Timestamp,
+) -> NewDelivery {
     let kind = if event.kind == "message" { "message.created" } else { "conversation.state" };
     let mut data = json!({
         "conversation": after.id, "thread": after.thread, "customer": {"id": after.customer.id}, "seq": event.seq,
@@ -59,6 +91,9 @@ fn told(after: &Conversation, event: &Event, reply_with: &Value, people: Option<
         data["handoff"] = json!({"queue": handoff.queue, "priority": handoff.priority, "reason": handoff.reason});
         data["slots"] = Value::Object(slots);
         data["people"] = json!(people.split('-').next());
+    }
+    if let Some(messages) = messages {
+        data["messages"] = messages;
     }
     if !reply_with.is_null() {
         data["reply_with"] = reply_with.clone();

@@ -125,6 +125,11 @@ pub(super) fn message(inbound: &Inbound, role: Role, url: Option<&str>, rated: O
         Gesture::Select(option) => data["option"] = json!(option),
         Gesture::AskForPerson => data["asked"] = json!("person"),
         Gesture::Undelivered => data["undelivered"] = json!(true),
+        // People see all of it, also what was not decided on.
+        Gesture::Letter(letter) => {
+            data["text"] = json!(letter.whole);
+            data["letter"] = json!(letter);
+        }
         Gesture::Rate { .. } | Gesture::Write | Gesture::Automatic | Gesture::LookedUp(_) => {}
     }
     if let Some(survey) = rated {

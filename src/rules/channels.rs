@@ -12,7 +12,7 @@ use crate::yaml::Node;
 
 use super::model::Located;
 use super::read::{self, located};
-use super::shape;
+use super::{mail, shape};
 
 /// How messages come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub enum ChannelKind {
     WecomKf,
     /// An inbox of Chatwoot, as its agent bot.
     Chatwoot,
+    /// Letters.
+    Mail,
 }
 
 /// A kind: its word, and what may stand beside it.
@@ -199,14 +201,32 @@ pub static KINDS: &[KindRow] = &[
         allowed: &["secret", "url_key"],
         by_api: ByApi::Always,
     },
+    KindRow {
+        kind: ChannelKind::Mail,
+        word: "mail",
+        required: mail::REQUIRED,
+        allowed: mail::ALLOWED,
+        by_api: ByApi::Always,
+    },
 ];
 
 /// Forms of signatures: what stands behind `signature:`. The first is meant if nothing does.
 pub const SIGNATURES: &[&str] = &["standard", "chatwoot", "zendesk", "meta", "github", "line", "slack", "feishu"];
 
 /// Words of all kinds, for the shape.
-pub const WORDS: &[&str] =
-    &["websocket", "webhook", "wechat", "weibo", "telegram", "line", "whatsapp", "messenger", "wecom-kf", "chatwoot"];
+pub const WORDS: &[&str] = &[
+    "websocket",
+    "webhook",
+    "wechat",
+    "weibo",
+    "telegram",
+    "line",
+    "whatsapp",
+    "messenger",
+    "wecom-kf",
+    "chatwoot",
+    "mail",
+];
 
 impl ChannelKind {
     /// Its row.
@@ -280,6 +300,12 @@ impl ChannelSpec {
         }
     }
 
+    /// Whether all that one step says goes out at once, as one letter.
+    #[must_use]
+    pub fn hears_at_once(&self) -> bool {
+        self.kind == ChannelKind::Mail
+    }
+
     /// What stands at a key that has one value.
     #[must_use]
     pub fn text(&self, key: &str) -> Option<&str> {
@@ -351,6 +377,9 @@ impl ChannelSpec {
                 "write the secret that Chatwoot shows for the bot: secret: \"${CHATWOOT_SECRET}\"; a version that signs nothing has \
                  url_key instead",
             );
+        }
+        if self.kind == ChannelKind::Mail {
+            mail::check(self, name, report);
         }
         for key in &self.keys {
             let word = key.value.as_str();

@@ -321,6 +321,31 @@ pub static CHANNEL: Shape = Shape {
         Key::new("open_kfid", Kind::OneOrMany(&Kind::Str), "Ids of the customer service accounts of WeCom."),
         Key::new("servicers", Kind::OneOrMany(&Kind::Str), "People of WeCom who get hand-offs; its pool if left out."),
         Key::new("poll", Kind::Duration, "How often messages are asked for though no callback came. 1m."),
+        Key::new("listen", Kind::Str, "Address at which mail is taken in, such as 127.0.0.1:2424."),
+        Key::new("protocol", Kind::Word(&["lmtp", "smtp"]), "What is spoken there. lmtp."),
+        Key::new(
+            "addresses",
+            Kind::OneOrMany(&Kind::Str),
+            "The shop's addresses for which mail is taken in; the first is the sender of what is answered.",
+        ),
+        Key::new("sender_name", Kind::Str, "Name beside the sender's address."),
+        Key::new("footer", Kind::OneOrMany(&Kind::Str), "Lines below every letter."),
+        Key::new("smtp", Kind::Str, "Server by which letters leave, host:port."),
+        Key::new(
+            "smtp_tls",
+            Kind::Word(&["starttls", "tls", "none"]),
+            "How the connection to it is encrypted. starttls.",
+        ),
+        Key::new("user", Kind::Str, "Name by which to log in there."),
+        Key::new("password", Kind::Str, "The password that goes with it."),
+        Key::new("period", Kind::Duration, "For how long the same answer is not given again to one sender. 7d."),
+        Key::new("per_day", Kind::Int(1, 1_000), "Most automatic answers to one sender within a day. 10."),
+        Key::new(
+            "subaddress",
+            Kind::Bool,
+            "Whether mail to name+anything@… reaches us, so that answers may name their conversation. false.",
+        ),
+        Key::new("letter_mb", Kind::Int(1, 50), "Largest letter that is taken in, in MiB. 10."),
     ],
 };
 

@@ -19,6 +19,8 @@ mod languages;
 mod lessons;
 mod line;
 mod lookups;
+mod mail;
+mod mail_manners;
 mod meta;
 mod notices;
 mod operation;

@@ -49,6 +49,7 @@ const WORDS = {
   'reason.ambiguous': ['不确定', 'Ambiguous'], 'reason.human_owns': ['人工处理中', 'A person has it'], 'reason.continued': ['接着写', 'Continued'],
   'reason.rated': ['评价', 'Rating'], 'reason.low_score': ['低分评价', 'Low score'], 'reason.lapsed': ['评价已过期', 'Survey over'],
   'reason.lookup_failed': ['查询失败', 'Look-up failed'], 'reason.empty': ['空消息', 'Empty'], 'reason.automatic_sender': ['自动消息', 'Automatic sender'], 'reason.undelivered': ['消息未送达', 'Not delivered'],
+  'reason.not_by_machine': ['不能自动回复', 'Not for a machine'],
   'outcome.rule': ['规则回复', 'Rule'], 'outcome.faq': ['问答回复', 'FAQ'], 'outcome.choice': ['给出选项', 'Choices'], 'outcome.slot': ['询问信息', 'Asked for details'],
   'outcome.smalltalk': ['寒暄', 'Small talk'], 'outcome.handoff': ['转人工', 'Hand-off'], 'outcome.silent': ['未回复', 'Silent'],
   'outcome.survey': ['满意度', 'Survey'], rated: ['顾客评分：% 分（满分 5 分）', 'Rated % out of 5'],

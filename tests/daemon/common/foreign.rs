@@ -6,21 +6,24 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-/// Has a script of `tests/foreign` do these tasks.
-pub fn foreign(script: &str, tasks: &Value) -> Vec<Value> {
-    let python = std::env::var("NIGHTDESK_PYTHON").unwrap_or_else(|_| {
+/// The Python that has them.
+pub fn python() -> String {
+    std::env::var("NIGHTDESK_PYTHON").unwrap_or_else(|_| {
         panic!(
             "NIGHTDESK_PYTHON is not set: it names a Python with the packages of tests/foreign/requirements.txt. \
              `make unit` makes one and sets it."
         )
-    });
-    run(&python, script, tasks)
+    })
+}
+
+/// Has a script of `tests/foreign` do these tasks.
+pub fn foreign(script: &str, tasks: &Value) -> Vec<Value> {
+    run(&python(), script, tasks)
 }
 
 /// The same by a script for Node, which stands beside the Python.
 pub fn foreign_js(script: &str, tasks: &Value) -> Vec<Value> {
-    let python = std::env::var("NIGHTDESK_PYTHON").expect("`make unit` sets NIGHTDESK_PYTHON and NODE_PATH");
-    run(Path::new(&python).with_file_name("node").to_str().unwrap(), script, tasks)
+    run(Path::new(&python()).with_file_name("node").to_str().unwrap(), script, tasks)
 }
 
 fn run(program: &str, script: &str, tasks: &Value) -> Vec<Value> {

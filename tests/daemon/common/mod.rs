@@ -10,6 +10,7 @@ pub mod erp;
 pub mod foreign;
 pub mod group;
 pub mod kf;
+pub mod mail;
 pub mod platform;
 pub mod receiver;
 pub mod shop;
