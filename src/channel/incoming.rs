@@ -1,14 +1,17 @@
 //! What doors do with messages once they are checked and read: the same for every platform.
 
+use std::collections::HashSet;
+
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use crate::message::{Conversation, Customer, Gesture, Inbound, Kind, Role};
+use crate::message::{Conversation, Customer, Gesture, Inbound, Kind, Role, State};
 use crate::pipeline::{Arrival, Taken};
 use crate::store::{Commit, NewDelivery, SeenKey, SeenRow, StoreError};
+use crate::token::Tokens;
 
 use super::door::Request;
 use super::problem::Problem;
@@ -87,30 +90,34 @@ impl Request {
         })
     }
 
-    /// What a button of ours sends: the option that it stood for, if it still is one of the shop's, else its words.
+    /// What a button of ours sends; its words count if the option is no longer one of the shop's.
     #[must_use]
     pub fn pressed(&self, arrival: Arrival, option: &str) -> Arrival {
-        let known = self.pipeline.engine.load().knowledge().by_id.contains_key(option);
-        if known || arrival.text.is_empty() {
-            return Arrival { gesture: Gesture::Select(option.to_owned()), text: String::new(), ..arrival };
+        if option.is_empty() {
+            return arrival;
         }
-        arrival
+        Arrival { gesture: Gesture::Select(option.to_owned()), ..arrival }
     }
 
-    /// Brings messages to disk in their order, without holding one up for another. When this returns they are there, with all
-    /// that follows from them.
+    /// Brings messages to disk in their order. When this returns they are there, with all that follows from them. One that is
+    /// not taken holds up no other customer's.
     ///
     /// # Errors
     /// When one was not taken: the platform sends all of them again, and those that were are known.
     pub async fn accept_all(&self, arrivals: Vec<Arrival>) -> Result<(), Problem> {
-        let (mut waiting, mut failed) = (Vec::new(), None);
+        let (mut waiting, mut failed, mut behind) = (Vec::new(), None, HashSet::new());
         for arrival in arrivals {
+            if behind.contains(&arrival.thread) {
+                continue;
+            }
+            let thread = arrival.thread.clone();
             match self.pipeline.take(arrival).await {
                 Ok(Taken::Now(_)) => {}
                 Ok(Taken::Later(later) | Taken::Again(later)) => waiting.push(later),
                 Err(error) => {
+                    // What the same customer wrote after it would be out of order.
+                    behind.insert(thread);
                     failed = Some(error);
-                    break;
                 }
             }
         }
@@ -122,14 +129,71 @@ impl Request {
         failed.map_or(Ok(()), |error| Err(error.into()))
     }
 
-    /// The greeting, for who comes in without a word; none if the shop has none.
+    /// An element of a batch; none if it is not what the platform sends, which is counted and logged, and holds up no other.
     #[must_use]
-    pub fn greeting(&self, customer: &Customer, locale: Option<&str>) -> Option<String> {
+    pub fn element<T: DeserializeOwned>(&self, element: Value) -> Option<T> {
+        match serde_json::from_value(element) {
+            Ok(read) => Some(read),
+            Err(error) => {
+                self.skipped(&error.to_string());
+                None
+            }
+        }
+    }
+
+    /// What an element of a batch means; one that cannot be understood is left out like one that cannot be read.
+    ///
+    /// # Errors
+    /// Those that are not the element's own.
+    pub fn understood(&self, read: Result<Option<Arrival>, Problem>) -> Result<Option<Arrival>, Problem> {
+        match read {
+            Err(problem) if problem.status() == StatusCode::BAD_REQUEST => {
+                self.skipped("an id is missing or too long");
+                Ok(None)
+            }
+            read => read,
+        }
+    }
+
+    /// Counts and logs a part of a request that is left out: `why` has nothing of what was written.
+    pub fn skipped(&self, why: &str) {
+        self.pipeline.metrics.refused("not_understood");
+        let why: String = why.chars().take(200).collect();
+        tracing::warn!(channel = self.channel, error = why, "Something that the platform sent was left out.");
+    }
+
+    /// The greeting, for who comes in without a word; none if the shop has none, or while people have the conversation.
+    ///
+    /// # Errors
+    /// Status 503 if the store cannot be read.
+    pub async fn greeting(&self, customer: &Customer, locale: Option<&str>) -> Result<Option<String>, Problem> {
+        let id = Tokens::conversation(&self.channel, &customer.id);
+        let row = self.pipeline.store.conversation(&id).await.map_err(|_| Problem::unavailable())?;
+        if row.is_some_and(|row| [State::Queued, State::Human].map(State::as_str).contains(&row.state.as_str())) {
+            return Ok(None);
+        }
         let (engine, now) = (self.pipeline.engine.load_full(), self.pipeline.clock.now());
         let conversation = Conversation::new(String::new(), &self.channel, &customer.id, customer.clone(), now);
         let mut inbound = Inbound::words("", &self.channel, customer.clone(), "");
         inbound.locale = locale.map(str::to_owned);
-        engine.notice("greeting", &inbound, &conversation, now).filter(|text| !text.is_empty())
+        Ok(engine.notice("greeting", &inbound, &conversation, now).filter(|text| !text.is_empty()))
+    }
+
+    /// Sends the greeting by the platform's API, once for each `event`, before what is said later.
+    ///
+    /// # Errors
+    /// Status 503 if the store refuses.
+    pub async fn greet(
+        &self,
+        customer: &Customer,
+        locale: Option<&str>,
+        event: &str,
+        reply_with: Value,
+    ) -> Result<(), Problem> {
+        let greeting = self.greeting(customer, locale).await?;
+        let conversation = Tokens::conversation(&self.channel, &customer.id);
+        let to = To { conversation, customer: customer.id.clone(), reply_with };
+        self.tell(&to, event, greeting.as_slice(), self.pipeline.clock.now()).await
     }
 
     /// Puts texts of the bot into the outbox, once for each `event` of the platform.

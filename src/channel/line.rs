@@ -3,12 +3,14 @@
 //! Events come in batches, signed over the raw body. What answers a message goes by its reply token, which costs nothing, works
 //! once and for about a minute; what comes later is pushed, with a key by which LINE knows a repeated push.
 
-use std::sync::Arc;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::http::Method;
 use axum::response::Response;
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
+use lru::LruCache;
 use reqwest::{Client, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -21,7 +23,7 @@ use crate::pipeline::Arrival;
 use crate::rules::ChannelSpec;
 
 use super::door::{Door, Request};
-use super::incoming::{To, customer, stored, taken};
+use super::incoming::{customer, stored, taken};
 use super::parts::Length;
 use super::platform::{Api, Buttons, Choice, Platform, Said, ask, refused, words};
 use super::problem::Problem;
@@ -31,6 +33,9 @@ const API: &str = "https://api.line.me";
 /// For so long a reply token is used. The platform says about a minute.
 const TOKEN_LIFE: SignedDuration = SignedDuration::from_secs(50);
 
+/// Replies remembered whose end is not known.
+const UNCLEAR: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
+
 /// The kind `line`.
 #[derive(Debug)]
 pub struct Line;
@@ -38,7 +43,7 @@ pub struct Line;
 #[derive(Debug, Deserialize)]
 struct Batch {
     #[serde(default)]
-    events: Vec<Event>,
+    events: Vec<Value>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -96,8 +101,8 @@ impl Door for Line {
             )?;
             let batch: Batch = request.json()?;
             let mut arrivals = Vec::new();
-            for event in batch.events {
-                arrivals.extend(read(&request, event).await?);
+            for event in batch.events.into_iter().filter_map(|event| request.element(event)) {
+                arrivals.extend(request.understood(read(&request, event).await)?);
             }
             request.accept_all(arrivals).await?;
             Ok(taken())
@@ -107,7 +112,7 @@ impl Door for Line {
     fn endpoint(&self, name: &str, spec: &ChannelSpec, _: &mut Report) -> Option<Endpoint> {
         let (base, token) = (spec.api(API), SecretString::from(spec.text("access_token")?));
         let endpoint = Endpoint::new(&format!("reply:{name}"), &base);
-        Some(Endpoint { courier: Some(Arc::new(Platform::new(Account { base, token }))), ..endpoint })
+        Some(Endpoint { courier: Some(Arc::new(Platform::new(Account::new(base, token)))), ..endpoint })
     }
 }
 
@@ -120,10 +125,7 @@ async fn read(request: &Request, event: Event) -> Result<Option<Arrival>, Proble
     let reply_with = json!({"token": event.reply_token, "at": event.timestamp});
     let who = customer(&event.source.user_id, None);
     if event.kind == "follow" {
-        let greeting = request.greeting(&who, None);
-        let to = To { conversation: format!("greeting of {}", who.id), customer: who.id, reply_with };
-        let now = request.pipeline.clock.now();
-        request.tell(&to, &event.webhook_event_id, greeting.as_slice(), now).await?;
+        request.greet(&who, None, &event.webhook_event_id, reply_with).await?;
         return Ok(None);
     }
     let arrival = match (&event.message, &event.postback) {
@@ -146,9 +148,19 @@ async fn read(request: &Request, event: Event) -> Result<Option<Arrival>, Proble
 struct Account {
     base: String,
     token: SecretString,
+    /// Replies of which it is not known whether they were taken.
+    unclear: Mutex<LruCache<String, ()>>,
 }
 
 impl Account {
+    fn new(base: String, token: SecretString) -> Self {
+        Self { base, token, unclear: Mutex::new(LruCache::new(UNCLEAR)) }
+    }
+
+    fn unclear(&self) -> MutexGuard<'_, LruCache<String, ()>> {
+        self.unclear.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn post(
         &self,
         client: &Client,
@@ -196,11 +208,20 @@ impl Api for Account {
             let fresh = said.now.duration_since(given) < TOKEN_LIFE;
             if let Some(token) = said.reply_with["token"].as_str().filter(|_| fresh) {
                 let body = json!({"replyToken": token, "messages": [message]});
-                let (status, answer) = self.post(client, "/v2/bot/message/reply", None, &body, said.now).await?;
+                let (status, answer) = match self.post(client, "/v2/bot/message/reply", None, &body, said.now).await {
+                    Ok(answered) => answered,
+                    Err(failed) => {
+                        self.unclear().put(said.id.clone(), ());
+                        return Err(failed);
+                    }
+                };
+                let spent = words(&answer["message"]).to_lowercase().contains("reply token");
                 match status.as_u16() {
                     200..=299 => return Ok(()),
+                    // The attempt before this had no answer, and its token is spent: it was taken then.
+                    400 if spent && self.unclear().pop(&said.id).is_some() => return Ok(()),
                     // The token was used for what came before, or is too old.
-                    400 if words(&answer["message"]).to_lowercase().contains("reply token") => {}
+                    400 if spent => {}
                     code => return Err(meaning(code, &answer)),
                 }
             }
@@ -221,7 +242,9 @@ fn meaning(code: u16, answer: &Value) -> Answer {
     let says = words(&answer["message"]);
     match code {
         401 | 403 => Answer::Failed(format!("access_token is not accepted ({code}: {says})")),
-        429 => Answer::Again { status: 429, error: format!("too many messages, or the month's are used up ({says})") },
+        // Until the next month, or another plan.
+        429 if says.to_lowercase().contains("monthly") => refused(format!("the month's messages are used up ({says})")),
+        429 => Answer::Again { status: 429, error: format!("too many messages for now ({says})") },
         400..=499 => refused(format!("LINE refuses it ({code}: {says})")),
         _ => Answer::Again { status: code, error: format!("LINE cannot take it now ({code}: {says})") },
     }

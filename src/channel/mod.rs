@@ -43,7 +43,7 @@ pub fn door(kind: ChannelKind) -> Option<&'static dyn Door> {
         ChannelKind::Telegram => Some(&telegram::Telegram),
         ChannelKind::Line => Some(&line::Line),
         ChannelKind::Whatsapp => Some(&meta::whatsapp::Whatsapp),
-        ChannelKind::Messenger => Some(&meta::messenger::Messenger),
+        ChannelKind::Messenger | ChannelKind::Instagram => Some(&meta::messenger::Messenger),
         ChannelKind::Chatwoot => Some(&chatwoot::Chatwoot),
         ChannelKind::Mail => Some(&mail::Letters),
     }

@@ -3,19 +3,17 @@
 //! An [`Api`] knows how one text is sent; cutting, buttons, the reply budget and what to do after a half-sent message are here,
 //! the same for all. Attempts, waits and dead letters are the outbox's.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
 use crate::handoff::{Answer, Courier, People, reason, retry_after, summary};
 use crate::message::Role;
-use crate::store::{DeliveryFilter, OutboxRow, Store, delivery_state};
+use crate::store::{DeliveryFilter, KeptRow, OutboxRow, Store, delivery_state};
 
 use super::parts::{self, Length};
 
@@ -23,6 +21,8 @@ use super::parts::{self, Length};
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest answer that is read.
 const READ: usize = 64 * 1024;
+/// For so long it is remembered how much of a message was sent.
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Deliveries looked through for those of a conversation.
 const LOOK: usize = 500;
 
@@ -42,7 +42,7 @@ pub struct Buttons {
 pub struct Choice {
     /// What the platform sends back when it is pressed.
     pub id: String,
-    /// Words on it, cut to what fits.
+    /// Words on it.
     pub label: String,
 }
 
@@ -113,15 +113,13 @@ pub trait Api: fmt::Debug + Send + Sync + 'static {
 #[derive(Debug)]
 pub struct Platform<A> {
     api: A,
-    /// Parts of a delivery that were sent, while not all were.
-    sent: Mutex<HashMap<i64, usize>>,
 }
 
 impl<A: Api> Platform<A> {
     /// Nothing is sent yet.
     #[must_use]
     pub fn new(api: A) -> Self {
-        Self { api, sent: Mutex::default() }
+        Self { api }
     }
 
     /// How the platform is told something.
@@ -157,7 +155,8 @@ impl<A: Api> Platform<A> {
         }
         let (texts, choices) = self.texts(&data["message"]);
         let human = data["message"]["role"] == Role::Human.as_str();
-        let begun = self.sent.lock().unwrap_or_else(PoisonError::into_inner).remove(&row.id).unwrap_or_default();
+        let progress = Progress { store, endpoint: &row.endpoint, key: format!("sent:{}", row.webhook_id), now };
+        let begun = if texts.len() > 1 { progress.read().await? } else { 0 };
         if begun == 0 && !human && !texts.is_empty() {
             self.within_budget(store, row, texts.len()).await?;
         }
@@ -172,11 +171,9 @@ impl<A: Api> Platform<A> {
                 human,
                 now,
             };
-            if let Err(answer) = self.api.say(client, &said).await {
-                if number > 0 && !matches!(answer, Answer::Refused { .. }) {
-                    self.sent.lock().unwrap_or_else(PoisonError::into_inner).insert(row.id, number);
-                }
-                return Err(answer);
+            self.api.say(client, &said).await?;
+            if texts.len() > 1 {
+                progress.write(number + 1).await?;
             }
         }
         Ok(())
@@ -186,16 +183,17 @@ impl<A: Api> Platform<A> {
     fn texts(&self, message: &Value) -> (Vec<String>, Vec<Choice>) {
         let options = message["options"].as_array().map(Vec::as_slice).unwrap_or_default();
         let buttons = self.api.buttons().filter(|buttons| {
-            let fits = |option: &Value| option["id"].as_str().is_some_and(|id| id.len() <= buttons.id);
+            // Words that are cut read alike, so then it is a list.
+            let fits = |option: &Value| {
+                let (id, label) = (option["id"].as_str(), option["label"].as_str().unwrap_or_default().trim());
+                id.is_some_and(|id| id.len() <= buttons.id) && buttons.label.cut(label) == label
+            };
             (1..=buttons.most).contains(&options.len()) && options.iter().all(fits)
         });
         let (text, choices) = match buttons {
-            Some(buttons) => {
-                let word = |option: &Value, key: &str| option[key].as_str().unwrap_or_default().to_owned();
-                let choice = |option: &Value| Choice {
-                    id: word(option, "id"),
-                    label: buttons.label.cut(&word(option, "label")),
-                };
+            Some(_) => {
+                let word = |option: &Value, key: &str| option[key].as_str().unwrap_or_default().trim().to_owned();
+                let choice = |option: &Value| Choice { id: word(option, "id"), label: word(option, "label") };
                 let text = message["text"].as_str().unwrap_or_default().trim().to_owned();
                 (text, options.iter().map(choice).collect())
             }
@@ -207,7 +205,7 @@ impl<A: Api> Platform<A> {
     /// The bot leaves one of the messages that may be sent to a person.
     async fn within_budget(&self, store: &dyn Store, row: &OutboxRow, parts: usize) -> Result<(), Answer> {
         let Some(budget) = self.api.budget() else { return Ok(()) };
-        let failed = |_| Answer::Failed("the store cannot be read".to_owned());
+        let failed = |_| unreadable();
         let events = store.events_before(&row.conversation, u64::MAX >> 1, LOOK).await.map_err(failed)?;
         let since = events.iter().rev().find(|event| event.role == Role::Visitor.as_str()).map(|event| event.at);
         let filter = DeliveryFilter {
@@ -247,6 +245,8 @@ impl<A: Api> Courier for Platform<A> {
         Box::pin(async move {
             match self.send_all(client, store, row, now).await {
                 Ok(()) => Answer::Status(200, None),
+                // One customer who is gone is not the whole platform.
+                Err(Answer::Status(410, _)) => refused("the platform says that it is gone (410)".to_owned()),
                 Err(answer) => answer,
             }
         })
@@ -255,6 +255,35 @@ impl<A: Api> Courier for Platform<A> {
     fn who<'a>(&'a self, client: &'a Client, now: Timestamp) -> BoxFuture<'a, Result<String, Answer>> {
         self.api.who(client, now)
     }
+}
+
+/// How many parts of a delivery were sent, on disk: neither a restart nor new settings say them again.
+struct Progress<'a> {
+    store: &'a dyn Store,
+    endpoint: &'a str,
+    key: String,
+    now: Timestamp,
+}
+
+impl Progress<'_> {
+    async fn read(&self) -> Result<usize, Answer> {
+        let kept = self.store.kept(self.endpoint, &self.key, self.now).await.map_err(|_| unreadable())?;
+        Ok(kept.and_then(|number| number.parse().ok()).unwrap_or_default())
+    }
+
+    async fn write(&self, number: usize) -> Result<(), Answer> {
+        let row = KeptRow {
+            place: self.endpoint.to_owned(),
+            key: self.key.clone(),
+            value: number.to_string(),
+            until: self.now.checked_add(REMEMBERED).ok(),
+        };
+        self.store.keep(vec![row]).await.map_err(|_| unreadable())
+    }
+}
+
+fn unreadable() -> Answer {
+    Answer::Failed("the store cannot be read or written".to_owned())
 }
 
 /// Makes a request within a time and a size, and reads the answer as a JSON object, with its status.
@@ -274,10 +303,6 @@ pub async fn ask_for(request: RequestBuilder, most: usize, now: Timestamp) -> Re
     let mut answer = request.timeout(TIMEOUT).send().await.map_err(failed)?;
     let status = answer.status();
     let wait = retry_after(answer.headers(), now);
-    // With Retry-After the platform has said all that matters.
-    if wait.is_some() && !status.is_success() {
-        return Err(Answer::Status(status.as_u16(), wait));
-    }
     let mut bytes = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(failed)? {
         bytes.extend_from_slice(&chunk);
@@ -288,7 +313,7 @@ pub async fn ask_for(request: RequestBuilder, most: usize, now: Timestamp) -> Re
     match serde_json::from_slice(&bytes).ok().filter(Value::is_object) {
         Some(value) => Ok((status, value)),
         None if status.is_success() => Err(unclear()),
-        None => Err(Answer::Status(status.as_u16(), None)),
+        None => Err(Answer::Status(status.as_u16(), wait)),
     }
 }
 

@@ -31,8 +31,6 @@ pub struct Profile {
     signed: &'static [Piece],
     /// The header with the time, if one is signed. Without one a repeated request is told by its message's id alone.
     time: Option<(&'static str, Clock)>,
-    /// The header that names the request, the same when it is sent again.
-    pub id: Option<&'static str>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -80,7 +78,6 @@ pub static PROFILES: &[Profile] = &[
         how: How::Hmac,
         signed: &[Piece::Time, Piece::Word("."), Piece::Body],
         time: Some(("x-chatwoot-timestamp", Clock::Seconds)),
-        id: Some("x-chatwoot-delivery"),
     },
     Profile {
         word: "zendesk",
@@ -90,7 +87,6 @@ pub static PROFILES: &[Profile] = &[
         how: How::Hmac,
         signed: &[Piece::Time, Piece::Body],
         time: Some(("x-zendesk-webhook-signature-timestamp", Clock::Date)),
-        id: Some("x-zendesk-webhook-invocation-id"),
     },
     Profile {
         word: "meta",
@@ -100,7 +96,6 @@ pub static PROFILES: &[Profile] = &[
         how: How::Hmac,
         signed: &[Piece::Body],
         time: None,
-        id: None,
     },
     Profile {
         word: "github",
@@ -110,7 +105,6 @@ pub static PROFILES: &[Profile] = &[
         how: How::Hmac,
         signed: &[Piece::Body],
         time: None,
-        id: Some("x-github-delivery"),
     },
     Profile {
         word: "line",
@@ -120,7 +114,6 @@ pub static PROFILES: &[Profile] = &[
         how: How::Hmac,
         signed: &[Piece::Body],
         time: None,
-        id: None,
     },
     Profile {
         word: "slack",
@@ -130,7 +123,6 @@ pub static PROFILES: &[Profile] = &[
         how: How::Hmac,
         signed: &[Piece::Word("v0:"), Piece::Time, Piece::Word(":"), Piece::Body],
         time: Some(("x-slack-request-timestamp", Clock::Seconds)),
-        id: None,
     },
     Profile {
         word: "feishu",
@@ -140,7 +132,6 @@ pub static PROFILES: &[Profile] = &[
         how: How::Digest,
         signed: &[Piece::Time, Piece::Header("x-lark-request-nonce"), Piece::Secret, Piece::Body],
         time: Some(("x-lark-request-timestamp", Clock::Seconds)),
-        id: None,
     },
 ];
 

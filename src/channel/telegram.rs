@@ -140,11 +140,8 @@ async fn receive(request: &Request, update: Update) -> Result<Response, Problem>
         message.from.as_ref().map_or((None, None), |from| (from.first_name.as_deref(), from.language_code.clone()));
     let who = customer(&message.chat.id.to_string(), name);
     if message.text == "/start" || message.text.starts_with("/start ") {
-        // Said in the answer itself: nothing is lost if it does not arrive.
-        let greeting = request.greeting(&who, locale.as_deref());
-        let say =
-            |text| Json(json!({"method": "sendMessage", "chat_id": message.chat.id, "text": text})).into_response();
-        return Ok(greeting.map_or_else(taken, say));
+        request.greet(&who, locale.as_deref(), &id, Value::Null).await?;
+        return Ok(taken());
     }
     let arrival = Arrival { locale, ..request.words(who, id, &message.text)? };
     request.accept_all(vec![with_media(arrival, &message)]).await?;

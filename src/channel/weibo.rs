@@ -26,17 +26,19 @@ use crate::pipeline::Arrival;
 use crate::rules::ChannelSpec;
 
 use super::door::{Door, Request};
-use super::incoming::{To, customer, taken};
+use super::incoming::{customer, taken};
 use super::parts::{self, Length};
-use super::platform::{Api, Platform, Said, ask, refused, words};
+use super::platform::{Api, Platform, Said, ask, refused, unclear, words};
 use super::problem::Problem;
 use super::signature::TOLERANCE;
 use super::wechat::crypto;
 
 /// Where the API is.
 const API: &str = "https://c.api.weibo.com";
-/// Longest text of one message.
-const MOST: Length = Length::Chars(300);
+/// Where it knows whose token it is.
+const ACCOUNTS: &str = "https://api.weibo.com";
+/// Longest text of one message: fewer than 300 characters.
+const MOST: Length = Length::Chars(299);
 
 /// The kind `weibo`.
 #[derive(Debug)]
@@ -77,8 +79,9 @@ impl Door for Weibo {
 
     fn endpoint(&self, name: &str, spec: &ChannelSpec, _: &mut Report) -> Option<Endpoint> {
         let (base, token) = (spec.api(API), SecretString::from(spec.text("access_token")?));
+        let accounts = spec.api(ACCOUNTS);
         let endpoint = Endpoint::new(&format!("reply:{name}"), &base);
-        Some(Endpoint { courier: Some(Arc::new(Platform::new(Account { base, token }))), ..endpoint })
+        Some(Endpoint { courier: Some(Arc::new(Platform::new(Account { base, accounts, token }))), ..endpoint })
     }
 }
 
@@ -102,8 +105,8 @@ fn verify(request: &Request, what: &[u8]) -> Result<(), Problem> {
     }
     let hash = digest::digest(&digest::SHA256, what);
     let hash = hash.as_ref().try_into().map_err(|_| Problem::internal())?;
-    let signature = [request.channel.as_str(), get("timestamp"), get("nonce")].join("\u{0}");
-    if request.memory.once(signature, hash) {
+    // Not by time and nonce: other pieces may be joined to the same signed text.
+    if request.memory.once(format!("{}\u{0}{}", request.channel, get("signature")), hash) {
         return Ok(());
     }
     Err(request.refuse("the signature was used for another body", "This signature was used with another body."))
@@ -121,13 +124,11 @@ async fn receive(request: &Request, message: Message) -> Result<Response, Proble
         ("image", _) => Arrival { kind: Kind::Image, ..request.words(who, id, "")? },
         ("voice" | "position", _) => Arrival { kind: Kind::File, ..request.words(who, id, "")? },
         ("event", "follow" | "subscribe") => {
-            let greeting = request.greeting(&who, None);
-            if !by_api {
-                return Ok(greeting.map_or_else(taken, |text| passive(&message, &text)));
+            if by_api {
+                request.greet(&who, None, &id, Value::Null).await?;
+                return Ok(taken());
             }
-            let to = To { conversation: format!("greeting of {}", who.id), customer: who.id, reply_with: Value::Null };
-            request.tell(&to, &id, greeting.as_slice(), request.pipeline.clock.now()).await?;
-            return Ok(taken());
+            return Ok(request.greeting(&who, None).await?.map_or_else(taken, |text| passive(&message, &text)));
         }
         ("event", "click") => {
             let key = message.data["key"].as_str().unwrap_or_default();
@@ -161,6 +162,7 @@ fn passive(message: &Message, text: &str) -> Response {
 #[derive(Debug)]
 struct Account {
     base: String,
+    accounts: String,
     token: SecretString,
 }
 
@@ -171,8 +173,8 @@ impl Api for Account {
 
     fn who<'a>(&'a self, client: &'a Client, now: Timestamp) -> BoxFuture<'a, Result<String, Answer>> {
         Box::pin(async move {
-            let answer = self.post(client, "/oauth2/get_token_info", &[], now).await?;
-            Ok(answer["uid"].to_string())
+            let answer = self.post(client, &self.accounts, "/oauth2/get_token_info", &[], now).await?;
+            answer["uid"].as_i64().map(|uid| uid.to_string()).ok_or_else(unclear)
         })
     }
 
@@ -180,7 +182,7 @@ impl Api for Account {
         Box::pin(async move {
             let data = json!({"text": said.text}).to_string();
             let fields = [("type", "text"), ("data", &data), ("receiver_id", said.customer), ("save_sender_box", "1")];
-            self.post(client, "/2/messages/reply/biz.json", &fields, said.now).await.map(|_| ())
+            self.post(client, &self.base, "/2/messages/reply/biz.json", &fields, said.now).await.map(|_| ())
         })
     }
 }
@@ -190,6 +192,7 @@ impl Account {
     async fn post(
         &self,
         client: &Client,
+        base: &str,
         path: &str,
         fields: &[(&str, &str)],
         now: Timestamp,
@@ -197,7 +200,7 @@ impl Account {
         let token = ("access_token", self.token.expose_secret());
         let field = |(name, value): &(&str, &str)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC));
         let form: Vec<String> = std::iter::once(&token).chain(fields).map(field).collect();
-        let request = client.post(format!("{}{path}", self.base));
+        let request = client.post(format!("{base}{path}"));
         let request = request.header("content-type", "application/x-www-form-urlencoded").body(form.join("&"));
         let (status, answer) = ask(request, now).await?;
         match answer["error_code"].as_i64() {

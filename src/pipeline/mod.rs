@@ -283,7 +283,7 @@ impl Pipeline {
                 return Err(StoreError::Unavailable(why).into());
             }
         }
-        let until = self.holds.until(self.engine.load().knowledge().limits.wait_for_more, first);
+        let until = self.until(&arrival.channel, first);
         let way = if until.is_some() { Way::MayWait } else { Way::Final };
         // Boxed, so that a socket which only waits does not carry the room for it.
         match (Box::pin(self.settle(&arrival, &key, way)).await?, until) {
@@ -291,6 +291,16 @@ impl Pipeline {
             (None, Some(until)) => Ok(Taken::Later(self.hold(id, arrival, key, first, until))),
             (None, None) => Err(PipelineError::Internal),
         }
+    }
+
+    /// Until when a message may wait for the customer's next one.
+    fn until(&self, channel: &str, first: time::Instant) -> Option<time::Instant> {
+        let engine = self.engine.load();
+        // There the next one does not come before this one is answered, or a late answer is counted as none.
+        if engine.book().settings.channel(channel).is_some_and(|channel| !channel.may_wait()) {
+            return None;
+        }
+        self.holds.until(engine.knowledge().limits.wait_for_more, first)
     }
 
     /// Brings a message to disk; the caller has the turn. None if it is to wait for the next one.

@@ -31,8 +31,10 @@ pub enum ChannelKind {
     Line,
     /// A number of the WhatsApp Business Cloud API.
     Whatsapp,
-    /// A Facebook page or an Instagram account.
+    /// A Facebook page.
     Messenger,
+    /// An Instagram account.
+    Instagram,
     /// Customer service of WeCom (微信客服).
     WecomKf,
     /// An inbox of Chatwoot, as its agent bot.
@@ -162,7 +164,18 @@ pub static KINDS: &[KindRow] = &[
             ("verify_token", META_VERIFY),
             ("access_token", "write the access token of the page: access_token: \"${PAGE_TOKEN}\""),
         ],
-        allowed: &["base_url"],
+        allowed: &["page_id", "base_url"],
+        by_api: ByApi::Always,
+    },
+    KindRow {
+        kind: ChannelKind::Instagram,
+        word: "instagram",
+        required: &[
+            ("secret", META_SECRET),
+            ("verify_token", META_VERIFY),
+            ("access_token", "write the access token of the account's page: access_token: \"${PAGE_TOKEN}\""),
+        ],
+        allowed: &["page_id", "base_url"],
         by_api: ByApi::Always,
     },
     KindRow {
@@ -345,6 +358,13 @@ impl ChannelSpec {
     #[must_use]
     pub fn delivers(&self) -> bool {
         self.kind != ChannelKind::Websocket && self.hears_later()
+    }
+
+    /// Whether a request of the platform may be answered some seconds later, so that pieces of a message can be joined. Telegram
+    /// sends a chat's next update only then, and LINE counts what takes longer than two seconds as failed.
+    #[must_use]
+    pub fn may_wait(&self) -> bool {
+        !matches!(self.kind, ChannelKind::Telegram | ChannelKind::Line)
     }
 
     /// Whether who has the conversation is told there too.

@@ -283,6 +283,7 @@ pub static CHANNEL: Shape = Shape {
             "What Meta must say when it checks the address; two while it is being changed.",
         ),
         Key::new("phone_number_id", Kind::Str, "Phone number ID of the WhatsApp number."),
+        Key::new("page_id", Kind::Str, "Id of the page or account; others of the app are left out."),
         Key::new("account_id", Kind::Int(1, i64::MAX), "Number of the account in Chatwoot."),
         Key::new(
             "url_key",

@@ -14,7 +14,6 @@ use serde_json::{Value, json};
 use crate::channel::incoming::taken;
 use crate::channel::platform::{ask, refused, words};
 use crate::channel::problem::Problem;
-use crate::channel::signature::Profile;
 use crate::handoff::{Answer, Courier, People, summary};
 use crate::pipeline::Action;
 use crate::rules::WebhookSpec;
@@ -23,6 +22,9 @@ use crate::store::{OutboxRow, Store};
 use super::Incoming;
 use super::chatwoot::{said, transcript, unclear, unkept, unreadable};
 use super::ties::{Tie, Ties};
+
+/// Names a request of the account, the same when it is sent again. It is not signed.
+const INVOCATION: &str = "x-zendesk-webhook-invocation-id";
 
 /// Longest subject, in characters.
 const SUBJECT: usize = 120;
@@ -243,7 +245,7 @@ pub(super) async fn receive(incoming: &Incoming) -> Result<Response, Problem> {
         "solved" => incoming.end(&ours, Action::Close).await,
         // A customer may answer by mail: that is no word of the shop's.
         "comment" if !event.author_role.to_lowercase().contains("end") => {
-            let named = Profile::named("zendesk").and_then(|profile| incoming.headers.get(profile.id?)?.to_str().ok());
+            let named = incoming.headers.get(INVOCATION).and_then(|id| id.to_str().ok());
             // Without the header the same words of the same ticket are the same comment.
             let id = named.map_or_else(|| crate::token::Tokens::conversation(&ticket, &event.comment), str::to_owned);
             let id: String = format!("zendesk-{id}").chars().take(128).collect();

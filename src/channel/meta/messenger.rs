@@ -1,7 +1,8 @@
-//! Channels of kind `messenger`: a Facebook page or an Instagram account,
+//! Channels of kind `messenger`, a Facebook page, and `instagram`, an Instagram account,
 //! <https://developers.facebook.com/docs/messenger-platform/webhooks>.
 //!
-//! What the shop's people write in the page's own inbox comes back as an echo, and is their word: the bot is quiet then.
+//! What the shop's people write in the page's own inbox comes back as an echo, and stands in the transcript as their word. It does
+//! not take the case: that is done in the console.
 
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use crate::diag::Report;
 use crate::handoff::{Answer, Endpoint};
 use crate::message::{Gesture, Kind, Role};
 use crate::pipeline::Arrival;
-use crate::rules::ChannelSpec;
+use crate::rules::{ChannelKind, ChannelSpec};
 
 use super::super::door::{Door, Request};
 use super::super::incoming::{customer, taken};
@@ -27,6 +28,8 @@ use super::{Graph, checked};
 
 /// Stands in all that we send, so that its echo is known.
 const OURS: &str = "nightdesk";
+/// The app that the page's own inbox is.
+const INBOX: i64 = 263_902_037_430_900;
 
 /// The kind `messenger`.
 #[derive(Debug)]
@@ -42,7 +45,9 @@ struct Batch {
 #[derive(Debug, Deserialize)]
 struct Entry {
     #[serde(default)]
-    messaging: Vec<Event>,
+    id: String,
+    #[serde(default)]
+    messaging: Vec<Value>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -73,6 +78,7 @@ struct Message {
     is_echo: bool,
     #[serde(default)]
     metadata: String,
+    app_id: Option<i64>,
     quick_reply: Option<Quick>,
     #[serde(default)]
     attachments: Vec<Attachment>,
@@ -110,8 +116,15 @@ impl Door for Messenger {
             }
             let batch: Batch = request.json()?;
             let mut arrivals = Vec::new();
-            for event in batch.entry.into_iter().flat_map(|entry| entry.messaging) {
-                arrivals.extend(read(&request, event)?);
+            for entry in batch.entry {
+                // An app has one address for all its pages.
+                if request.spec.text("page_id").is_some_and(|page| page != entry.id) {
+                    request.skipped("messages to another page; look at page_id");
+                    continue;
+                }
+                for event in entry.messaging.into_iter().filter_map(|event| request.element(event)) {
+                    arrivals.extend(request.understood(read(&request, event))?);
+                }
             }
             request.accept_all(arrivals).await?;
             Ok(taken())
@@ -119,9 +132,9 @@ impl Door for Messenger {
     }
 
     fn endpoint(&self, name: &str, spec: &ChannelSpec, _: &mut Report) -> Option<Endpoint> {
-        let graph = Graph::new(spec)?;
+        let (graph, instagram) = (Graph::new(spec)?, spec.kind == ChannelKind::Instagram);
         let endpoint = Endpoint::new(&format!("reply:{name}"), &graph.base);
-        Some(Endpoint { courier: Some(Arc::new(Platform::new(Page { graph }))), ..endpoint })
+        Some(Endpoint { courier: Some(Arc::new(Platform::new(Page { graph, instagram }))), ..endpoint })
     }
 }
 
@@ -134,8 +147,9 @@ fn read(request: &Request, event: Event) -> Result<Option<Arrival>, Problem> {
     }
     let Some(message) = event.message else { return Ok(None) };
     if message.is_echo {
-        // Of what an app of the page sent; ours is marked, and what has no words is nothing to keep.
-        if message.metadata == OURS || message.text.is_empty() {
+        // Ours is marked, another app's is a machine's, and what has no words is nothing to keep.
+        let by_app = message.app_id.is_some_and(|app| app != INBOX);
+        if by_app || message.metadata == OURS || message.text.is_empty() {
             return Ok(None);
         }
         let arrival = request.words(customer(&event.recipient.id, None), message.mid, &message.text)?;
@@ -155,11 +169,13 @@ fn read(request: &Request, event: Event) -> Result<Option<Arrival>, Problem> {
 #[derive(Debug)]
 struct Page {
     graph: Graph,
+    /// Instagram takes shorter texts, and refuses longer ones whole.
+    instagram: bool,
 }
 
 impl Api for Page {
     fn length(&self) -> Length {
-        Length::Utf16(2_000)
+        if self.instagram { Length::Bytes(1_000) } else { Length::Utf16(2_000) }
     }
 
     fn buttons(&self) -> Option<Buttons> {

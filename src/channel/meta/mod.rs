@@ -94,12 +94,17 @@ struct Failure {
 }
 
 fn meaning(code: i64, status: StatusCode, error: &Value) -> Answer {
-    let says = words(&error["message"]);
     let status = status.as_u16();
+    if status == 401 || matches!(code, 0 | 102 | 190) {
+        // Its words may repeat the token.
+        let error = format!("error {code}: access_token is not accepted or has ended");
+        return Answer::Again { status, error };
+    }
+    let says = words(&error["message"]);
     let (again, what) = match code {
-        190 | 102 => (true, "access_token is not accepted or has ended"),
-        4 | 17 | 32 | 613 | 80_007 | 130_429 | 131_048 | 131_056 => (true, "too many messages for now"),
-        1 | 2 | 131_000 | 131_016 => (true, "the platform cannot take it now"),
+        4 | 17 | 32 | 368 | 613 | 80_007 | 130_429 | 131_048 | 131_056 => (true, "too many messages for now"),
+        1 | 2 | 1_200 | 131_000 | 131_016 => (true, "the platform cannot take it now"),
+        _ if error["is_transient"] == true => (true, "the platform cannot take it now"),
         131_047 => (false, "the customer wrote more than 24 hours ago, so nothing but a template may be sent"),
         10 => (false, "the customer wrote more than 24 hours ago, or the app lacks a permission"),
         131_026 | 551 => (false, "the customer cannot be reached"),

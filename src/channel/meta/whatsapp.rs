@@ -7,14 +7,15 @@ use axum::response::Response;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use reqwest::Client;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::diag::Report;
 use crate::handoff::{Answer, Endpoint};
-use crate::message::Kind;
+use crate::message::{Gesture, Kind, Role};
 use crate::pipeline::Arrival;
-use crate::rules::ChannelSpec;
+use crate::rules::{ChannelKind, ChannelSpec};
 
 use super::super::door::{Door, Request};
 use super::super::incoming::{customer, stored, taken};
@@ -60,9 +61,9 @@ struct Heard {
     #[serde(default)]
     contacts: Vec<Contact>,
     #[serde(default)]
-    messages: Vec<Message>,
+    messages: Vec<Value>,
     #[serde(default)]
-    statuses: Vec<Status>,
+    statuses: Vec<Value>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -91,6 +92,9 @@ struct Profile {
 struct Message {
     #[serde(default)]
     from: String,
+    /// Names a customer who does not show the number.
+    #[serde(default)]
+    from_user_id: String,
     id: String,
     #[serde(rename = "type", default)]
     kind: String,
@@ -101,7 +105,11 @@ struct Message {
 #[derive(Debug, Deserialize)]
 struct Status {
     #[serde(default)]
-    status: String,
+    id: String,
+    #[serde(default)]
+    recipient_id: String,
+    #[serde(rename = "status", default)]
+    what: String,
     #[serde(default)]
     errors: Vec<Value>,
 }
@@ -113,18 +121,22 @@ impl Door for Whatsapp {
                 return Ok(response);
             }
             let batch: Batch = request.json()?;
-            let own = request.spec.text("phone_number_id").unwrap_or_default();
             let mut arrivals = Vec::new();
             for change in batch.entry.into_iter().flat_map(|entry| entry.changes).filter(|c| c.field == "messages") {
-                let heard: Heard = serde_json::from_value(change.value)
-                    .map_err(|error| Problem::bad_request(format!("`value` is not what WhatsApp sends: {error}.")))?;
-                // An app has one address for all its numbers; another number's messages are another channel's.
-                if heard.metadata.phone_number_id == own {
-                    failures(&request.channel, &heard.statuses);
-                    for message in &heard.messages {
-                        arrivals.extend(read(&request, message, &heard.contacts)?);
-                    }
+                let Some(heard) = request.element::<Heard>(change.value) else { continue };
+                // An app has one address for all its numbers.
+                let Some(channel) = channel_of(&request, &heard.metadata.phone_number_id) else {
+                    request.skipped("messages to a number that no channel has; look at phone_number_id");
+                    continue;
+                };
+                let begin = arrivals.len();
+                for status in heard.statuses.into_iter().filter_map(|status| request.element::<Status>(status)) {
+                    arrivals.extend(request.understood(failure(&request, &status))?);
                 }
+                for message in heard.messages.into_iter().filter_map(|message| request.element::<Message>(message)) {
+                    arrivals.extend(request.understood(read(&request, &message, &heard.contacts))?);
+                }
+                arrivals[begin..].iter_mut().for_each(|arrival: &mut Arrival| arrival.channel.clone_from(&channel));
             }
             request.accept_all(arrivals).await?;
             Ok(taken())
@@ -138,20 +150,49 @@ impl Door for Whatsapp {
     }
 }
 
-/// What was taken and then not delivered, which the platform tells later.
-fn failures(channel: &str, statuses: &[Status]) {
-    for failed in statuses.iter().filter(|status| status.status == "failed") {
-        let code = failed.errors.first().and_then(|error| error["code"].as_i64()).unwrap_or_default();
-        tracing::warn!(channel, code, "WhatsApp did not deliver a message to the customer.");
+/// The channel that has a number: this one, or another of the same app.
+fn channel_of(request: &Request, number: &str) -> Option<String> {
+    if request.spec.text("phone_number_id") == Some(number) {
+        return Some(request.channel.clone());
     }
+    let engine = request.pipeline.engine.load();
+    let shared = |other: &ChannelSpec| {
+        let known = |secret: &SecretString| {
+            request.spec.secrets.iter().any(|own| own.expose_secret() == secret.expose_secret())
+        };
+        other.kind == ChannelKind::Whatsapp
+            && other.text("phone_number_id") == Some(number)
+            && other.secrets.iter().any(known)
+    };
+    let mut all = engine.book().settings.channels.iter();
+    all.find(|(_, other)| shared(other)).map(|(name, _)| name.clone())
+}
+
+/// What was taken and then not delivered, which the platform tells later: a person sees to it.
+fn failure(request: &Request, status: &Status) -> Result<Option<Arrival>, Problem> {
+    if status.what != "failed" {
+        return Ok(None);
+    }
+    let code = status.errors.first().and_then(|error| error["code"].as_i64()).unwrap_or_default();
+    tracing::warn!(channel = request.channel, code, "WhatsApp did not deliver a message to the customer.");
+    let chinese = request.pipeline.engine.load().book().settings.default_language().starts_with("zh");
+    let text = if chinese {
+        format!("平台未能送达上一条消息（错误 {code}）")
+    } else {
+        format!("The platform did not deliver a message (error {code})")
+    };
+    let arrival = request.words(customer(&status.recipient_id, None), format!("failed-{}", status.id), &text)?;
+    Ok(Some(Arrival { kind: Kind::Notice, gesture: Gesture::Undelivered, role: Role::System, ..arrival }))
 }
 
 /// What a message means to us, if anything.
 fn read(request: &Request, message: &Message, contacts: &[Contact]) -> Result<Option<Arrival>, Problem> {
-    let from = contacts.iter().find(|contact| contact.wa_id == message.from).or(contacts.first());
-    let name = from.and_then(|contact| contact.profile.name.as_deref());
-    let number = Some(message.from.as_str()).filter(|number| !number.is_empty());
-    let who = number.or(from.map(|contact| contact.user_id.as_str())).unwrap_or_default();
+    let who = [&message.from, &message.from_user_id].into_iter().find(|id| !id.is_empty());
+    // Older requests name a customer without a number only beside the message, and then there is one.
+    let alone = contacts.first().filter(|_| contacts.len() == 1).map(|contact| &contact.user_id);
+    let who = who.or(alone).map_or("", String::as_str);
+    let of = |contact: &&Contact| contact.wa_id == who || contact.user_id == who;
+    let name = contacts.iter().find(of).and_then(|contact| contact.profile.name.as_deref());
     let part = message.rest.get(&message.kind).unwrap_or(&Value::Null);
     let word = |pointer: &str| part.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let arrival = |text: &str| request.words(customer(who, name), message.id.as_str(), text);

@@ -139,7 +139,8 @@ pub(in crate::channel) fn signed_by(
 
 /// A signature that does not cover the body is good for one body.
 fn once(request: &Request, what: &[u8]) -> Result<(), Problem> {
-    let signature = ["timestamp", "nonce"].map(|name| request.parameter(name).unwrap_or_default()).join("\u{0}");
+    // Not by time and nonce: other pieces may be joined to the same signed text.
+    let signature = request.parameter("signature").unwrap_or_default();
     let hash = digest::digest(&digest::SHA256, what);
     let hash = hash.as_ref().try_into().map_err(|_| Problem::internal())?;
     if request.memory.once(format!("{}\u{0}{signature}", request.channel), hash) {

@@ -87,7 +87,10 @@ async fn receive(request: Request, spec: WechatSpec) -> Result<Response, Problem
     let envelope = inbound::open(&request, &spec)?;
     let arrival = match inbound::meaning(&request, &envelope) {
         Meaning::Message(arrival) => *arrival,
-        Meaning::Greet(customer) => return said(&spec, &envelope, request.greeting(&customer, None).as_deref()),
+        Meaning::Greet(customer) => {
+            let greeting = request.greeting(&customer, None).await?;
+            return said(&spec, &envelope, greeting.as_deref());
+        }
         Meaning::Nothing => return Ok(plain(NOTHING.to_owned())),
     };
     let key = format!("{}\u{0}{}\u{0}{}", request.channel, arrival.customer.id, arrival.id);
