@@ -1,6 +1,8 @@
 # Every target is one line that CI calls as well.
 PYTHON := .cache/venv/bin/python
 export NIGHTDESK_PYTHON := $(CURDIR)/$(PYTHON)
+NODE_MODULES := .cache/npm/node_modules
+export NODE_PATH := $(CURDIR)/$(NODE_MODULES)
 SIEVE := .cache/sieve
 export NIGHTDESK_SIEVE := $(CURDIR)/$(SIEVE)
 
@@ -11,11 +13,14 @@ run: ## The daemon on the shipped files
 
 test: tools fmt lint docs unit check browser ## Everything; installs what the tests need
 
-tools: $(PYTHON) $(SIEVE)/usr/bin/sieve-test ## What the tests need besides Rust: a Python with the foreign libraries, sieve-test, and Chromium
+tools: $(PYTHON) $(NODE_MODULES) $(SIEVE)/usr/bin/sieve-test ## What the tests need besides Rust: a Python and a Node with the foreign libraries, sieve-test, and Chromium
 	scripts/install-chromium
 
 $(PYTHON): tests/foreign/requirements.txt tests/browser/requirements.txt
 	scripts/install-python .cache/venv $^
+
+$(NODE_MODULES): $(PYTHON) tests/foreign/package.json tests/foreign/package-lock.json
+	scripts/install-npm .cache/npm .cache/venv/bin tests/foreign/package.json tests/foreign/package-lock.json
 
 $(SIEVE)/usr/bin/sieve-test:
 	scripts/install-sieve $(SIEVE)

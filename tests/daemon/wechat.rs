@@ -1,16 +1,14 @@
 //! Channels of kind `wechat`: an official account, with a foreign library on the platform's side and an API that misbehaves.
 
-use std::io::Write;
-use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use nightdesk::channel::wechat::crypto::signature;
+use nightdesk::channel::wechat::crypto::{AesKey, signature};
 use serde_json::{Value, json};
 
 use crate::common::api::{agent, get, http, transcript};
 use crate::common::daemon::{Daemon, instant};
 use crate::common::erp::Erp;
+use crate::common::foreign::{foreign, foreign_js};
 use crate::common::receiver::Receiver;
 use crate::common::shop::Shop;
 use crate::common::wechat::{Api, Mood};
@@ -57,25 +55,8 @@ async fn start() -> (Shop, Receiver, Api, Daemon) {
     start_with("http://127.0.0.1:9").await
 }
 
-/// Has the foreign library do these tasks.
-fn foreign(tasks: &Value) -> Vec<Value> {
-    let python = std::env::var("NIGHTDESK_PYTHON").unwrap_or_else(|_| {
-        panic!(
-            "NIGHTDESK_PYTHON is not set: it names a Python with the packages of tests/foreign/requirements.txt. \
-             `make unit` makes one and sets it."
-        )
-    });
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/foreign/wechat.py");
-    let started = Command::new(&python).arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-    let mut child = started.unwrap_or_else(|error| panic!("{python} does not start: {error}"));
-    child.stdin.take().unwrap().write_all(tasks.to_string().as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "the foreign library failed; see above");
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
 fn one(task: &Value) -> Value {
-    foreign(&json!([task])).remove(0)
+    foreign("wechat.py", &json!([task])).remove(0)
 }
 
 /// A message's XML with these fields.
@@ -139,6 +120,27 @@ async fn deliveries(daemon: &Daemon, channel: &str, state: &str) -> Vec<nightdes
         limit: 100,
     };
     daemon.app.pipeline.store.deliveries(filter).await.unwrap()
+}
+
+#[test]
+fn tencents_own_library_opens_what_we_seal_and_seals_what_we_open() {
+    // Lengths around the block of 32 bytes, and characters of several bytes.
+    let texts: Vec<String> = (0..34).map(|length| "退".repeat(length % 3) + &"x".repeat(length)).collect();
+    let key = AesKey::parse(KEY).unwrap();
+    let seal = |text: &String| json!({"do": "seal", "key": KEY, "text": text, "receiver": APP});
+    let theirs = foreign_js("wecom.js", &texts.iter().map(seal).collect());
+    for (text, sealed) in texts.iter().zip(&theirs) {
+        assert_eq!(key.decrypt(sealed.as_str().unwrap(), APP).unwrap(), text.as_bytes());
+        assert!(key.decrypt(sealed.as_str().unwrap(), "another").is_err());
+    }
+    let ours: Vec<String> = texts.iter().map(|text| key.encrypt(text.as_bytes(), APP).unwrap()).collect();
+    let open = |sealed: &String| json!({"do": "open", "key": KEY, "sealed": sealed});
+    for (text, opened) in texts.iter().zip(foreign_js("wecom.js", &ours.iter().map(open).collect())) {
+        assert_eq!(opened, json!({"message": text, "id": APP}));
+    }
+    let sign =
+        json!([{"do": "sign", "token": TOKEN, "timestamp": "1409735669", "nonce": "1320562132", "sealed": ours[7]}]);
+    assert_eq!(foreign_js("wecom.js", &sign), [signature(&[TOKEN, "1409735669", "1320562132", &ours[7]])]);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Foreign libraries, in a Python with the packages of `tests/foreign/requirements.txt`.
+//! Foreign libraries, in a Python with the packages of `tests/foreign/requirements.txt` and a Node with those of `package.json`.
 
 use std::io::Write;
 use std::path::Path;
@@ -18,10 +18,18 @@ pub fn python() -> String {
 
 /// Has a script of `tests/foreign` do these tasks.
 pub fn foreign(script: &str, tasks: &Value) -> Vec<Value> {
-    let python = python();
+    run(&python(), script, tasks)
+}
+
+/// The same by a script for Node, which stands beside the Python.
+pub fn foreign_js(script: &str, tasks: &Value) -> Vec<Value> {
+    run(Path::new(&python()).with_file_name("node").to_str().unwrap(), script, tasks)
+}
+
+fn run(program: &str, script: &str, tasks: &Value) -> Vec<Value> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/foreign").join(script);
-    let started = Command::new(&python).arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-    let mut child = started.unwrap_or_else(|error| panic!("{python} does not start: {error}"));
+    let started = Command::new(program).arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let mut child = started.unwrap_or_else(|error| panic!("{program} does not start: {error}"));
     child.stdin.take().unwrap().write_all(tasks.to_string().as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "the foreign library failed; see above");
