@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt};
 
 use crate::common::api::{agent, get, transcript};
 use crate::common::daemon::{Daemon, Process};
@@ -554,4 +555,27 @@ async fn a_reload_moves_the_door() {
     wait_for("the new door to open", async || std::net::TcpStream::connect(free).ok()).await;
     stage.send(ANNA, &letter(ANNA, "1", "", "怎么退货")).await;
     assert_eq!(stage.letter().await["to"], json!([ANNA]));
+}
+
+#[tokio::test]
+async fn connections_are_bounded_and_those_that_wait_are_told_of_a_stop() {
+    let stage = Stage::start().await;
+    let mut open = Vec::new();
+    for number in 0..33 {
+        let stream = tokio::net::TcpStream::connect(("127.0.0.1", stage.port("post"))).await.unwrap();
+        let mut stream = tokio::io::BufReader::new(stream);
+        let mut line = String::new();
+        stream.read_line(&mut line).await.unwrap();
+        let wanted = if number < 32 {
+            "220 shop.example nightdesk LMTP\r\n"
+        } else {
+            "421 4.3.2 Too many connections; come again\r\n"
+        };
+        assert_eq!(line, wanted, "connection {number}");
+        open.push(stream);
+    }
+    stage.daemon.stop().await;
+    let mut last = String::new();
+    open[0].read_to_string(&mut last).await.unwrap();
+    assert_eq!(last, "421 4.3.2 Shutting down, come again\r\n");
 }

@@ -118,7 +118,7 @@ class Handler:
             "headers": fields,
             "text": letter.get_content().replace("\r\n", "\n"),
             "defects": [repr(defect) for defect in letter.defects],
-            "tls": session.ssl is not None,
+            "tls": server.transport.get_extra_info("sslcontext") is not None,
             "user": getattr(session, "known_as", None),
         }
         print(json.dumps(shown), flush=True)
