@@ -236,6 +236,7 @@ pub const WORDS: &[&str] = &[
     "line",
     "whatsapp",
     "messenger",
+    "instagram",
     "wecom-kf",
     "chatwoot",
     "mail",

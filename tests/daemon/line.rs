@@ -8,7 +8,7 @@ use crate::common::api::{Answered, agent, post};
 use crate::common::daemon::Daemon;
 use crate::common::foreign::foreign;
 use crate::common::platform::{
-    Mood, Platform, Sent, conversation, given_up, hmac, inbound, nothing_happened, wait_through,
+    Mood, Platform, Sent, conversation, deliveries, given_up, hmac, inbound, nothing_happened, wait_through,
 };
 use crate::common::receiver::Receiver;
 use crate::common::shop::Shop;
@@ -173,6 +173,8 @@ async fn what_comes_again_is_said_once_and_what_is_not_for_the_bot_is_left() {
                 &json!({"source": {"type": "group", "groupId": "G", "userId": "U4711"}, "message": said}),
             ),
             event(&daemon, "05", &json!({"type": "unfollow"})),
+            json!({"type": "message", "timestamp": "not a number"}),
+            json!([1]),
             json!({"type": "something.new", "webhookEventId": "06"}),
         ],
     )
@@ -195,6 +197,20 @@ async fn the_platform_misbehaves_and_nothing_is_lost_or_pushed_twice() {
     let sent = platform.wait(1).await;
     assert_eq!((sent[0].path.as_str(), sent[0].at("/messages/0/text")), ("/v2/bot/message/push", "在订单页申请发票。"));
 
+    // A reply that was taken although no answer came is not pushed besides.
+    platform.moods(&[Mood::TakenAndGone, Mood::Says(400, json!({"message": "Invalid reply token"}))]);
+    let mut lasting = text(&daemon, "01b", "怎么退货");
+    lasting["timestamp"] = json!(daemon.now().as_millisecond() + 600_000_000);
+    give(&daemon, &[lasting]).await;
+    let sent = wait_through(&platform, &daemon, 2).await;
+    assert_eq!(sent[1].path, "/v2/bot/message/reply");
+    crate::common::wait_for("the reply to count as sent", || async {
+        daemon.turn_to(&daemon.now().checked_add(jiff::SignedDuration::from_secs(20)).unwrap().to_string());
+        deliveries(&daemon, "line", "pending").await.is_empty().then_some(())
+    })
+    .await;
+    assert_eq!((platform.sent().len(), deliveries(&daemon, "line", "dead").await.len()), (2, 0));
+
     // A push is tried again with the same key, by which LINE knows it: what was taken although no answer came is not said twice.
     let mut old = text(&daemon, "02", "退款要多久");
     old["timestamp"] = json!(daemon.now().as_millisecond() - 60_000);
@@ -206,10 +222,11 @@ async fn the_platform_misbehaves_and_nothing_is_lost_or_pushed_twice() {
         Mood::Says(409, json!({"message": "The retry key is already accepted"})),
     ]);
     give(&daemon, &[old]).await;
-    give(&daemon, &[text(&daemon, "03", "怎么退货")]).await;
-    let sent = wait_through(&platform, &daemon, 3).await;
-    let texts: Vec<&str> = sent.iter().map(|sent| sent.at("/messages/0/text")).collect();
-    assert_eq!(texts, ["在订单页申请发票。", "退款三天到账。", "七天内可以退货。"]);
+    give(&daemon, &[text(&daemon, "03", "说得详细些")]).await;
+    let sent = wait_through(&platform, &daemon, 4).await;
+    let texts: Vec<&str> = sent[1..].iter().map(|sent| sent.at("/messages/0/text")).collect();
+    assert_eq!((sent.len(), texts[0], texts[1]), (4, "七天内可以退货。", "退款三天到账。"));
+    assert!(texts[2].starts_with("第0段"), "{texts:?}");
 
     platform.moods(&[
         Mood::Says(403, json!({"message": "no permission"})),

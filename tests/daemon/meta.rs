@@ -167,7 +167,7 @@ async fn batches_repeats_and_what_is_no_message_on_whatsapp() {
         assert_eq!(give(&daemon, &whatsapp(&both)).await.status, 200);
         assert_eq!(give(&daemon, &without_number).await.status, 200);
     }
-    let failed = json!({"id": "wamid.0", "status": "failed", "recipient_id": "4711", "errors": [{"code": 131_047}]});
+    let failed = json!({"id": "wamid.0", "status": "failed", "recipient_id": "9999", "errors": [{"code": 131_047}]});
     for other in [
         to_number("1065", &json!({"statuses": [{"id": "wamid.0", "status": "read"}, failed]})),
         to_number("2000", &json!({"messages": [text("wamid.2", "怎么退货")]})),
@@ -181,7 +181,10 @@ async fn batches_repeats_and_what_is_no_message_on_whatsapp() {
     give(&daemon, &whatsapp(&[media])).await;
     let case = receiver.wait("/desk", 1).await[0].json();
     assert_eq!(str_at(&case, "/data/message/url"), "whatsapp:media/MEDIA");
-    assert_eq!(give(&daemon, &to_number("1065", &json!({"messages": [{"type": "text"}]}))).await.status, 400);
+    // What cannot be read holds up no other: the platform would send all of it again for days.
+    let odd =
+        [json!({"type": "text"}), json!(7), json!({"from": "4711", "id": "", "type": "text", "text": {"body": "x"}})];
+    assert_eq!(give(&daemon, &whatsapp(&odd)).await.status, 200);
     let mut said: Vec<(String, String)> = platform
         .wait(3)
         .await
@@ -194,6 +197,58 @@ async fn batches_repeats_and_what_is_no_message_on_whatsapp() {
     said.sort();
     let wanted = [("4711", "在订单页申请发票。"), ("4711", "已转给同事。"), ("US.134912", "退款三天到账。")];
     assert_eq!(said, wanted.map(|(to, text)| (to.to_owned(), text.to_owned())));
+}
+
+#[tokio::test]
+async fn numbers_of_one_app_share_its_address_and_what_did_not_arrive_goes_to_people() {
+    let platform = Platform::start(good).await;
+    let receiver = Receiver::start().await;
+    let shop = platform.shop(&receiver, "meta", WHATSAPP);
+    let settings = std::fs::read_to_string(shop.dir().join("nightdesk.yaml")).unwrap();
+    let second = WHATSAPP.replace("1065", "2077").replace("wa-token", "second-token");
+    let line = format!("\nchannels:\n  second: {{{second}, base_url: \"{}\"}}\n", platform.url());
+    shop.write("nightdesk.yaml", &settings.replace("\nchannels:\n", &line));
+    let options = (1..=5).map(|n| {
+        format!("  - id: option.{n}\n    title: 选项{n}\n    questions: [选项{n}号]\n    answer: 这是{n}。\n")
+    });
+    shop.write("faq/options.yaml", &format!("faq:\n{}", options.collect::<Vec<_>>().concat()));
+    shop.write(
+        "rules/menu.yaml",
+        "rules:\n  - id: menu\n    when: {phrase: [有什么可以选]}\n    reply: 请选一个。\n    options: [option.1, option.2, option.3, option.4, option.5]\n",
+    );
+    let daemon = Daemon::start(&shop, crate::common::platform::WEDNESDAY).await;
+    assert_eq!(
+        give(&daemon, &to_number("2077", &json!({"messages": [text("wamid.1", "有什么可以选")]}))).await.status,
+        200
+    );
+    let menu = platform.wait(1).await.remove(0);
+    assert_eq!((menu.path.as_str(), menu.header("authorization")), ("/2077/messages", "Bearer second-token"));
+    // More than three are a list, as the library writes it.
+    let rows = menu.body["interactive"]["action"]["sections"][0]["rows"].as_array().unwrap();
+    assert_eq!((menu.at("/interactive/type"), rows.len()), ("list", 5));
+    let options: Vec<Value> = rows.iter().map(|row| json!([row["id"], row["title"]])).collect();
+    let task = json!({
+        "do": "whatsapp say", "url": platform.url(), "token": "second-token", "number": "2077", "to": "4711",
+        "text": "请选一个。", "options": options, "open": menu.at("/interactive/action/button"),
+    });
+    tokio::task::spawn_blocking(move || foreign("platforms.py", &json!([task]))).await.unwrap();
+    let mut theirs = platform.sent().remove(1).body;
+    theirs["interactive"]["action"]["sections"][0].as_object_mut().unwrap().remove("title");
+    assert_eq!(menu.body, theirs);
+    give(&daemon, &to_number("2077", &json!({"messages": [pressed("wamid.2", "list_reply", "option.4")]}))).await;
+    assert_eq!(platform.wait(3).await[2].at("/text/body"), "这是4。");
+
+    let failed = json!({"id": "wamid.X", "status": "failed", "recipient_id": "4711", "errors": [{"code": 131_047}]});
+    for _ in 0..2 {
+        give(&daemon, &to_number("2077", &json!({"statuses": [failed]}))).await;
+    }
+    let case = receiver.wait("/desk", 1).await[0].json();
+    assert_eq!(
+        (str_at(&case, "/data/handoff/reason"), str_at(&case, "/data/conversation/channel")),
+        ("undelivered", "second")
+    );
+    assert!(str_at(&case, "/data/message/text").contains("131047"));
+    assert_eq!(platform.sent().len(), 3, "nothing is said where nothing arrives");
 }
 
 #[tokio::test]
@@ -222,6 +277,20 @@ async fn the_graph_api_misbehaves_and_nothing_is_lost_or_said_out_of_order() {
     give(&daemon, &whatsapp(&[text("wamid.4", "怎么退货")])).await;
     let error = given_up(&daemon, "meta").await;
     assert!(error.contains("131047") && error.contains("24 hours"), "{error}");
+}
+
+#[tokio::test]
+async fn instagram_takes_shorter_texts_and_other_pages_are_left_out() {
+    let settings = MESSENGER.replace("kind: messenger", "kind: instagram, page_id: \"P\"");
+    let (_shop, _receiver, platform, daemon) = start(&settings).await;
+    let mut other = wrote("m0", &json!({"text": "怎么退货"}));
+    other["entry"][0]["id"] = json!("Q");
+    assert_eq!(give(&daemon, &other).await.status, 200);
+    give(&daemon, &wrote("m1", &json!({"text": "说得详细些"}))).await;
+    let parts = platform.wait(5).await;
+    assert!(parts.iter().all(|sent| sent.at("/message/text").len() <= 1_000));
+    let whole = parts.iter().map(|sent| sent.at("/message/text")).collect::<Vec<_>>().join("\n\n");
+    assert!(whole.starts_with("第0段") && whole.matches("段：").count() == 9, "{whole}");
 }
 
 #[tokio::test]
@@ -265,7 +334,14 @@ async fn on_messenger_people_answer_in_the_pages_inbox_or_in_ours() {
     let sent = platform.wait(5).await.remove(4);
     assert_eq!((sent.at("/messaging_type"), sent.at("/tag")), ("MESSAGE_TAG", "HUMAN_AGENT"));
     assert_eq!(sent.at("/message/text"), "您的退款已到账。");
+    // Another app's word is a machine's.
+    give(&daemon, &echo("e3", &json!({"text": "自动回复", "app_id": 12}))).await;
     let standby = json!({"object": "page", "entry": [{"id": "P", "standby": [{"sender": {"id": "F8"}, "message": {"mid": "s", "text": "怎么退货"}}]}]});
     assert_eq!(give(&daemon, &standby).await.status, 200);
-    assert_eq!(platform.sent().len(), 5);
+    agent(daemon.address(), &id, "messages", json!({"text": "再见。", "agent": "li"})).await;
+    let texts: Vec<String> =
+        platform.wait(6).await[4..].iter().map(|sent| sent.at("/message/text").to_owned()).collect();
+    assert_eq!(texts, ["您的退款已到账。", "再见。"], "nothing else was said");
+    let shown = crate::common::api::transcript(daemon.address(), &id).await;
+    assert!(!shown.iter().any(|event| event["data"]["text"] == "自动回复"));
 }

@@ -122,20 +122,21 @@ async fn each_form_takes_what_its_platform_signed_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_request_that_comes_again_is_known_by_the_platforms_own_id() {
+async fn what_is_not_signed_makes_no_new_message_of_an_old_one() {
     let (_shop, _receiver, daemon) = start().await;
     let mut body = forwarded("", "anna", "怎么开发票");
     body["data"].as_object_mut().unwrap().remove("id");
     let body = body.to_string();
-    let mut first: Vec<Value> = Vec::new();
+    let mut all: Vec<Value> = Vec::new();
     for delivery in ["d-1", "d-1", "d-2"] {
-        let mut headers = signed(&daemon, "chatwoot", SECRET, &body, 0);
-        headers.push(("X-Chatwoot-Delivery", delivery.to_owned()));
-        first.push(give(&daemon, "chatwoot", body.clone(), &headers).await.json);
+        let mut headers = signed(&daemon, "github", SECRET, &body, 0);
+        headers.push(("X-GitHub-Delivery", delivery.to_owned()));
+        all.push(give(&daemon, "github", body.clone(), &headers).await.json);
     }
-    let message = |at: usize| str_at(&first[at], "/messages/0/message").to_owned();
-    assert_eq!(message(0), message(1));
-    assert_ne!(message(0), message(2));
+    let other = body.replace("怎么开发票", "退款要多久");
+    all.push(give(&daemon, "github", other.clone(), &signed(&daemon, "github", SECRET, &other, 0)).await.json);
+    let messages: Vec<&str> = all.iter().map(|answer| str_at(answer, "/messages/0/message")).collect();
+    assert!(messages[0] == messages[1] && messages[0] == messages[2] && messages[0] != messages[3], "{messages:?}");
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ use crate::handoff::{Answer, Endpoint};
 use crate::message::{Gesture, Kind, Role};
 use crate::pipeline::Arrival;
 use crate::rules::{ChannelKind, ChannelSpec};
+use crate::token::Tokens;
 
 use super::super::door::{Door, Request};
 use super::super::incoming::{customer, stored, taken};
@@ -131,7 +132,7 @@ impl Door for Whatsapp {
                 };
                 let begin = arrivals.len();
                 for status in heard.statuses.into_iter().filter_map(|status| request.element::<Status>(status)) {
-                    arrivals.extend(request.understood(failure(&request, &status))?);
+                    arrivals.extend(request.understood(failure(&request, &channel, &status).await)?);
                 }
                 for message in heard.messages.into_iter().filter_map(|message| request.element::<Message>(message)) {
                     arrivals.extend(request.understood(read(&request, &message, &heard.contacts))?);
@@ -169,12 +170,17 @@ fn channel_of(request: &Request, number: &str) -> Option<String> {
 }
 
 /// What was taken and then not delivered, which the platform tells later: a person sees to it.
-fn failure(request: &Request, status: &Status) -> Result<Option<Arrival>, Problem> {
+async fn failure(request: &Request, channel: &str, status: &Status) -> Result<Option<Arrival>, Problem> {
     if status.what != "failed" {
         return Ok(None);
     }
+    // Other programs may write from the same number.
+    let id = Tokens::conversation(channel, &status.recipient_id);
+    if request.pipeline.store.conversation(&id).await.map_err(|_| Problem::unavailable())?.is_none() {
+        return Ok(None);
+    }
     let code = status.errors.first().and_then(|error| error["code"].as_i64()).unwrap_or_default();
-    tracing::warn!(channel = request.channel, code, "WhatsApp did not deliver a message to the customer.");
+    tracing::warn!(channel, conversation = id, code, "WhatsApp did not deliver a message to the customer.");
     let chinese = request.pipeline.engine.load().book().settings.default_language().starts_with("zh");
     let text = if chinese {
         format!("平台未能送达上一条消息（错误 {code}）")

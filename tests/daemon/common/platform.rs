@@ -61,7 +61,7 @@ impl Sent {
 
 #[derive(Debug, Default)]
 struct Inner {
-    moods: VecDeque<Mood>,
+    moods: VecDeque<Option<Mood>>,
     sent: Vec<Sent>,
     asked: usize,
 }
@@ -121,6 +121,11 @@ impl Platform {
 
     /// How the next requests are answered; after them all is well.
     pub fn moods(&self, moods: &[Mood]) {
+        self.inner.lock().unwrap().moods.extend(moods.iter().cloned().map(Some));
+    }
+
+    /// The same, where none is an answer that is good.
+    pub fn then(&self, moods: &[Option<Mood>]) {
         self.inner.lock().unwrap().moods.extend(moods.iter().cloned());
     }
 
@@ -155,7 +160,7 @@ async fn answer(inner: &Mutex<Inner>, method: &Method, sent: Sent, good: fn(&Sen
     let mood = {
         let mut inner = inner.lock().unwrap();
         inner.asked += 1;
-        let mood = inner.moods.pop_front();
+        let mood = inner.moods.pop_front().flatten();
         if method == Method::POST && matches!(mood, None | Some(Mood::TakenAndGone)) {
             inner.sent.push(sent.clone());
         }
