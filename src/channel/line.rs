@@ -34,7 +34,7 @@ const API: &str = "https://api.line.me";
 const TOKEN_LIFE: SignedDuration = SignedDuration::from_secs(50);
 
 /// Replies remembered whose end is not known.
-const UNCLEAR: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
+const UNCLEAR: usize = 1_024;
 
 /// The kind `line`.
 #[derive(Debug)]
@@ -154,7 +154,8 @@ struct Account {
 
 impl Account {
     fn new(base: String, token: SecretString) -> Self {
-        Self { base, token, unclear: Mutex::new(LruCache::new(UNCLEAR)) }
+        let most = NonZeroUsize::new(UNCLEAR).unwrap_or(NonZeroUsize::MIN);
+        Self { base, token, unclear: Mutex::new(LruCache::new(most)) }
     }
 
     fn unclear(&self) -> MutexGuard<'_, LruCache<String, ()>> {

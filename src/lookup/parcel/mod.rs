@@ -6,6 +6,7 @@
 mod carriers;
 mod kdniao;
 mod kuaidi100;
+mod values;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +26,7 @@ use crate::store::{KeptRow, Store, StoreError};
 use super::breaker::Breakers;
 use super::busy::Busy;
 use super::net::{self, NO_CONNECTION, failed};
+use values::{Found, Problem, Said, State, Step};
 
 /// Longest time that an answer is waited for. A rule may wait less: what comes later is kept for the next who asks.
 const LONGEST: Duration = Duration::from_secs(20);
@@ -123,92 +125,6 @@ impl Asked {
 
     fn answer(&self, said: Result<&Found, Problem>) -> Fetched {
         Fetched { error: None, status: 200, body: self.values(said) }
-    }
-}
-
-/// What a service said.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Said {
-    /// Where the parcel is.
-    Found(Found),
-    /// Why it is not known.
-    Not(Problem),
-    /// What is wrong with the service, or with our account there.
-    Broken(String),
-}
-
-/// Where a parcel is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Found {
-    state: State,
-    /// The newest first.
-    steps: Vec<Step>,
-}
-
-/// One line of a parcel's way.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Step {
-    /// As the service writes it.
-    time: String,
-    text: String,
-}
-
-/// Why nothing is known of a parcel, through no fault of ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Problem {
-    /// There is no such number.
-    UnknownNumber,
-    /// The carrier has not scanned it yet.
-    NotYet,
-    /// The carrier asks for a phone number of the label, and there is none or a wrong one.
-    Phone,
-    /// The number was asked for within its rest, with another phone number or carrier.
-    TooSoon,
-}
-
-impl Problem {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::UnknownNumber => "unknown_number",
-            Self::NotYet => "not_yet",
-            Self::Phone => "phone",
-            Self::TooSoon => "too_soon",
-        }
-    }
-}
-
-/// How far a parcel is, in the words of either service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Collected,
-    InTransit,
-    Delivering,
-    Signed,
-    Problem,
-    Refused,
-    Returning,
-    ReturnSigned,
-    Forwarded,
-    Customs,
-    Other,
-}
-
-impl State {
-    /// Its name for conditions, and what people call it.
-    const fn words(self) -> [&'static str; 3] {
-        match self {
-            Self::Collected => ["collected", "已揽收", "picked up by the carrier"],
-            Self::InTransit => ["in_transit", "运输中", "on its way"],
-            Self::Delivering => ["delivering", "派送中", "out for delivery"],
-            Self::Signed => ["signed", "已签收", "delivered"],
-            Self::Problem => ["problem", "运输异常", "held up on its way"],
-            Self::Refused => ["refused", "已拒收", "refused by the recipient"],
-            Self::Returning => ["returning", "退回中", "on its way back"],
-            Self::ReturnSigned => ["return_signed", "已退回签收", "returned to the sender"],
-            Self::Forwarded => ["forwarded", "已转寄", "forwarded"],
-            Self::Customs => ["customs", "清关中", "in customs"],
-            Self::Other => ["other", "处理中", "being processed"],
-        }
     }
 }
 
