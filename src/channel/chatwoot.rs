@@ -21,7 +21,7 @@ use crate::handoff::{Answer, Endpoint};
 use crate::message::{Gesture, Kind, Role, State};
 use crate::pipeline::{Action, Actor, AgentError, Arrival};
 use crate::rules::ChannelSpec;
-use crate::store::ConversationRow;
+use crate::store::{ConversationRow, DeliveryFilter, delivery_state};
 
 use super::door::{Door, Request};
 use super::incoming::{customer, taken};
@@ -30,6 +30,8 @@ use super::platform::{Api, Buttons, Changed, Choice, Platform, Said, ask, refuse
 use super::problem::Problem;
 use super::signature::key_in_address;
 
+/// Deliveries looked through for those of a conversation.
+const PENDING: usize = 500;
 /// Most hand-offs of which it is known that their note was written.
 const NOTED: usize = 1_024;
 
@@ -116,14 +118,11 @@ impl Event {
         outgoing && !self.is_private() && self.sender.as_ref().and_then(|sender| sender.kind.as_deref()) == Some("user")
     }
 
-    /// Its words; where there are none, where its files are.
+    /// Its words, and below them where its files are.
     pub(super) fn words(&self) -> String {
         let words = self.content.as_deref().unwrap_or_default().trim();
-        if !words.is_empty() {
-            return words.to_owned();
-        }
         let files = self.attachments.iter().flatten().filter_map(|file| file.data_url.as_deref());
-        files.collect::<Vec<_>>().join("\n")
+        std::iter::once(words).filter(|words| !words.is_empty()).chain(files).collect::<Vec<_>>().join("\n")
     }
 
     fn is_private(&self) -> bool {
@@ -194,6 +193,7 @@ async fn message(request: &Request, event: Event) -> Result<Response, Problem> {
     // With people, a bot hears what customers write and has no say in it.
     let with_bot = conversation.status.as_deref() == Some("pending");
     if incoming && with_bot {
+        given_back(request, &event).await?;
         let arrival = arrival(request, &event, "message", event.content.as_deref().unwrap_or_default())?;
         request.accept_all(vec![with_media(arrival, &event)]).await?;
     } else if event.is_a_persons() && known(request, &event).await?.is_some() {
@@ -202,6 +202,28 @@ async fn message(request: &Request, event: Event) -> Result<Response, Problem> {
         request.accept_all(vec![with_media(arrival, &event)]).await?;
     }
     Ok(taken())
+}
+
+/// Many versions do not tell a bot that it has a conversation again: then a customer's message is the first sign of it.
+async fn given_back(request: &Request, event: &Event) -> Result<(), Problem> {
+    let Some(row) = known(request, event).await? else { return Ok(()) };
+    if State::parse(&row.state) != Some(State::Human) {
+        return Ok(());
+    }
+    // Unless Chatwoot has not heard yet that a person has it.
+    let filter = DeliveryFilter {
+        state: Some(delivery_state::PENDING.to_owned()),
+        endpoint: Some(format!("reply:{}", request.channel)),
+        limit: PENDING,
+    };
+    let waiting = request.pipeline.store.deliveries(filter).await.map_err(|_| Problem::unavailable())?;
+    if waiting.iter().any(|delivery| delivery.conversation == row.id) || waiting.len() >= PENDING {
+        return Ok(());
+    }
+    match request.pipeline.act(&row.id, &Actor::Desk(None), Action::Return { summary: None }).await {
+        Err(AgentError::Store(_)) => Err(Problem::unavailable()),
+        _ => Ok(()),
+    }
 }
 
 /// A customer has pressed an option: Chatwoot writes it into the message that had them.
@@ -320,8 +342,13 @@ impl Api for Bot {
 
     fn who<'a>(&'a self, client: &'a Client, now: Timestamp) -> BoxFuture<'a, Result<String, Answer>> {
         Box::pin(async move {
-            let url = format!("{}/api/v1/accounts/{}/conversations/meta", self.base, self.account);
-            good(ask(self.request(client.get(url)), now).await?)?;
+            // There is no conversation 0; whether one may ask for it shows whether the token is good for a bot's work.
+            let url = format!("{}/api/v1/accounts/{}/conversations/0/toggle_status", self.base, self.account);
+            let request = self.request(client.post(url)).header("content-type", "application/json").body("{}");
+            let (status, answer) = ask(request, now).await?;
+            if status.as_u16() != 404 {
+                good((status, answer))?;
+            }
             Ok(format!("a bot of account {}", self.account))
         })
     }
@@ -347,9 +374,9 @@ impl Api for Bot {
                 _ => "pending",
             };
             let url = self.conversation(changed.thread)?;
-            let there = good(ask(self.request(client.get(&url)), changed.now).await?)?;
-            // What Chatwoot told us, it knows.
-            if there["status"] == wanted {
+            // What Chatwoot told us, it knows. Many versions let a bot change a status and not read it.
+            let (status, there) = ask(self.request(client.get(&url)), changed.now).await?;
+            if !matches!(status.as_u16(), 401 | 403) && good((status, there))?["status"] == wanted {
                 return Ok(());
             }
             let noted = |noted: &Mutex<HashSet<String>>| {

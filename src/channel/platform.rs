@@ -303,6 +303,10 @@ pub async fn ask_for(request: RequestBuilder, most: usize, now: Timestamp) -> Re
     let mut answer = request.timeout(TIMEOUT).send().await.map_err(failed)?;
     let status = answer.status();
     let wait = retry_after(answer.headers(), now);
+    if let (429 | 503, Some(wait)) = (status.as_u16(), wait) {
+        let error = format!("the platform wants to be asked again in {} s", wait.as_secs());
+        return Err(Answer::Busy { status: status.as_u16(), wait, error });
+    }
     let mut bytes = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(failed)? {
         bytes.extend_from_slice(&chunk);

@@ -35,7 +35,8 @@ pub(super) fn mannered(
         return outcome;
     }
     let what = said(&outcome);
-    let to = stands_for(&inbound.text);
+    // All of it, what is quoted and attached too: a letter that is sent again with a forgotten picture is another letter.
+    let to = stands_for(&letter.whole);
     let period = SignedDuration::from_secs(letter.period);
     let within = |given: &&Given, span: SignedDuration| now.duration_since(given.at) < span;
     let same = || before.letters.iter().filter(|given| given.what.iter().any(|id| what.contains(id)));

@@ -267,7 +267,9 @@ impl Pipeline {
         }
         // Counted after the look at what was seen: a client that repeats itself out of doubt is not punished for it.
         let sender = format!("{}\u{0}{}", arrival.channel, arrival.customer.id);
-        self.limits.count(&sender).map_err(|wait| self.limited(&arrival, wait))?;
+        if arrival.role == Role::Visitor {
+            self.limits.count(&sender).map_err(|wait| self.limited(&arrival, wait))?;
+        }
         let mut first = time::Instant::now();
         if let Some(held) = self.holds.take(&id) {
             // What a machine or a colleague says does not complete the customer's words, nor does a score.

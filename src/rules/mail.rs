@@ -28,6 +28,7 @@ pub(super) const ALLOWED: &[&str] = &[
     "period",
     "per_day",
     "subaddress",
+    "envelope_sender",
     "letter_mb",
 ];
 
@@ -72,6 +73,8 @@ pub struct MailSpec {
     pub per_day: u32,
     /// Whether answers name their conversation in the address that is written back to.
     pub subaddress: bool,
+    /// Whether automatic letters name the shop's address as envelope sender, and not none.
+    pub named_sender: bool,
     /// Largest letter that is taken in, in bytes.
     pub letter_bytes: usize,
 }
@@ -103,6 +106,7 @@ impl MailSpec {
             period: channel.text("period").and_then(shape::duration).unwrap_or(PERIOD),
             per_day: number("per_day").unwrap_or(PER_DAY),
             subaddress: channel.text("subaddress") == Some("true"),
+            named_sender: channel.text("envelope_sender") == Some("shop"),
             letter_bytes: number("letter_mb").map_or(LETTER_MB, |mb| mb as usize) << 20,
         })
     }

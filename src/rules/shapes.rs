@@ -346,6 +346,11 @@ pub static CHANNEL: Shape = Shape {
             Kind::Bool,
             "Whether mail to name+anything@… reaches us, so that answers may name their conversation. false.",
         ),
+        Key::new(
+            "envelope_sender",
+            Kind::Word(&["empty", "shop"]),
+            "Envelope sender of automatic letters: none, as RFC 3834 wants it, or the shop's address, where the server takes no other. empty.",
+        ),
         Key::new("letter_mb", Kind::Int(1, 50), "Largest letter that is taken in, in MiB. 10."),
     ],
 };

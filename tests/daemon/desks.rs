@@ -478,3 +478,22 @@ async fn a_command_asks_each_desk_who_we_are_to_it() {
     assert!(wrong.0 == Some(1) && wrong.1.contains("email and token are not accepted"), "{wrong:?}");
     assert!(desks.calls("POST").is_empty());
 }
+
+#[tokio::test]
+async fn versions_that_let_bots_read_nothing_and_tell_them_little() {
+    let (_shop, _receiver, desks, daemon) = start("none").await;
+    desks.bots_read_nothing();
+    assert_eq!(posts(&daemon, &message(1, 88, "contact", "pending", "转人工")).await, 200);
+    wait_for("the conversation to be open", || async { (desks.status("88") == "open").then_some(()) }).await;
+    assert!(desks.calls(SAID).iter().any(|call| call.body["private"] == true), "people have the note");
+    assert_eq!(posts(&daemon, &message(2, 88, "user", "open", "您好，我来看看")).await, 200);
+    assert_eq!(posts(&daemon, &changed("conversation_status_changed", 88, "open", Some("李客服"))).await, 200);
+    state_is(&daemon, "human").await;
+    // Nobody tells that the bot has it again, but the customer's next message shows it.
+    desks.set_status("88", "pending");
+    assert_eq!(posts(&daemon, &message(3, 88, "contact", "pending", "怎么开发票")).await, 200);
+    wait_for("the answer", || async {
+        desks.calls(SAID).last().filter(|call| call.body["content"] == "在订单页申请发票。").map(|_| ())
+    })
+    .await;
+}

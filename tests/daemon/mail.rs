@@ -340,7 +340,8 @@ async fn only_our_recipients_are_taken_and_each_is_answered() {
         ]
     );
     assert_eq!(stage.letter().await["to"], json!([ANNA]));
-    let done = hand_over("smtp", stage.port("smtp"), &[("bob@example.org", to, raw.clone())]).await;
+    let bobs = letter("bob@example.org", "2", "", "怎么退货").into_bytes();
+    let done = hand_over("smtp", stage.port("smtp"), &[("bob@example.org", to, bobs)]).await;
     assert_eq!(done, [json!({"refused": {"victim@else.example": 550}})]);
     assert_eq!(stage.letter().await["to"], json!(["bob@example.org"]));
     let large = [raw.as_slice(), &vec![b'x'; 11 << 20]].concat();

@@ -29,6 +29,7 @@ fn spec() -> MailSpec {
         period: Duration::from_hours(168),
         per_day: 10,
         subaddress: false,
+        named_sender: false,
         letter_bytes: 1 << 20,
     }
 }
@@ -134,6 +135,13 @@ fn ordinary_letters_are_answered_and_each_reason_counts_alone() {
         let (we, they) = both(sender, plain);
         assert!(we != Verdict::Answer && !they, "{sender}: {we:?}, {they}");
     }
+    // Mailers and forwarders: there may be a customer behind them, whom nobody has checked, so people read it.
+    for sender in ["bounce+ab@mailer.example", "shop-owner@example.org", "other@example.org", "anna@other.example"] {
+        assert!(matches!(ours(sender, &letter(plain)), Verdict::People(_)), "{sender}");
+    }
+    assert_eq!(ours("Anna+x@Example.org", &letter(plain)), Verdict::Answer, "the same mailbox");
+    let odd = format!("From: {}@example.org\r\nTo: {SHOP}\r\n", "a".repeat(400));
+    assert!(matches!(ours("anna@example.org", &letter(&odd)), Verdict::People(_)), "no address has 400 letters");
     let other = plain.replace(SHOP, "else@shop.example");
     let (we, they) = both("anna@example.org", &other);
     assert!(matches!(we, Verdict::People(_)) && !they, "{we:?}, {they}");

@@ -108,7 +108,8 @@ impl Account {
 
     /// Makes a ticket. The same key at every attempt: Zendesk makes one for each.
     async fn create(&self, client: &Client, row: &OutboxRow, data: &Value, now: Timestamp) -> Result<Tie, Answer> {
-        let summary = summary(row, &self.people, now);
+        // As it was then, at every attempt: the key is good for one and the same request.
+        let summary = summary(row, &self.people, row.created_at);
         let text = said(&data["message"]);
         // A case that a person or time has made has no words of its own.
         let text =
@@ -222,6 +223,9 @@ struct Event {
     author_email: String,
     #[serde(default)]
     author_role: String,
+    /// Of the ticket, where the body has it.
+    #[serde(default)]
+    status: String,
 }
 
 /// Takes what the account's webhook posts.
@@ -249,7 +253,12 @@ pub(super) async fn receive(incoming: &Incoming) -> Result<Response, Problem> {
             // Without the header the same words of the same ticket are the same comment.
             let id = named.map_or_else(|| crate::token::Tokens::conversation(&ticket, &event.comment), str::to_owned);
             let id: String = format!("zendesk-{id}").chars().take(128).collect();
-            incoming.reply(&ours, Some(event.author_name.as_str()), id, &event.comment).await
+            let said = incoming.reply(&ours, Some(event.author_name.as_str()), id, &event.comment).await?;
+            // Solved with the same click: the words come first.
+            if event.status.eq_ignore_ascii_case("solved") {
+                return incoming.end(&ours, Action::Close).await;
+            }
+            Ok(said)
         }
         _ => Ok(taken()),
     }

@@ -58,8 +58,9 @@ impl Outgoing<'_> {
         let to: Address = to.parse().map_err(|_| Unwritable("the customer's address cannot be written to"))?;
         let sender: Address =
             self.spec.sender().parse().map_err(|_| Unwritable("the first of `addresses` cannot be written from"))?;
-        let envelope = Envelope::new((!automatic).then(|| sender.clone()), vec![to.clone()])
-            .map_err(|_| Unwritable("the addresses make no envelope"))?;
+        let from = (!automatic || self.spec.named_sender).then(|| sender.clone());
+        let envelope =
+            Envelope::new(from, vec![to.clone()]).map_err(|_| Unwritable("the addresses make no envelope"))?;
         let (user, domain) = (sender.user().to_owned(), sender.domain().to_owned());
         let mark = marked(&self.letter.mark);
         let mut builder = Message::builder()

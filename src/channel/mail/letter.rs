@@ -105,6 +105,9 @@ impl Mail {
     }
 }
 
+/// Longest address, in bytes.
+const MAX_ADDRESS: usize = 254;
+
 fn mailboxes(addresses: &Address<'_>) -> Vec<Mailbox> {
     let all: Vec<_> = match addresses {
         Address::List(list) => list.iter().collect(),
@@ -114,7 +117,12 @@ fn mailboxes(addresses: &Address<'_>) -> Vec<Mailbox> {
         let name = address.name.as_deref().map(|name| one_line(name, 64)).filter(|name| !name.is_empty());
         Some(Mailbox { address: address.address.as_deref()?.trim().to_lowercase(), name })
     };
-    all.iter().take(MAX_ADDRESSES).filter_map(one).filter(|one| one.address.contains('@')).collect()
+    // RFC 5321 knows no longer ones; and what is no address names nobody.
+    let fits = |one: &Mailbox| {
+        let odd = |c: char| c.is_whitespace() || c.is_control();
+        one.address.contains('@') && one.address.len() <= MAX_ADDRESS && !one.address.contains(odd)
+    };
+    all.iter().take(MAX_ADDRESSES).filter_map(one).filter(fits).collect()
 }
 
 fn ids<'a>(value: &'a HeaderValue<'_>) -> impl Iterator<Item = String> + use<'a> {

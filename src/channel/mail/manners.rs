@@ -86,6 +86,10 @@ fn peoples(envelope: &Envelope, mail: &Mail, spec: &MailSpec) -> Option<&'static
     if [envelope.return_path.as_str(), &mail.from[0].address].into_iter().any(wants_no_answer) {
         return Some("its sender wants no answer");
     }
+    // Nobody has checked who wrote it, and the answer would go to another than it says: with what is known of the one it says.
+    if bare(&envelope.return_path) != bare(&mail.from[0].address) {
+        return Some("it goes back to another address than its sender's");
+    }
     if !mail.to.iter().any(|address| spec.is_ours(address)) {
         return Some("none of our addresses is among its recipients");
     }
@@ -106,24 +110,30 @@ fn is_system(address: &str) -> bool {
     let local = local_part(address);
     matches!(local.as_str(), "mailer-daemon" | "listserv" | "majordomo" | "mailman" | "postmaster")
         || local.starts_with("owner-")
-        || local.ends_with("-owner")
         || local.ends_with("-request")
         || local.ends_with("-bounces")
-        || local.starts_with("bounce")
 }
 
-/// Senders that say that they do not read: forms and systems, behind which there may be a customer.
+/// Senders that say that they do not read: forms, mailers and systems, behind which there may be a customer.
 fn wants_no_answer(address: &str) -> bool {
     let local = local_part(address);
     ["noreply", "no-reply", "no_reply", "donotreply", "do-not-reply", "do_not_reply"]
         .iter()
         .any(|word| local.contains(word))
+        || local.starts_with("bounce")
+        || local.ends_with("-owner")
         || matches!(local.as_str(), "root" | "nobody" | "daemon" | "cron" | "www-data" | "apache")
 }
 
 fn local_part(address: &str) -> String {
     let local = address.rsplit_once('@').map_or(address, |(local, _)| local);
     local.split('+').next().unwrap_or_default().trim_matches('"').to_ascii_lowercase()
+}
+
+/// An address without what stands behind a `+`, in lower case.
+fn bare(address: &str) -> String {
+    let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain).to_lowercase();
+    format!("{}@{domain}", local_part(address))
 }
 
 fn sendable(address: &str) -> bool {

@@ -20,10 +20,11 @@ use crate::store::{EventRow, OutboxRow, Store};
 
 use super::compose::{Outgoing, Unwritable};
 
-/// For one answer of the server.
+/// To connect.
 const TIMEOUT: Duration = Duration::from_secs(20);
-/// For a whole attempt.
-const WHOLE: Duration = Duration::from_mins(1);
+/// For the whole letter. A server may look at one for ten minutes (RFC 5321, section 4.5.3.2.6); to come again sooner would be to
+/// send it twice.
+const WHOLE: Duration = Duration::from_mins(11);
 /// Events looked through for the letter that is answered.
 const LOOK: usize = 500;
 /// Of the server's words so many are kept.
@@ -118,6 +119,14 @@ impl Postman {
             with_bot: data["state"] == "bot",
             at: row.created_at,
         };
+        if letter.is_automatic() && letter.letter.answer_to.is_none() {
+            // A notice to somebody whom no machine may write to: that is no failure.
+            tracing::info!(
+                endpoint = row.endpoint,
+                "A notice was not sent, because no machine may answer the last letter."
+            );
+            return Ok(Answer::Status(200, None));
+        }
         self.send(&letter).await
     }
 
@@ -154,6 +163,9 @@ impl Postman {
 /// What the server's answer means: whether to try again, and what to do.
 fn meaning(error: &smtp::Error) -> Answer {
     let said = words(error);
+    if error.status().is_none() && error.is_client() {
+        return refused(550, &format!("the letter cannot be sent as it is ({said})"));
+    }
     let Some(status) = error.status().map(u16::from) else {
         let what = if error.is_tls() || said.contains("certificate") {
             "the connection to the mail server cannot be encrypted; look at smtp and smtp_tls"

@@ -174,11 +174,23 @@ impl Worker {
         }
     }
 
+    /// When this account was first asked for: on disk, so that neither new settings nor a restart make news into history.
+    async fn since(&self) -> Result<Timestamp, Stopped> {
+        let (store, key) = (&self.pipeline.store, format!("began:{}", self.open_kfid));
+        if let Some(kept) = store.kept(&self.channel, &key, self.pipeline.clock.now()).await? {
+            return Ok(kept.parse().unwrap_or(self.began));
+        }
+        let (place, value) = (self.channel.clone(), self.began.to_string());
+        store.keep(vec![KeptRow { place, key, value, until: None }]).await?;
+        Ok(self.began)
+    }
+
     /// Pulls all that there is.
     async fn pull(&self) -> Result<(), Stopped> {
         let (store, key) = (&self.pipeline.store, format!("cursor:{}", self.open_kfid));
         let mut cursor = store.kept(&self.channel, &key, self.pipeline.clock.now()).await?;
         let first = cursor.is_none();
+        let since = if first { self.since().await? } else { self.began };
         for _ in 0..PAGES {
             let now = self.pipeline.clock.now();
             let mut body = json!({"limit": PAGE, "voice_format": 0, "open_kfid": self.open_kfid});
@@ -204,7 +216,7 @@ impl Worker {
                     "`msg_list` is not a list".to_owned(),
                 ))));
             };
-            self.take_all(list, first).await?;
+            self.take_all(list, first.then_some(since)).await?;
             let more = page["has_more"] == 1;
             let next = page["next_cursor"].as_str().filter(|next| !next.is_empty() && cursor.as_deref() != Some(next));
             let moved = next.is_some();
@@ -226,14 +238,14 @@ impl Worker {
     }
 
     /// Brings a page to disk, in its order.
-    async fn take_all(&self, list: &[Value], first: bool) -> Result<(), Stopped> {
+    async fn take_all(&self, list: &[Value], since: Option<Timestamp>) -> Result<(), Stopped> {
         let (mut later, mut waited) = (Vec::new(), HashMap::new());
         for item in list {
             let Some(item) = inbound::read(&self.channel, &self.open_kfid, item) else {
                 tracing::warn!(channel = self.channel, "The platform gave a message without an id, which is left out.");
                 continue;
             };
-            if first && item.sent < self.began.as_second() {
+            if since.is_some_and(|since| item.sent < since.as_second()) {
                 continue;
             }
             later.extend(self.take(item, &mut waited).await?);

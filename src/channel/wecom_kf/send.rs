@@ -69,6 +69,9 @@ impl Kf {
     }
 }
 
+/// What passes by itself, or is not about this request.
+const PASSING: [i64; 5] = [-1, 40_001, 40_014, 42_001, 45_009];
+
 /// A code for one message, to be kept.
 pub(super) fn code_mark(channel: &str, thread: &str, code: &str, ended: bool, until: Option<Timestamp>) -> KeptRow {
     let value = json!({"code": code, "ended": ended}).to_string();
@@ -233,6 +236,10 @@ impl Trip<'_> {
     async fn follow(&self, data: &Value) -> Result<(), Answer> {
         let thread = data["thread"].as_str().unwrap_or_default();
         let wanted = data["state"].as_str().and_then(State::parse);
+        // It was ended there, for this or an earlier close: of no use any more, whatever ours is by now.
+        let ended = ended_mark(&self.kf.channel, thread, self.now);
+        let was_ended =
+            wanted == Some(State::Closed) && self.store.forget(&ended.place, &ended.key).await.map_err(unreadable)?;
         let ours = self.store.conversation(&self.row.conversation).await.map_err(unreadable)?;
         if ours.is_none_or(|row| State::parse(&row.state) != wanted) {
             return Ok(());
@@ -251,8 +258,7 @@ impl Trip<'_> {
                 }
             }
             Some(State::Closed) => {
-                let ended = ended_mark(&self.kf.channel, thread, self.now);
-                if self.store.forget(&ended.place, &ended.key).await.map_err(unreadable)? {
+                if was_ended {
                     return Ok(());
                 }
                 let (state, _) = self.present(thread).await.map_err(Trouble::into_answer)?;
@@ -274,6 +280,16 @@ impl Trip<'_> {
             match self.trans(thread, service::PERSON, Some(servicer)).await {
                 Ok(code) => return self.keep_given(thread, code).await,
                 Err(Trouble::Code(NOT_RECEIVING, _)) => {}
+                // Somebody who has left, or a slip in the name: the next one, and in the end the pool.
+                Err(Trouble::Code(code, words)) if !PASSING.contains(&code) => {
+                    tracing::warn!(
+                        channel = self.kf.channel,
+                        servicer,
+                        code,
+                        words,
+                        "A hand-off went past one of `servicers`."
+                    );
+                }
                 Err(trouble) => return Err(trouble.into_answer()),
             }
         }
@@ -285,7 +301,7 @@ impl Trip<'_> {
     async fn end(&self, thread: &str) -> Result<(), Answer> {
         match self.trans(thread, service::ENDED, None).await {
             Ok(_) => Ok(()),
-            Err(Trouble::Code(code, words)) if !matches!(code, -1 | 40001 | 40014 | 42001 | 45009) => {
+            Err(Trouble::Code(code, words)) if !PASSING.contains(&code) => {
                 tracing::info!(
                     channel = self.kf.channel,
                     code,

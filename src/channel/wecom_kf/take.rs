@@ -70,8 +70,9 @@ impl Worker {
         match item.what {
             What::Entered(code) => commit.outbox.extend(self.welcome(&thread, &item.customer, &code, item.sent)),
             What::Taken(servicer, code) => {
-                self.keep_code(&thread, code, false, item.sent).await?;
-                self.taken(&thread, &servicer, true).await?;
+                // Of a customer who is not known here the bot would speak by it into a person's conversation.
+                let known = self.taken(&thread, &servicer, true).await?;
+                self.keep_code(&thread, code.filter(|_| known), false, item.sent).await?;
             }
             What::Ended(servicer, code) => {
                 self.keep_code(&thread, code, true, item.sent).await?;
@@ -116,7 +117,7 @@ impl Worker {
                     }
                     sleep(wait).await;
                 }
-                Err(PipelineError::Internal) if tries >= TRIES => {
+                Err(PipelineError::Internal | PipelineError::Store(StoreError::Damaged(_))) if tries >= TRIES => {
                     tracing::error!(
                         channel = self.channel,
                         id = arrival.id,
@@ -124,7 +125,8 @@ impl Worker {
                     );
                     return Ok(None);
                 }
-                Err(PipelineError::Internal) => {
+                // One damaged conversation is not the whole account.
+                Err(PipelineError::Internal | PipelineError::Store(StoreError::Damaged(_))) => {
                     tries += 1;
                     sleep(PAUSE).await;
                 }
@@ -133,14 +135,15 @@ impl Worker {
         }
     }
 
-    /// A person of WeCom has a conversation; `anyway` also where a person has it here.
-    async fn taken(&self, thread: &str, servicer: &str, anyway: bool) -> Result<(), Stopped> {
+    /// A person of WeCom has a conversation; `anyway` also where a person has it here. False if it is not known here.
+    async fn taken(&self, thread: &str, servicer: &str, anyway: bool) -> Result<bool, Stopped> {
         let id = Tokens::conversation(&self.channel, thread);
         let row = self.pipeline.store.conversation(&id).await?;
+        let known = row.is_some();
         if row.is_some_and(|row| anyway || row.state != State::Human.as_str()) {
             self.act(thread, servicer, Action::Take).await?;
         }
-        Ok(())
+        Ok(known)
     }
 
     /// Does in our conversation what a person did in WeCom; false if it changes nothing here.

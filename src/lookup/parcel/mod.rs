@@ -186,11 +186,16 @@ impl Parcels {
         if let Err(error) = self.keep(asked, None, after(now, rests)).await {
             return unstored(&error);
         }
-        let asking = tokio::time::timeout(LONGEST, self.ask(asked, account, max_bytes));
-        let fetched = asking.await.unwrap_or_else(|_| failed(0, "timeout"));
+        let fetched = self.ask(asked, account, max_bytes).await;
         // What never left need not rest.
         let sent = !matches!(fetched.error.as_deref(), Some(NO_CONNECTION | LEFT_ALONE));
-        let until = if sent { after(now, rests.max(cache)) } else { now };
+        // Only what was found is good for longer than the number rests.
+        let found = fetched.error.is_none() && fetched.body["problem"] == "";
+        let until = match (sent, found) {
+            (false, _) => now,
+            (true, false) => after(now, rests),
+            (true, true) => after(now, rests.max(cache)),
+        };
         if let Err(error) = self.keep(asked, Some(&fetched), until).await {
             tracing::error!(%error, "The answer of a carrier could not be kept; its number rests all the same.");
         }
@@ -215,7 +220,8 @@ impl Parcels {
             return failed(0, LEFT_ALONE);
         }
         let request = self.client.post(url).header(CONTENT_TYPE, super::FORM).body(asked.form(account));
-        let fetched = net::json(request, max_bytes).await;
+        let asking = tokio::time::timeout(LONGEST, net::json(request, max_bytes));
+        let fetched = asking.await.unwrap_or_else(|_| failed(0, "timeout"));
         let fetched = match fetched {
             Fetched { error: None, status, body } => match asked.read(&body) {
                 Said::Found(found) => asked.answer(Ok(&found)),

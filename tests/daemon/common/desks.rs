@@ -51,6 +51,7 @@ pub struct Call {
 
 #[derive(Debug, Default)]
 struct Inner {
+    unread: bool,
     calls: Vec<Call>,
     moods: VecDeque<Mood>,
     status: HashMap<String, String>,
@@ -88,6 +89,11 @@ impl Desks {
     /// How the next requests that change something are answered; after them all is well.
     pub fn moods(&self, moods: &[Mood]) {
         self.inner.lock().unwrap().moods.extend(moods.iter().cloned());
+    }
+
+    /// From now on a bot may change a conversation of Chatwoot and not read it, as in versions before 2026.
+    pub fn bots_read_nothing(&self) {
+        self.inner.lock().unwrap().unread = true;
     }
 
     /// Whether all moods are over.
@@ -153,7 +159,16 @@ async fn answer(inner: &Mutex<Inner>, method: &Method, path: &str, headers: Head
     inner.calls.push(Call { what: format!("{method} {path}"), headers: headers.clone(), body: body.clone() });
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     let said = match (method.as_str(), parts.as_slice()) {
-        ("GET", ["api", "v1", "accounts", "7", "conversations", "meta"]) => json!({"meta": {}}),
+        // A bot may not read these, whatever its token.
+        ("GET", ["api", "v1", "accounts", "7", "conversations", "meta"]) => {
+            return error(401, "Access to this endpoint is not authorized for bots");
+        }
+        ("POST", ["api", "v1", "accounts", "7", "conversations", "0", _]) => {
+            return error(404, "Resource could not be found");
+        }
+        ("GET", ["api", "v1", "accounts", "7", "conversations", _]) if inner.unread => {
+            return error(401, "Access to this endpoint is not authorized for bots");
+        }
         ("GET", ["api", "v1", "accounts", "7", "conversations", id]) => {
             let status = inner.status.get(*id).cloned().unwrap_or_else(|| "pending".to_owned());
             json!({"id": id.parse::<u64>().unwrap(), "status": status})
