@@ -344,4 +344,7 @@ async fn on_messenger_people_answer_in_the_pages_inbox_or_in_ours() {
     assert_eq!(texts, ["您的退款已到账。", "再见。"], "nothing else was said");
     let shown = crate::common::api::transcript(daemon.address(), &id).await;
     assert!(!shown.iter().any(|event| event["data"]["text"] == "自动回复"));
+    assert_eq!(agent(daemon.address(), &id, "return", json!({"agent": "li"})).await.status, 200);
+    give(&daemon, &wrote("m9", &json!({"text": "怎么退货"}))).await;
+    assert_eq!(platform.wait(7).await[6].at("/message/text"), "七天内可以退货。");
 }

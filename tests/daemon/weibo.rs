@@ -164,4 +164,8 @@ async fn with_a_token_all_is_said_by_the_api_and_people_answer() {
     agent(daemon.address(), &id, "messages", json!({"text": "还在吗？", "agent": "li"})).await;
     let error = given_up(&daemon, "weibo").await;
     assert!(error.contains("48 hours") && !error.contains("weibo-token"), "{error}");
+    assert_eq!(agent(daemon.address(), &id, "return", json!({"agent": "li"})).await.status, 200);
+    give(&daemon, &text("t9", "退款要多久")).await;
+    let said: Value = serde_json::from_str(wait_through(&platform, &daemon, 4).await[3].at("/data")).unwrap();
+    assert_eq!(said["text"], "退款三天到账。");
 }
