@@ -86,7 +86,8 @@ async fn desk(State(shared): State<Shared>, Path(name): Path<String>, request: R
     let Query(query) = query.map_err(|_| Problem::bad_request("The parameters of the address cannot be read."))?;
     let headers = request.headers().clone();
     let body = body(request, channel::MAX_BODY).await?;
-    let incoming = channel::desk::Incoming { name, spec, query, headers, body, pipeline: Arc::clone(&shared.pipeline) };
+    let (pipeline, memory) = (Arc::clone(&shared.pipeline), Arc::clone(&shared.memory));
+    let incoming = channel::desk::Incoming { name, spec, query, headers, body, pipeline, memory };
     to_its_end(&shared, channel::desk::answer(incoming)).await?
 }
 

@@ -445,6 +445,14 @@ async fn only_what_zendesk_signed_is_taken() {
     assert_eq!(by_people(&daemon, client.conversation()).await, Vec::<Value>::new());
     assert_eq!(send(&good, UTC, body.as_bytes()).await, 200);
     state_is(&daemon, "human").await;
+    // The same request under another id, which is not signed, is the same request.
+    let renamed = [
+        ("x-zendesk-webhook-signature", good.as_str()),
+        ("x-zendesk-webhook-signature-timestamp", UTC),
+        ("x-zendesk-webhook-invocation-id", "another"),
+    ];
+    assert_eq!(post(&url, body.clone(), &renamed).await.status, 200);
+    assert_eq!(by_people(&daemon, client.conversation()).await.len(), 1);
 }
 
 #[tokio::test]

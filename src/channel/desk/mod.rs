@@ -20,6 +20,7 @@ use crate::pipeline::{Action, Actor, AgentError, Pipeline};
 use crate::rules::{WebhookFormat, WebhookSpec};
 
 use super::incoming::taken;
+use super::memory::Memory;
 use super::problem::Problem;
 use super::signature::{Profile, key_in_address};
 
@@ -45,6 +46,8 @@ pub struct Incoming {
     pub body: Bytes,
     /// The way of what people do.
     pub pipeline: Arc<Pipeline>,
+    /// What is remembered between requests.
+    pub memory: Arc<Memory>,
 }
 
 /// Takes what a desk posts.

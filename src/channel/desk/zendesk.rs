@@ -3,6 +3,7 @@
 //! Told by the Ticketing API; what agents write comes by a webhook that a trigger of the account posts, with the body of
 //! docs/channels/zendesk.md.
 
+use aws_lc_rs::digest;
 use axum::response::Response;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
@@ -25,6 +26,8 @@ use super::ties::{Tie, Ties};
 
 /// Names a request of the account, the same when it is sent again. It is not signed.
 const INVOCATION: &str = "x-zendesk-webhook-invocation-id";
+/// Covers the time and the body.
+const SIGNATURE: &str = "x-zendesk-webhook-signature";
 
 /// Longest subject, in characters.
 const SUBJECT: usize = 120;
@@ -250,6 +253,13 @@ pub(super) async fn receive(incoming: &Incoming) -> Result<Response, Problem> {
         // A customer may answer by mail: that is no word of the shop's.
         "comment" if !event.author_role.to_lowercase().contains("end") => {
             let named = incoming.headers.get(INVOCATION).and_then(|id| id.to_str().ok());
+            // The header is not signed, so a signature is good for one of them: nothing old becomes new by another.
+            let signature = incoming.headers.get(SIGNATURE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+            let hash = digest::digest(&digest::SHA256, named.unwrap_or_default().as_bytes());
+            let hash = hash.as_ref().try_into().map_err(|_| Problem::internal())?;
+            if !incoming.memory.once(format!("{}\u{0}{signature}", incoming.name), hash) {
+                return Ok(taken());
+            }
             // Without the header the same words of the same ticket are the same comment.
             let id = named.map_or_else(|| crate::token::Tokens::conversation(&ticket, &event.comment), str::to_owned);
             let id: String = format!("zendesk-{id}").chars().take(128).collect();
