@@ -241,15 +241,8 @@ impl<A: Api> Courier for Platform<A> {
         store: &'a dyn Store,
         row: &'a OutboxRow,
         now: Timestamp,
-    ) -> BoxFuture<'a, Answer> {
-        Box::pin(async move {
-            match self.send_all(client, store, row, now).await {
-                Ok(()) => Answer::Status(200, None),
-                // One customer who is gone is not the whole platform.
-                Err(Answer::Status(410, _)) => refused("the platform says that it is gone (410)".to_owned()),
-                Err(answer) => answer,
-            }
-        })
+    ) -> BoxFuture<'a, Result<(), Answer>> {
+        Box::pin(self.send_all(client, store, row, now))
     }
 
     fn who<'a>(&'a self, client: &'a Client, now: Timestamp) -> BoxFuture<'a, Result<String, Answer>> {

@@ -79,7 +79,14 @@ pub(super) async fn carry(
     now: Timestamp,
 ) -> Answer {
     match &endpoint.courier {
-        Some(courier) => courier.carry(client, store, row, now).await,
+        Some(courier) => match courier.carry(client, store, row, now).await {
+            Ok(()) => Answer::Status(200, None),
+            // One customer who is gone is not the whole platform.
+            Err(Answer::Status(410, _)) => {
+                Answer::Refused { status: 410, error: "the platform says that it is gone (410)".to_owned() }
+            }
+            Err(answer) => answer,
+        },
         None => post(client, endpoint, row, now).await,
     }
 }

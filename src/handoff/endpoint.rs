@@ -71,14 +71,14 @@ impl Default for People {
 
 /// Brings deliveries to a platform that has an API of its own. Order, attempts and waits are the worker's business.
 pub trait Courier: fmt::Debug + Send + Sync + 'static {
-    /// Makes one attempt. Must end by itself, and must not tell secrets in what it answers.
+    /// Makes one attempt; an error is what the platform answered. Must end by itself, and must not tell secrets.
     fn carry<'a>(
         &'a self,
         client: &'a Client,
         store: &'a dyn Store,
         row: &'a OutboxRow,
         now: Timestamp,
-    ) -> BoxFuture<'a, Answer>;
+    ) -> BoxFuture<'a, Result<(), Answer>>;
 
     /// Asks the platform who we are to it, without a message to anybody: the name that it answers with. Must end by itself.
     fn who<'a>(&'a self, client: &'a Client, now: Timestamp) -> BoxFuture<'a, Result<String, Answer>>;

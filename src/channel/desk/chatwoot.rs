@@ -140,13 +140,8 @@ impl Courier for Inbox {
         store: &'a dyn Store,
         row: &'a OutboxRow,
         now: Timestamp,
-    ) -> BoxFuture<'a, Answer> {
-        Box::pin(async move {
-            match self.tell(client, store, row, now).await {
-                Ok(()) => Answer::Status(200, None),
-                Err(answer) => answer,
-            }
-        })
+    ) -> BoxFuture<'a, Result<(), Answer>> {
+        Box::pin(self.tell(client, store, row, now))
     }
 
     fn who<'a>(&'a self, client: &'a Client, now: Timestamp) -> BoxFuture<'a, Result<String, Answer>> {

@@ -48,14 +48,14 @@ impl Courier for Postman {
         store: &'a dyn Store,
         row: &'a OutboxRow,
         _: Timestamp,
-    ) -> BoxFuture<'a, Answer> {
-        Box::pin(async move { self.deliver(store, row).await.unwrap_or_else(|answer| answer) })
+    ) -> BoxFuture<'a, Result<(), Answer>> {
+        Box::pin(self.deliver(store, row))
     }
 
     fn who<'a>(&'a self, _: &'a Client, _: Timestamp) -> BoxFuture<'a, Result<String, Answer>> {
         Box::pin(async move {
             let transport = self.transport().map_err(|error| Answer::Failed(words(&error)))?;
-            match tokio::time::timeout(WHOLE, transport.test_connection()).await {
+            match tokio::time::timeout(2 * TIMEOUT, transport.test_connection()).await {
                 Ok(Ok(true)) => Ok(self.spec.sender().to_owned()),
                 Ok(Ok(false)) | Err(_) => Err(Answer::Failed("the mail server does not answer".to_owned())),
                 Ok(Err(error)) => Err(meaning(&error)),
@@ -82,7 +82,7 @@ impl Courier for Postman {
                 with_bot: false,
                 at: now,
             };
-            self.send(&letter).await.unwrap_or_else(|answer| answer)
+            self.send(&letter).await.err().unwrap_or(Answer::Status(250, None))
         }))
     }
 }
@@ -92,14 +92,14 @@ impl Postman {
         Self { spec }
     }
 
-    async fn deliver(&self, store: &dyn Store, row: &OutboxRow) -> Result<Answer, Answer> {
+    async fn deliver(&self, store: &dyn Store, row: &OutboxRow) -> Result<(), Answer> {
         let event: Value = serde_json::from_slice(&row.body).unwrap_or_default();
         let data = &event["data"];
         let one = std::slice::from_ref(&data["message"]);
         let messages = data["messages"].as_array().map_or(one, Vec::as_slice);
         let empty = messages.iter().all(|message| message["text"].as_str().unwrap_or_default().trim().is_empty());
         if row.kind != "message.created" || empty {
-            return Ok(Answer::Status(200, None));
+            return Ok(());
         }
         let failed = |_| Answer::Failed("the store cannot be read".to_owned());
         let seq = data["seq"].as_u64().unwrap_or(u64::MAX >> 1);
@@ -125,16 +125,16 @@ impl Postman {
                 endpoint = row.endpoint,
                 "A notice was not sent, because no machine may answer the last letter."
             );
-            return Ok(Answer::Status(200, None));
+            return Ok(());
         }
         self.send(&letter).await
     }
 
-    async fn send(&self, letter: &Outgoing<'_>) -> Result<Answer, Answer> {
+    async fn send(&self, letter: &Outgoing<'_>) -> Result<(), Answer> {
         let (envelope, bytes) = letter.written().map_err(|Unwritable(why)| refused(550, why))?;
         let transport = self.transport().map_err(|error| Answer::Failed(words(&error)))?;
         match tokio::time::timeout(WHOLE, transport.send_raw(&envelope, &bytes)).await {
-            Ok(Ok(_)) => Ok(Answer::Status(250, None)),
+            Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(meaning(&error)),
             Err(_) => Err(Answer::Failed("the mail server took too long".to_owned())),
         }

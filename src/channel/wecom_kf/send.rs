@@ -91,15 +91,14 @@ impl Courier for Kf {
         store: &'a dyn Store,
         row: &'a OutboxRow,
         now: Timestamp,
-    ) -> BoxFuture<'a, Answer> {
+    ) -> BoxFuture<'a, Result<(), Answer>> {
         Box::pin(async move {
             let trip = Trip { kf: self, client, store, row, now };
-            let done = match serde_json::from_slice::<Value>(&row.body) {
+            match serde_json::from_slice::<Value>(&row.body) {
                 Ok(event) if row.kind == "conversation.state" => trip.follow(&event["data"]).await,
                 Ok(event) => trip.say(&event["data"]).await,
                 Err(_) => Err(refused("the delivery is not a message of ours".to_owned())),
-            };
-            done.err().unwrap_or(Answer::Status(200, None))
+            }
         })
     }
 
@@ -130,12 +129,11 @@ impl Trip<'_> {
         if self.said_by_code(thread, data).await? {
             return Ok(());
         }
-        let answer = self.kf.platform.carry(self.client, self.store, self.row, self.now).await;
+        let said = self.kf.platform.carry(self.client, self.store, self.row, self.now).await;
         let barred = self.kf.platform.api().was_barred(thread);
-        match answer {
-            Answer::Status(200, None) => Ok(()),
-            answer if barred => self.barred(thread, data, answer).await,
-            answer => Err(answer),
+        match said {
+            Err(answer) if barred => self.barred(thread, data, answer).await,
+            said => said,
         }
     }
 
