@@ -1,16 +1,15 @@
 //! New files without a restart: built whole in the background, then swapped in; a failed one leaves the old in use and says so.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use secrecy::ExposeSecret;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::changes::Changes;
 use crate::diag::{Finding, Report};
 use crate::engine::Engine;
 use crate::handoff::signing::SigningKey;
@@ -21,12 +20,8 @@ use crate::rules::{Files, Settings, WebhookFormat, WebhookSpec};
 use crate::shop;
 use crate::store::{ForcedRow, StoreError};
 
-/// Quiet time after the last change before the files are read: editors and deployments write in several steps.
-const QUIET: Duration = Duration::from_millis(250);
 /// How long opening hours that people have set are remembered after their end.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(62 * 24);
-/// Longest time that changes without a pause hold a reload up.
-const AT_LAST: Duration = Duration::from_secs(2);
 
 /// Reads the files anew and puts them in use.
 pub struct Reloader {
@@ -202,32 +197,18 @@ impl Reloader {
 
     /// Reloads on every change of the files, until `stop`.
     pub async fn watch(self: Arc<Self>, stop: CancellationToken) {
-        let changed = Arc::new(Notify::new());
-        let bell = Arc::clone(&changed);
-        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            // Reading a file is an event too, and our own.
-            if event.is_ok_and(|event| !event.kind.is_access()) {
-                bell.notify_one();
-            }
-        });
-        let mut watcher = match watcher {
-            Ok(watcher) => watcher,
+        let mut changes = match Changes::of(&self.dir) {
+            Ok(changes) => changes,
             Err(error) => {
                 tracing::warn!(%error, "Changes of the files are not noticed here; reload by SIGHUP or POST /-/reload.");
                 return;
             }
         };
-        watch_folders(&mut watcher, &self.dir);
         loop {
             tokio::select! {
-                () = changed.notified() => {}
+                () = changes.next() => self.reload_if_changed().await,
                 () = stop.cancelled() => return,
             }
-            let last = tokio::time::Instant::now() + AT_LAST;
-            while tokio::time::timeout(QUIET, changed.notified()).await.is_ok() && tokio::time::Instant::now() < last {}
-            // A folder that is new is watched from now on; what happened in it before is read just below.
-            watch_folders(&mut watcher, &self.dir);
-            self.reload_if_changed().await;
         }
     }
 
@@ -235,21 +216,6 @@ impl Reloader {
     pub async fn on_request(self: Arc<Self>, mut requests: mpsc::Receiver<()>) {
         while requests.recv().await.is_some() {
             let _ = self.reload().await;
-        }
-    }
-}
-
-/// Watches the shop's directory itself, and below it only what belongs to the shop: it may hold a build's output too.
-///
-/// Each time anew: a folder that was replaced as a whole has the same name, and the old watch is on what is gone.
-fn watch_folders(watcher: &mut RecommendedWatcher, dir: &Path) {
-    let below = ["faq", "rules", "calendars"].map(|name| (dir.join(name), RecursiveMode::Recursive));
-    for (folder, mode) in std::iter::once((dir.to_owned(), RecursiveMode::NonRecursive)).chain(below) {
-        let _ = watcher.unwatch(&folder);
-        if folder.is_dir()
-            && let Err(error) = watcher.watch(&folder, mode)
-        {
-            tracing::warn!(%error, folder = %folder.display(), "Changes of this folder are not noticed; reload by SIGHUP or POST /-/reload.");
         }
     }
 }

@@ -12,7 +12,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_yaml::options::DuplicateKeyPolicy;
 use serde_yaml::{Location, Spanned};
 
-use crate::diag::{Finding, Place};
+use crate::diag::{Edit, Finding, Fix, Place};
 
 /// Deepest nesting that is read.
 const MAX_DEPTH: usize = 64;
@@ -137,6 +137,13 @@ impl Node {
 /// A finding that says where the text stops being YAML, or which bound it passes.
 #[allow(clippy::result_large_err, reason = "happens once for a file")]
 pub fn parse(file: &Arc<str>, text: &str) -> Result<Node, Finding> {
+    match read(text) {
+        Ok(raw) => Ok(place_all(raw, file, text)),
+        Err(error) => Err(syntax_finding(&error, file, text)),
+    }
+}
+
+fn read(text: &str) -> Result<Spanned<Raw>, serde_yaml::Error> {
     let options = serde_yaml::options! {
         budget: serde_yaml::budget! {
             max_anchors: 0,
@@ -149,10 +156,7 @@ pub fn parse(file: &Arc<str>, text: &str) -> Result<Node, Finding> {
         strict_booleans: true,
         with_snippet: false,
     };
-    match serde_yaml::from_str_with_options::<Spanned<Raw>>(text, options) {
-        Ok(raw) => Ok(place_all(raw, file, text)),
-        Err(error) => Err(syntax_finding(&error, file, text)),
-    }
+    serde_yaml::from_str_with_options(text, options)
 }
 
 fn syntax_finding(error: &serde_yaml::Error, file: &Arc<str>, text: &str) -> Finding {
@@ -174,9 +178,10 @@ fn syntax_finding(error: &serde_yaml::Error, file: &Arc<str>, text: &str) -> Fin
             if let Some(at) = indenting_tab(text).filter(|_| !line.contains('\t')) {
                 place.span = at..at + 1;
             }
-            finding.help("use spaces to indent, never the tab key")
+            finding.help("use spaces to indent, never the tab key").fix(without_tabs(file, text))
         } else if line.contains('：') {
-            finding.help("a key ends with ':' and a space; this line has the full-width '：'")
+            let fix = half_width_colon(file, text, place.span.start);
+            finding.help("a key ends with ':' and a space; this line has the full-width '：'").fix(fix)
         } else if line.contains(['“', '”', '‘', '’']) {
             finding.help("quote with straight quotes, ' or \"")
         } else {
@@ -203,6 +208,51 @@ fn limit(error: &serde_yaml::Error, message: &str) -> Option<String> {
         _ if message.contains("recursion") || message.contains("depth") => message.to_owned(),
         _ => return None,
     })
+}
+
+/// Widths that editors give a tab, the most likely first.
+const TAB_WIDTHS: [usize; 3] = [2, 4, 8];
+
+/// Spaces for each tab that indents a line: so many that the file can be read.
+fn without_tabs(file: &Arc<str>, text: &str) -> Option<Fix> {
+    let mut tabs = Vec::new();
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let indentation = line.len() - line.trim_start_matches([' ', '\t']).len();
+        tabs.extend(line[..indentation].match_indices('\t').map(|(at, _)| start + at));
+        start += line.len();
+    }
+    let written = |width: usize| {
+        let (mut out, mut from) = (String::with_capacity(text.len() + tabs.len() * width), 0);
+        for &tab in &tabs {
+            out.push_str(&text[from..tab]);
+            out.extend(std::iter::repeat_n(' ', width));
+            from = tab + 1;
+        }
+        out.push_str(&text[from..]);
+        out
+    };
+    let width = TAB_WIDTHS.into_iter().find(|width| !tabs.is_empty() && read(&written(*width)).is_ok())?;
+    let edit =
+        |tab: usize| Edit { place: Place { file: Arc::clone(file), span: tab..tab + 1 }, text: " ".repeat(width) };
+    Some(Fix { title: "indent with spaces".to_owned(), edits: tabs.into_iter().map(edit).collect() })
+}
+
+/// `key: ` in place of `key：` at the beginning of the line of a mistake.
+fn half_width_colon(file: &Arc<str>, text: &str, mistake: usize) -> Option<Fix> {
+    let start = text[..mistake].rfind('\n').map_or(0, |at| at + 1);
+    let line = text[start..].lines().next()?;
+    let begin = line.len() - line.trim_start_matches([' ', '-']).len();
+    let colon = line.find('：')?;
+    let key = line.get(begin..colon)?;
+    if key.is_empty() || !key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')) {
+        return None;
+    }
+    let rest = &line[colon + '：'.len_utf8()..];
+    let spaces = rest.len() - rest.trim_start_matches([' ', '\u{3000}']).len();
+    let place = Place { file: Arc::clone(file), span: start + colon..start + colon + '：'.len_utf8() + spaces };
+    let end = if rest.trim().is_empty() { ":" } else { ": " };
+    Some(Fix::replace(&place, end, format!("write `{key}:`")))
 }
 
 /// The first tab before the first word of a line.
@@ -338,14 +388,14 @@ mod tests {
     use super::*;
 
     #[allow(clippy::result_large_err, reason = "a test")]
-    fn read(text: &str) -> Result<Node, Finding> {
+    fn tree(text: &str) -> Result<Node, Finding> {
         parse(&Arc::from("t.yaml"), text)
     }
 
     #[test]
     fn scalars_keep_their_spelling_and_place() {
         let text = "退款: [12345, yes, 1.0, 0x1f, 2026-11-21, 09:00, ON, '7', 99999999999999999999]\n";
-        let node = read(text).expect("reads");
+        let node = tree(text).expect("reads");
         let list = node.get("退款").expect("key");
         let words: Vec<_> = list.items().iter().filter_map(Node::text).collect();
         assert_eq!(words, ["12345", "yes", "1.0", "0x1f", "2026-11-21", "09:00", "ON", "7", "99999999999999999999"]);
@@ -358,28 +408,28 @@ mod tests {
 
     #[test]
     fn a_key_can_stand_twice_so_that_both_can_be_shown() {
-        let node = read("a: 1\nb: 2\na: 3\n").expect("reads");
+        let node = tree("a: 1\nb: 2\na: 3\n").expect("reads");
         assert_eq!(node.entries().len(), 3);
     }
 
     #[test]
     fn lesson_24_hostile_files_are_refused_quickly() {
-        assert_eq!(read(&"[".repeat(100_000)).expect_err("deep").code, "yaml-limit");
-        assert_eq!(read("a: &a [x, x]\nb: [*a, *a]\n").expect_err("alias").code, "yaml-limit");
-        let tab = read("faq:\n\t- id: x\n").expect_err("tab");
+        assert_eq!(tree(&"[".repeat(100_000)).expect_err("deep").code, "yaml-limit");
+        assert_eq!(tree("a: &a [x, x]\nb: [*a, *a]\n").expect_err("alias").code, "yaml-limit");
+        let tab = tree("faq:\n\t- id: x\n").expect_err("tab");
         assert_eq!(tab.code, "yaml-syntax");
         assert!(tab.help.unwrap_or_default().contains("tab"));
     }
 
     #[test]
     fn empty_files_are_nothing() {
-        assert_eq!(read("").expect("reads").value, Value::Null);
-        assert_eq!(read("# only a comment\n").expect("reads").value, Value::Null);
+        assert_eq!(tree("").expect("reads").value, Value::Null);
+        assert_eq!(tree("# only a comment\n").expect("reads").value, Value::Null);
     }
 
     #[test]
     fn multi_line_texts_are_joined() {
-        let node = read("a: |\n  one\n  two\nb: >-\n  three\n  four\n").expect("reads");
+        let node = tree("a: |\n  one\n  two\nb: >-\n  three\n  four\n").expect("reads");
         assert_eq!(node.get("a").and_then(Node::text), Some("one\ntwo\n"));
         assert_eq!(node.get("b").and_then(Node::text), Some("three four"));
     }

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use super::{Ended, Failure, Global};
+use super::{Ended, Failure, Global, mend};
+use crate::changes::Changes;
 use crate::clock::Clock;
-use crate::diag::{Format, Report};
+use crate::diag::{Format, Report, nearest, pages};
 use crate::rehearsal;
 use crate::reload;
 use crate::rules::Files;
@@ -22,6 +23,15 @@ pub(super) struct Args {
     /// Warnings fail as well.
     #[arg(long)]
     strict: bool,
+    /// Mend what can be mended without asking, and say what was written.
+    #[arg(long, conflicts_with = "watch")]
+    fix: bool,
+    /// Check again whenever a file changes, until interrupted.
+    #[arg(long)]
+    watch: bool,
+    /// Tell what a kind of finding means, such as `never-wins`, and check nothing.
+    #[arg(long, value_name = "CODE", exclusive = true)]
+    explain: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -37,24 +47,26 @@ enum Form {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
+    if let Some(code) = &args.explain {
+        return explain(code);
+    }
     anyhow::ensure!(global.dir.is_dir(), "{} is not a directory; name the shop's with --dir", global.dir.display());
-    let files = Files::read(&global.dir);
-    let tests: Vec<_> = files
-        .texts
-        .iter()
-        .filter(|(file, _)| file.starts_with("tests/"))
-        .map(|(file, text)| (file.clone(), text.clone()))
-        .collect();
-    let (engine, mut report) = shop::open_files(&global.dir, files, Clock::system().now());
-    if let Some(engine) = &engine {
-        // What the daemon would stumble over when it makes its receivers.
-        let _ = reload::endpoints(&engine.book().settings, &mut report);
+    if args.watch {
+        return watch(global, args);
     }
-    for (file, text) in &tests {
-        let _ = rehearsal::read(file, text, &mut report);
+    if args.fix {
+        let wanted = |file: &str| is_among(file, &args.paths);
+        mend::all(&global.dir, || check(global, &Files::read(&global.dir)), &wanted)?;
     }
-    report.sort();
-    narrow(&mut report, &args.paths);
+    Ok(once(global, args))
+}
+
+/// Checks, and prints what was found.
+fn once(global: &Global, args: &Args) -> Ended {
+    let mut report = check(global, &Files::read(&global.dir));
+    if !args.paths.is_empty() {
+        report.findings.retain(|finding| finding.place.as_ref().is_none_or(|place| is_among(&place.file, &args.paths)));
+    }
     let format = match args.format {
         Form::Human => Format::Human,
         Form::Json => Format::Json,
@@ -62,33 +74,89 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
         Form::Github => Format::Github,
     };
     anstream::print!("{}", report.render(format, global.colored()));
-    let (errors, warnings) = (report.errors(), report.warnings());
     if args.format == Form::Human {
-        let plural = |n: usize, word: &str| if n == 1 { format!("1 {word}") } else { format!("{n} {word}s") };
-        if errors + warnings == 0 {
-            anstream::println!("fine: {} files, no findings", report.sources.iter().count());
-        } else {
-            anstream::println!("{}, {}", plural(errors, "error"), plural(warnings, "warning"));
-        }
+        summary(&report, args.fix);
     }
-    Ok(if errors > 0 || (args.strict && warnings > 0) { Ended::Findings } else { Ended::Fine })
+    let failed = report.errors() > 0 || (args.strict && report.warnings() > 0);
+    if failed { Ended::Findings } else { Ended::Fine }
 }
 
-/// Keeps findings of the files that were asked for; paths are relative to the shop's directory.
-fn narrow(report: &mut Report, paths: &[PathBuf]) {
-    if paths.is_empty() {
+fn summary(report: &Report, fixed: bool) {
+    let (errors, warnings) = (report.errors(), report.warnings());
+    let plural = |n: usize, word: &str| if n == 1 { format!("1 {word}") } else { format!("{n} {word}s") };
+    let Some(first) = report.findings.first() else {
+        anstream::println!("fine: {} files, no findings", report.sources.iter().count());
         return;
+    };
+    anstream::println!("{}, {}", plural(errors, "error"), plural(warnings, "warning"));
+    anstream::println!("more about a kind of finding: nightdesk check --explain {}", first.code);
+    let fixes = report.findings.iter().filter(|finding| finding.fix.is_some()).count();
+    if fixes > 0 && !fixed {
+        anstream::println!("nightdesk check --fix would mend {fixes} of them");
     }
-    let wanted: Vec<String> = paths
-        .iter()
-        .map(|path| path.to_string_lossy().trim_start_matches("./").trim_end_matches('/').to_owned())
-        .collect();
-    report.findings.retain(|finding| {
-        finding.place.as_ref().is_none_or(|place| {
-            wanted.iter().any(|path| {
-                place.file.as_ref() == path
-                    || place.file.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with('/'))
-            })
+}
+
+/// All findings of a shop's files, its conversation tests among them.
+fn check(global: &Global, files: &Files) -> Report {
+    let (engine, mut report) = shop::open_files(&global.dir, files.clone(), Clock::system().now());
+    if let Some(engine) = &engine {
+        // What the daemon would stumble over when it makes its receivers.
+        let _ = reload::endpoints(&engine.book().settings, &mut report);
+    }
+    for (file, text) in files.texts.iter().filter(|(file, _)| file.starts_with("tests/")) {
+        let _ = rehearsal::read(file, text, &mut report);
+    }
+    report.sort();
+    report
+}
+
+/// Whether a file was asked for; paths are relative to the shop's directory.
+fn is_among(file: &str, paths: &[PathBuf]) -> bool {
+    paths.is_empty()
+        || paths.iter().any(|path| {
+            let path = path.to_string_lossy();
+            let path = path.trim_start_matches("./").trim_end_matches('/');
+            file == path || file.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'))
         })
-    });
+}
+
+fn watch(global: &Global, args: &Args) -> Result<Ended, Failure> {
+    let mut changes = Changes::of(&global.dir)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut ended = once(global, args);
+        let mut files = Files::read(&global.dir);
+        loop {
+            tokio::select! {
+                () = changes.next() => {}
+                stopped = tokio::signal::ctrl_c() => {
+                    stopped?;
+                    return Ok(ended);
+                }
+            }
+            let now = Files::read(&global.dir);
+            if now != files {
+                files = now;
+                if args.format == Form::Human {
+                    anstream::println!(
+                        "\n--- {}",
+                        Clock::system().now().to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M:%S")
+                    );
+                }
+                ended = once(global, args);
+            }
+        }
+    })
+}
+
+fn explain(code: &str) -> Result<Ended, Failure> {
+    let Some(page) = pages::page(code) else {
+        let codes = pages::codes();
+        return Err(match nearest(code, codes.iter().copied()) {
+            Some(near) => anyhow::anyhow!("there is no finding `{code}`; did you mean `{near}`?"),
+            None => anyhow::anyhow!("there is no finding `{code}`; there are {}", codes.join(", ")),
+        });
+    };
+    anstream::print!("{page}");
+    Ok(Ended::Fine)
 }

@@ -6,6 +6,7 @@ mod check;
 mod eval;
 mod explain;
 mod hours;
+mod mend;
 mod queue;
 mod schema;
 mod serve;

@@ -2,7 +2,10 @@
 //!
 //! Owns the finding and the texts that places refer to. Refuses to decide what is wrong: that is for the rooms that build.
 
+mod fix;
+pub mod pages;
 mod render;
+mod sarif;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -10,6 +13,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+pub use fix::{Edit, Fix, Mended, mend, quoted};
 pub use render::Format;
 
 /// How bad a finding is.
@@ -48,6 +52,8 @@ pub struct Finding {
     pub related: Vec<(Place, String)>,
     /// How to mend it.
     pub help: Option<String>,
+    /// How `check --fix` mends it, where that is surely what was meant.
+    pub fix: Option<Fix>,
 }
 
 impl Finding {
@@ -62,6 +68,7 @@ impl Finding {
             label: None,
             related: Vec::new(),
             help: None,
+            fix: None,
         }
     }
 
@@ -96,6 +103,13 @@ impl Finding {
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
+        self
+    }
+
+    /// Says how a program may mend it.
+    #[must_use]
+    pub fn fix(mut self, fix: impl Into<Option<Fix>>) -> Self {
+        self.fix = fix.into();
         self
     }
 }
@@ -188,6 +202,24 @@ impl Report {
     #[must_use]
     pub fn render(&self, format: Format, color: bool) -> String {
         render::render(self, format, color)
+    }
+}
+
+/// The known word that one that is not known surely stands for: a single slip away (two in a long word), and no other as near.
+#[must_use]
+pub fn surely<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let slips = if word.chars().count() >= 8 { 2 } else { 1 };
+    let mut near: Vec<_> = known
+        .into_iter()
+        .filter(|candidate| candidate.chars().count() >= 3)
+        .map(|candidate| (strsim::damerau_levenshtein(&word.to_lowercase(), candidate), candidate))
+        .filter(|(distance, _)| *distance <= slips)
+        .collect();
+    near.sort_unstable();
+    match near.as_slice() {
+        [(_, only)] => Some(only),
+        [(first, nearest), (second, _), ..] if first < second => Some(nearest),
+        _ => None,
     }
 }
 

@@ -1,9 +1,10 @@
-//! Findings as text: for people (with the source underlined), JSON, SARIF 2.1.0, and GitHub's annotations.
+//! Findings as text: for people (with the source underlined), JSON, and GitHub's annotations; SARIF has a file of its own.
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde_json::{Value, json};
 
-use super::{Finding, Place, Report, Severity};
+use super::sarif::sarif;
+use super::{Edit, Finding, Place, Report, Severity};
 
 /// In which form findings are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +97,17 @@ fn object(report: &Report, finding: &Finding) -> Value {
     if let Some(help) = &finding.help {
         value["help"] = json!(help);
     }
+    if let Some(fix) = &finding.fix {
+        let edit = |edit: &Edit| {
+            let (line, column) = report.sources.line_column(&edit.place.file, edit.place.span.start);
+            let (end_line, end_column) = report.sources.line_column(&edit.place.file, edit.place.span.end);
+            json!({
+                "file": edit.place.file.as_ref(), "line": line, "column": column,
+                "end_line": end_line, "end_column": end_column, "text": edit.text,
+            })
+        };
+        value["fix"] = json!({"title": fix.title, "edits": fix.edits.iter().map(edit).collect::<Vec<_>>()});
+    }
     if !finding.related.is_empty() {
         value["related"] = finding
             .related
@@ -107,42 +119,6 @@ fn object(report: &Report, finding: &Finding) -> Value {
             .collect();
     }
     value
-}
-
-fn sarif(report: &Report) -> Value {
-    let results: Vec<Value> = report
-        .findings
-        .iter()
-        .map(|finding| {
-            let text = match &finding.help {
-                Some(help) => format!("{}. {help}", finding.message),
-                None => finding.message.clone(),
-            };
-            let mut result = json!({
-                "ruleId": finding.code,
-                "level": finding.severity,
-                "message": {"text": text},
-            });
-            if let Some(place) = &finding.place {
-                let (line, column) = report.sources.line_column(&place.file, place.span.start);
-                let (end_line, end_column) = report.sources.line_column(&place.file, place.span.end);
-                result["locations"] = json!([{"physicalLocation": {
-                    "artifactLocation": {"uri": place.file.as_ref()},
-                    "region": {"startLine": line, "startColumn": column, "endLine": end_line, "endColumn": end_column},
-                }}]);
-            }
-            result
-        })
-        .collect();
-    json!({
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [{
-            "tool": {"driver": {"name": "nightdesk", "version": env!("CARGO_PKG_VERSION")}},
-            "columnKind": "unicodeCodePoints",
-            "results": results,
-        }],
-    })
 }
 
 /// One workflow command; `%`, line ends, and in properties `:` and `,`, are escaped as GitHub's runner decodes them.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::decide::Knowledge;
 use crate::decide::builtin::Builtins;
 use crate::decide::knowledge::{BuiltHandoff, BuiltRule, BuiltText, Queue, Route};
-use crate::diag::{Finding, Place, Report, nearest};
+use crate::diag::{Finding, Fix, Place, Report, nearest, surely};
 use crate::likeness::Synonyms;
 use crate::matching::{Builder, Fault, Matcher, PatternError, PhraseError};
 use crate::rules::Book;
@@ -337,6 +337,8 @@ pub(super) fn reference<'a>(
         return;
     }
     let finding = Finding::error("unknown-name", format!("there is no {what} `{}`", name.value)).at(&name.place);
+    let meant = surely(&name.value, known.iter().copied());
+    let finding = finding.fix(meant.map(|word| Fix::replace(&name.place, word, format!("write `{word}`"))));
     report.push(if let Some(word) = nearest(&name.value, known.iter().copied()) {
         finding.label(format!("did you mean `{word}`?"))
     } else {

@@ -2,12 +2,13 @@
 
 use regex::Regex;
 
-use crate::diag::{Finding, Report};
+use crate::diag::{Edit, Finding, Fix, Place, Report};
 use crate::engine::Engine;
 use crate::rules::model::Located;
 use crate::text::is_han;
 
 use super::leaves::{Leaf, leaves};
+use super::nothing::matches_nothing;
 
 /// Messages that have nothing in common.
 const PROBES: [&str; 6] = ["a", "好", "7", "退款多久到账", "where is my order", "?"];
@@ -15,6 +16,7 @@ const PROBES: [&str; 6] = ["a", "好", "7", "退款多久到账", "where is my o
 pub(super) fn check(engine: &Engine, report: &mut Report) {
     let fold = engine.knowledge().matcher.fold();
     for rule in &engine.book().rules {
+        rule.slots.iter().for_each(|slot| check_possible(&slot.pattern, report));
         for (leaf, _) in leaves(&rule.when) {
             let Leaf::Pattern(pattern) = leaf else { continue };
             if Regex::new(&pattern.value).is_ok_and(|regex| PROBES.iter().all(|probe| regex.is_match(probe))) {
@@ -24,6 +26,7 @@ pub(super) fn check(engine: &Engine, report: &mut Report) {
                         .help("name what must stand in the message; for a rule about all messages use `if`"),
                 );
             }
+            check_possible(pattern, report);
             if has_edge_beside_han(pattern) {
                 report.push(
                     Finding::warning(
@@ -31,7 +34,8 @@ pub(super) fn check(engine: &Engine, report: &mut Report) {
                         "`\\b` beside a Chinese character never holds within a sentence",
                     )
                     .at(&pattern.place)
-                    .help("leave \\b out there: Chinese is written without spaces between words"),
+                    .help("leave \\b out there: Chinese is written without spaces between words")
+                    .fix(without_edges(pattern, report)),
                 );
             }
             let gone = pattern
@@ -51,18 +55,66 @@ pub(super) fn check(engine: &Engine, report: &mut Report) {
                         format!("messages are compared in a plain form (half-width, lower case, simplified), so `{c}` never occurs"),
                     )
                     .at(&pattern.place)
-                    .help(help),
+                    .help(help)
+                    .fix(in_place_of(c, &folded, pattern, report)),
                 );
             }
         }
     }
 }
 
+fn check_possible(pattern: &Located<String>, report: &mut Report) {
+    if matches_nothing(&pattern.value) {
+        report.push(
+            Finding::warning("never-matches", "no text whatever matches this regular expression")
+                .at(&pattern.place)
+                .help(r"^ is the beginning of the message and $ its end; for the signs themselves write \^ and \$"),
+        );
+    }
+}
+
+/// Every `\b` beside a Chinese character left out, where the pattern stands in the file as it is.
+fn without_edges(pattern: &Located<String>, report: &Report) -> Option<Fix> {
+    let edges = pattern.value.match_indices("\\b").filter(|(at, _)| is_beside_han(&pattern.value, *at));
+    edit_all(pattern, edges.map(|(at, edge)| (at, edge.len(), String::new())), "leave `\\b` out", report)
+}
+
+/// The folded sign in place of one that never occurs.
+fn in_place_of(sign: char, folded: &str, pattern: &Located<String>, report: &Report) -> Option<Fix> {
+    let better = regex::escape(folded.trim());
+    let title = if better.is_empty() { format!("leave `{sign}` out") } else { format!("write `{better}`") };
+    let signs = pattern.value.match_indices(sign).map(|(at, found)| (at, found.len(), better.clone()));
+    edit_all(pattern, signs, &title, report)
+}
+
+/// Edits at places within a pattern; none where it is written with escapes, so that the places are not those of the file.
+fn edit_all(
+    pattern: &Located<String>,
+    edits: impl Iterator<Item = (usize, usize, String)>,
+    title: &str,
+    report: &Report,
+) -> Option<Fix> {
+    let Place { file, span } = &pattern.place;
+    let written = report.sources.text(file)?.get(span.clone())?;
+    let start = span.start + written.find(&pattern.value)?;
+    if written.starts_with('"') && pattern.value.contains('\\') {
+        return None;
+    }
+    let edit = |(at, length, text): (usize, usize, String)| Edit {
+        place: Place { file: file.clone(), span: start + at..start + at + length },
+        text,
+    };
+    Some(Fix { title: title.to_owned(), edits: edits.map(edit).collect() })
+}
+
 fn has_edge_beside_han(pattern: &Located<String>) -> bool {
     let text = pattern.value.as_str();
-    text.match_indices("\\b").any(|(at, _)| {
-        let before = text[..at].chars().next_back();
-        let after = text[at + 2..].chars().next();
-        before.is_some_and(is_han) || after.is_some_and(is_han)
-    })
+    text.match_indices("\\b").any(|(at, _)| is_beside_han(text, at))
+}
+
+/// Whether the `\b` at a place of a pattern has a Chinese character on one side.
+fn is_beside_han(text: &str, at: usize) -> bool {
+    let before = text[..at].chars().next_back();
+    let after = text[at + 2..].chars().next();
+    before.is_some_and(is_han) || after.is_some_and(is_han)
 }

@@ -72,7 +72,7 @@ pub static KUAIDI100: Shape = Shape {
     name: "the account at 快递100",
     keys: &[
         Key::required("customer", Kind::Str, "The account's customer code, such as ${KUAIDI100_CUSTOMER}."),
-        Key::required("key", Kind::Str, "The account's key, such as ${KUAIDI100_KEY}."),
+        Key::required("key", Kind::Secret, "The account's key, such as ${KUAIDI100_KEY}."),
         Key::new("base_url", Kind::Str, "Where the service is. https://poll.kuaidi100.com"),
     ],
 };
@@ -82,7 +82,7 @@ pub static KDNIAO: Shape = Shape {
     name: "the account at 快递鸟",
     keys: &[
         Key::required("business_id", Kind::Str, "The account's EBusinessID, such as ${KDNIAO_ID}."),
-        Key::required("key", Kind::Str, "The account's AppKey, such as ${KDNIAO_KEY}."),
+        Key::required("key", Kind::Secret, "The account's AppKey, such as ${KDNIAO_KEY}."),
         Key::new("base_url", Kind::Str, "Where the service is. https://api.kdniao.com"),
     ],
 };
@@ -96,7 +96,7 @@ pub static SIGN: Shape = Shape {
             Kind::Word(&SignMethod::WORDS),
             "md5_sorted_params: secret, all parameters by name, secret. md5_concat_upper: `parts` one after another. hmac_sha256_hex: HMAC over what is sent.",
         ),
-        Key::required("secret", Kind::Str, "The secret, such as ${ERP_SECRET}."),
+        Key::required("secret", Kind::Secret, "The secret, such as ${ERP_SECRET}."),
         Key::new("param", Kind::Str, "Parameter that carries the signature. sign."),
         Key::new("header", Kind::Str, "Header that carries the signature, in place of a parameter."),
         Key::new("params", Kind::MapOf(&Kind::Str), "Parameters that every request has besides, such as app_key."),

@@ -4,6 +4,7 @@ mod book;
 pub mod channels;
 pub mod dialogue;
 mod files;
+mod fixes;
 pub mod load;
 pub mod lookup;
 mod mail;

@@ -61,7 +61,7 @@ fn of(kind: &'static Kind, definitions: &mut BTreeMap<String, Value>) -> Value {
     match kind {
         Kind::Text => localized(),
         Kind::Texts => json!({"anyOf": [localized(), {"type": "array", "items": localized(), "minItems": 1}]}),
-        Kind::Str => text(),
+        Kind::Str | Kind::Secret => text(),
         Kind::Id => json!({"type": "string", "pattern": "^[\\p{L}\\p{N}._-]+$"}),
         Kind::Word(words) => json!({"enum": words}),
         Kind::Int(min, max) => json!({"type": "integer", "minimum": min, "maximum": max}),

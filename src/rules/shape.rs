@@ -3,9 +3,10 @@
 //! One table serves three: the check of shape (unknown keys, wrong types, with the nearest known word), the JSON Schemas for
 //! editors, and the reader of this source. A new key is a new line in `shapes.rs`.
 
-use crate::diag::{Finding, Report, nearest};
+use crate::diag::{Finding, Fix, Report, Severity, nearest, quoted as in_quotes, surely};
 use crate::yaml::{Node, Value};
 
+use super::fixes;
 use super::webhook::Rate;
 
 /// A map with known keys.
@@ -66,6 +67,8 @@ pub enum Kind {
     Texts,
     /// A string.
     Str,
+    /// A string that nobody but the shop should know.
+    Secret,
     /// The name of a rule, queue, schedule …: letters of any script, digits, `.`, `_`, `-`.
     Id,
     /// One of these words.
@@ -100,11 +103,11 @@ pub enum Kind {
     Any,
 }
 
-/// Reports all that does not fit `kind` below `node`. True when nothing was found.
+/// Reports all that does not fit `kind` below `node`. True when it can be read: no error was found.
 pub fn check(node: &Node, kind: &Kind, report: &mut Report) -> bool {
     let before = report.findings.len();
     check_kind(node, kind, "this", report);
-    report.findings.len() == before
+    report.findings[before..].iter().all(|finding| finding.severity == Severity::Warning)
 }
 
 fn check_kind(node: &Node, kind: &Kind, what: &str, report: &mut Report) {
@@ -173,6 +176,10 @@ fn check_scalar(node: &Node, text: &str, kind: &Kind, what: &str, report: &mut R
         Kind::Duration => duration(text).is_some(),
         Kind::Wait(most) => text == "0" || duration(text).is_some_and(|d| d <= std::time::Duration::from_secs(*most)),
         Kind::Rate => Rate::parse(text).is_some(),
+        Kind::Secret => {
+            check_secret(node, what, report);
+            true
+        }
         Kind::Instant => text.parse::<jiff::Timestamp>().is_ok(),
         Kind::Word(words) => {
             if words.contains(&text) {
@@ -184,7 +191,8 @@ fn check_scalar(node: &Node, text: &str, kind: &Kind, what: &str, report: &mut R
                     Some(word) => finding.label(format!("did you mean `{word}`?")),
                     None => finding,
                 }
-                .help(format!("one of {}", quoted(words.iter().copied()))),
+                .help(format!("one of {}", quoted(words.iter().copied())))
+                .fix(surely(text, words.iter().copied()).map(|word| fixes::word(node, word))),
             );
             return;
         }
@@ -245,10 +253,30 @@ fn check_words(node: &Node, text: &str, what: &str, report: &mut Report) {
             file: node.place.file.clone(),
             span: node.place.span.end..node.place.span.end + after[..end].trim_end().len(),
         };
+        let all = crate::diag::Place { file: place.file.clone(), span: node.place.span.start..place.span.end };
+        let text = source.get(all.span.clone()).map(in_quotes);
+        let whole = text.map(|text| Fix::replace(&all, text, "put the whole text into quotes"));
         report.push(
             Finding::warning("cut-by-comment", "the text ends here: what follows ` #` is a comment")
                 .at(&place)
-                .help("put the whole text into quotes, or a space behind the # if it is a comment"),
+                .help("put the whole text into quotes, or a space behind the # if it is a comment")
+                .fix(whole),
+        );
+    }
+}
+
+/// A secret has to come from outside: the files are shown to others, sent by mail and kept in version control.
+fn check_secret(node: &Node, what: &str, report: &mut Report) {
+    let source = report.sources.text(&node.place.file).unwrap_or_default();
+    let written = source.get(node.place.span.clone()).unwrap_or_default();
+    if !written.contains("${") {
+        let variable = what.to_uppercase().replace('-', "_");
+        report.push(
+            Finding::warning("plain-secret", format!("`{what}` stands here for everybody who sees the file"))
+                .at(&node.place)
+                .help(format!(
+                    "write \"${{{variable}}}\" and set that variable where nightdesk is started, or \"${{file:PATH}}\"; then change the secret, for it was written down"
+                )),
         );
     }
 }
@@ -280,6 +308,7 @@ fn check_map(node: &Node, shape: &Shape, report: &mut Report) {
         if let Some(known) = shape.keys.iter().find(|k| k.name == name) {
             check_kind(value, &known.kind, name, report);
         } else {
+            let free = shape.keys.iter().map(|k| k.name).filter(|name| node.get(name).is_none());
             let finding =
                 Finding::error("unknown-key", format!("`{name}` is not a key of {}", shape.name)).at(&key.place);
             report.push(
@@ -287,7 +316,8 @@ fn check_map(node: &Node, shape: &Shape, report: &mut Report) {
                     Some(word) => finding.label(format!("did you mean `{word}`?")),
                     None => finding,
                 }
-                .help(format!("its keys are {}", quoted(shape.keys.iter().map(|k| k.name)))),
+                .help(format!("its keys are {}", quoted(shape.keys.iter().map(|k| k.name))))
+                .fix(surely(name, free).map(|word| fixes::word(key, word))),
             );
         }
     }
@@ -321,8 +351,9 @@ fn wrong(node: &Node, kind: &Kind, what: &str, report: &mut Report) {
         Value::Scalar { text, .. } => format!("`{}`", shorten(text)),
         _ => node.describe().to_owned(),
     };
-    let finding =
-        Finding::error("wrong-type", format!("`{what}` is {found}, but {} is needed", expected(kind))).at(&node.place);
+    let finding = Finding::error("wrong-type", format!("`{what}` is {found}, but {} is needed", expected(kind)))
+        .at(&node.place)
+        .fix(fixes::value(node, kind));
     report.push(match (kind, &node.value) {
         (Kind::List(_), Value::Scalar { .. }) => {
             finding.help("write brackets around it, or each item in a line of its own after `- `")
@@ -344,7 +375,7 @@ fn expected(kind: &Kind) -> String {
     match kind {
         Kind::Text => "a text, or texts by language such as {zh: …, en: …},".into(),
         Kind::Texts => "a text, texts by language such as {zh: …, en: …}, or a list of such".into(),
-        Kind::Str => "a text".into(),
+        Kind::Str | Kind::Secret => "a text".into(),
         Kind::Id => "a name of letters, digits, '.', '_' and '-'".into(),
         Kind::Word(words) => format!("one of {}", quoted(words.iter().copied())),
         Kind::Int(min, max) => format!("a whole number from {min} to {max}"),

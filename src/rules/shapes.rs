@@ -198,7 +198,7 @@ pub static WEBHOOK: Shape = Shape {
     name: "a webhook",
     keys: &[
         Key::required("url", Kind::Str, "Where hand-offs are posted."),
-        Key::new("secret", Kind::OneOrMany(&Kind::Str), "Signs each post; two while a secret is being changed."),
+        Key::new("secret", Kind::OneOrMany(&Kind::Secret), "Signs each post; two while a secret is being changed."),
         Key::new(
             "format",
             Kind::Word(&WebhookFormat::WORDS),
@@ -216,12 +216,12 @@ pub static WEBHOOK: Shape = Shape {
             "How many messages it takes, such as 20/min; the platform's own figure.",
         ),
         Key::new("inbox", Kind::Str, "Of chatwoot: identifier of the API inbox."),
-        Key::new("hmac_token", Kind::Str, "Of chatwoot: the inbox's HMAC token, where it enforces identity."),
+        Key::new("hmac_token", Kind::Secret, "Of chatwoot: the inbox's HMAC token, where it enforces identity."),
         Key::new("email", Kind::Str, "Of zendesk: the agent whose API token it is."),
-        Key::new("token", Kind::Str, "Of zendesk: the API token."),
+        Key::new("token", Kind::Secret, "Of zendesk: the API token."),
         Key::new(
             "url_key",
-            Kind::OneOrMany(&Kind::Str),
+            Kind::OneOrMany(&Kind::Secret),
             "Of a desk that signs nothing: what stands behind ?key= in the address that it posts to.",
         ),
         Key::new("timeout", Kind::Duration, "How long one attempt may take; 15s if left out."),
@@ -256,7 +256,7 @@ pub static CHANNEL: Shape = Shape {
         Key::new("require_origin", Kind::Bool, "Refuse sockets without an Origin, which no browser opens."),
         Key::new(
             "secret",
-            Kind::OneOrMany(&Kind::Str),
+            Kind::OneOrMany(&Kind::Secret),
             "Checks the signature of what comes in; two while a secret is being changed.",
         ),
         Key::new(
@@ -266,20 +266,20 @@ pub static CHANNEL: Shape = Shape {
         ),
         Key::new(
             "identity_secret",
-            Kind::OneOrMany(&Kind::Str),
+            Kind::OneOrMany(&Kind::Secret),
             "Checks the tokens (JWT, HS256) by which the shop's site vouches for its customers.",
         ),
         Key::new("reply_url", Kind::Str, "Where later messages are posted, signed with the first secret."),
         Key::new("first_response", Kind::Duration, "Target until a person answers, before that of the first queue."),
-        Key::new("bot_token", Kind::Str, "Token of the Telegram bot."),
+        Key::new("bot_token", Kind::Secret, "Token of the Telegram bot."),
         Key::new(
             "access_token",
-            Kind::Str,
+            Kind::Secret,
             "Token by which messages are sent: of the LINE channel, the WhatsApp number, the page, the Weibo account or the Chatwoot bot.",
         ),
         Key::new(
             "verify_token",
-            Kind::OneOrMany(&Kind::Str),
+            Kind::OneOrMany(&Kind::Secret),
             "What Meta must say when it checks the address; two while it is being changed.",
         ),
         Key::new("phone_number_id", Kind::Str, "Phone number ID of the WhatsApp number."),
@@ -287,21 +287,21 @@ pub static CHANNEL: Shape = Shape {
         Key::new("account_id", Kind::Int(1, i64::MAX), "Number of the account in Chatwoot."),
         Key::new(
             "url_key",
-            Kind::OneOrMany(&Kind::Str),
+            Kind::OneOrMany(&Kind::Secret),
             "Of a Chatwoot that signs nothing: what stands behind ?key= in the address that it posts to.",
         ),
         Key::new("app_id", Kind::Str, "AppID of the WeChat official account."),
         Key::new(
             "token",
-            Kind::OneOrMany(&Kind::Str),
+            Kind::OneOrMany(&Kind::Secret),
             "Token that was set at the platform; two while it is being changed.",
         ),
         Key::new(
             "aes_key",
-            Kind::OneOrMany(&Kind::Str),
+            Kind::OneOrMany(&Kind::Secret),
             "EncodingAESKey of 43 characters; only encrypted messages are taken then. Two while it is being changed.",
         ),
-        Key::new("app_secret", Kind::Str, "AppSecret, by which messages are sent."),
+        Key::new("app_secret", Kind::Secret, "AppSecret, by which messages are sent."),
         Key::new("send", Kind::Bool, "Whether the account may send customer-service messages. true."),
         Key::new(
             "reply_budget",
@@ -338,7 +338,7 @@ pub static CHANNEL: Shape = Shape {
             "How the connection to it is encrypted. starttls.",
         ),
         Key::new("user", Kind::Str, "Name by which to log in there."),
-        Key::new("password", Kind::Str, "The password that goes with it."),
+        Key::new("password", Kind::Secret, "The password that goes with it."),
         Key::new("period", Kind::Duration, "For how long the same answer is not given again to one sender. 7d."),
         Key::new("per_day", Kind::Int(1, 1_000), "Most automatic answers to one sender within a day. 10."),
         Key::new(
@@ -458,8 +458,8 @@ pub static LIMITS: Shape = Shape {
 pub static ACCESS: Shape = Shape {
     name: "access",
     keys: &[
-        Key::new("admin", Kind::Str, "Token for reload and the console."),
-        Key::new("agents", Kind::MapOf(&Kind::Str), "Token of each agent by name."),
+        Key::new("admin", Kind::Secret, "Token for reload and the console."),
+        Key::new("agents", Kind::MapOf(&Kind::Secret), "Token of each agent by name."),
     ],
 };
 

@@ -173,7 +173,7 @@ fn schemas_are_json_schemas_that_know_every_key_of_the_shipped_files() {
 #[test]
 fn failing_conversations_say_what_was_expected_and_what_came() {
     let dir = tempfile::tempdir().unwrap();
-    for folder in ["nightdesk.yaml", "faq/returns.yaml", "rules/urgent.yaml"] {
+    for folder in ["nightdesk.yaml", "secrets/desk", "faq/returns.yaml", "rules/urgent.yaml"] {
         let to = dir.path().join(folder);
         fs::create_dir_all(to.parent().unwrap()).unwrap();
         fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/testdata/good").join(folder), to).unwrap();

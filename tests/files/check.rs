@@ -195,6 +195,101 @@ fn one_mistake_is_one_finding() {
     }
 }
 
+/// What `check --fix` says, and the files that it wrote.
+fn fixed(case: &str) -> (Output, tempfile::TempDir) {
+    let dir = shop(Some(case));
+    (check(dir.path(), &["--fix"]), dir)
+}
+
+#[test]
+fn what_is_surely_meant_is_mended_and_the_rest_of_the_file_stays() {
+    for (case, file, before, after) in MENDED {
+        let (output, dir) = fixed(case);
+        let said = text(&output);
+        let file_now = fs::read_to_string(dir.path().join(file)).unwrap();
+        let file_before = fs::read_to_string(shop(Some(case)).path().join(file)).unwrap();
+        assert!(file_before.contains(before), "{case}: the case has changed");
+        assert_eq!(file_now, file_before.replace(before, after), "{case}: {said}");
+        assert!(said.starts_with(&format!("mended {file}:")), "{case}: {said}");
+        let again = check(dir.path(), &["--fix"]);
+        assert!(!text(&again).contains("mended"), "{case}: mended twice");
+    }
+}
+
+/// Case, file, what was written, what `--fix` writes.
+const MENDED: &[(&str, &str, &str, &str)] = &[
+    (
+        "cut-by-comment",
+        "faq/returns.yaml",
+        "支持 #七天无理由退货：签收次日起七天内可以退货。",
+        "\"支持 #七天无理由退货：签收次日起七天内可以退货。\"",
+    ),
+    ("edge-beside-han", "rules/urgent.yaml", "'\\b盗刷\\b'", "'盗刷'"),
+    ("never-matches", "rules/urgent.yaml", "'盗刷！'", "'盗刷!'"),
+    ("unknown-key", "faq/returns.yaml", "anser", "answer"),
+    ("yaml-syntax-colon", "faq/returns.yaml", "answer：{zh", "answer: {zh"),
+    ("yaml-syntax-tab", "faq/returns.yaml", "\t", "    "),
+];
+
+#[test]
+fn what_may_mean_something_else_is_left_to_people() {
+    for case in ["dates-reversed", "short-phrase", "tie", "never-wins", "plain-secret", "bad-regex", "missing-language"]
+    {
+        let dir = shop(Some(case));
+        let before: BTreeMap<_, _> = files(dir.path());
+        let output = check(dir.path(), &["--fix"]);
+        assert!(!text(&output).contains("mended"), "{case}");
+        assert_eq!(files(dir.path()), before, "{case}");
+    }
+}
+
+fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path))
+        } else {
+            drop(found.insert(path.clone(), fs::read(path).unwrap()))
+        }
+    }
+    found
+}
+
+#[test]
+fn mending_keeps_line_ends_marks_links_and_rights() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let dir = shop(None);
+    let (kept, link) = (dir.path().join("kept.yaml"), dir.path().join("faq/returns.yaml"));
+    let good = fs::read_to_string(&link).unwrap().replace('\n', "\r\n");
+    fs::write(&kept, format!("\u{feff}{}", good.replacen("answer:", "anwser:", 1))).unwrap();
+    fs::set_permissions(&kept, fs::Permissions::from_mode(0o640)).unwrap();
+    fs::remove_file(&link).unwrap();
+    symlink(&kept, &link).unwrap();
+    let output = check(dir.path(), &["--fix"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert_eq!(fs::read_to_string(&kept).unwrap(), format!("\u{feff}{good}"));
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o640);
+}
+
+#[test]
+fn paths_narrow_what_is_mended() {
+    let dir = shop(Some("unknown-key"));
+    assert!(!text(&check(dir.path(), &["--fix", "rules"])).contains("mended"));
+    assert!(
+        text(&check(dir.path(), &["--fix", "faq"]))
+            .contains("mended faq/returns.yaml:10:5 [unknown-key]: write `answer`")
+    );
+}
+
+#[test]
+fn an_entry_with_a_warning_still_answers() {
+    let dir = shop(Some("cut-by-comment"));
+    let (engine, _) = nightdesk::shop::open(dir.path(), "2026-10-09T10:00:00+08:00".parse().unwrap());
+    assert!(engine.unwrap().book().rules.iter().any(|rule| rule.id.value == "returns.window"));
+}
+
 #[test]
 fn places_count_lines_and_characters() {
     let found = json(shop(Some("question-shadowed")).path(), &[]);
@@ -285,6 +380,104 @@ fn github_shows_each_finding_at_its_line() {
         files
     });
     assert_eq!(files.len(), 3, "{said}");
+}
+
+#[test]
+fn sarif_is_read_by_other_programs() {
+    let output = check(shop(Some("several-at-once")).path(), &["--format", "sarif"]);
+    let sarif: serde_sarif::sarif::Sarif = serde_json::from_slice(&output.stdout).unwrap();
+    let run = &sarif.runs[0];
+    let (rules, results) = (run.tool.driver.rules.as_ref().unwrap(), run.results.as_ref().unwrap());
+    assert!(results.iter().any(|result| result.fixes.is_some()), "no fix in {results:#?}");
+    for result in results {
+        let rule = &rules[usize::try_from(result.rule_index.unwrap()).unwrap()];
+        assert_eq!(Some(&rule.id), result.rule_id.as_ref());
+        assert!(rule.help.as_ref().unwrap().text.contains("How to mend it"));
+    }
+}
+
+/// A page without its last section, and that section.
+fn page(code: &str) -> (String, Option<String>) {
+    let page = fs::read_to_string(pages().join(format!("{code}.md")))
+        .unwrap_or_else(|_| panic!("docs/findings has no page {code}.md"));
+    match page.split_once("\n## As `check` shows it\n") {
+        Some((page, shown)) => (
+            page.to_owned(),
+            Some(shown.trim().trim_start_matches("```text\n").trim_end_matches("```").trim_end().to_owned()),
+        ),
+        None => (page, None),
+    }
+}
+
+fn pages() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/findings")
+}
+
+#[test]
+fn every_finding_has_a_page_that_says_what_why_and_how() {
+    let codes: BTreeSet<String> = codes_in_the_source().into_iter().filter(|code| code != "matched").collect();
+    let written: BTreeSet<String> = fs::read_dir(pages())
+        .unwrap()
+        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
+        .filter(|name| name != "README")
+        .collect();
+    assert_eq!(written, codes, "pages and findings differ");
+    let index = fs::read_to_string(pages().join("README.md")).unwrap();
+    for code in &codes {
+        let (page, _) = page(code);
+        assert!(page.starts_with(&format!("# `{code}`\n\n**")), "{code}: the head");
+        for part in ["\n## Why it matters\n", "\n## How to mend it\n", "\n## 中文\n"] {
+            assert!(page.contains(part), "{code}: {part}");
+        }
+        let errors = codes_with_severity("error").contains(code);
+        let warnings = codes_with_severity("warning").contains(code);
+        let (error, warning) = (page.contains("**Error.**"), page.contains("**Warning.**"));
+        assert!(error && errors || warning && warnings, "{code}: an error or a warning?");
+        assert!(index.contains(&format!("[`{code}`]({code}.md)")), "{code} is not in the index");
+    }
+}
+
+fn codes_with_severity(severity: &str) -> BTreeSet<String> {
+    let mut codes = BTreeSet::new();
+    for case in cases() {
+        let shown = fs::read_to_string(testdata().join("bad").join(&case).join("check.snap")).unwrap();
+        let found = shown.lines().filter_map(|line| line.strip_prefix(severity)?.strip_prefix('[')?.split_once(']'));
+        codes.extend(found.map(|(code, _)| code.to_owned()));
+    }
+    codes.extend(WITHOUT_CASE.iter().filter(|_| severity == "error").map(|(code, _)| (*code).to_owned()));
+    codes
+}
+
+/// What a page shows is what the command prints. `UPDATE_PAGES=1` writes it anew after a change.
+#[test]
+fn pages_show_what_the_command_prints() {
+    for code in codes_in_the_source().iter().filter(|code| !WITHOUT_CASE.iter().any(|(without, _)| without == code)) {
+        let case = cases().into_iter().find(|case| shows(case, code)).unwrap();
+        let snapshot = fs::read_to_string(testdata().join("bad").join(&case).join("check.snap")).unwrap();
+        let printed = snapshot.splitn(3, "---\n").nth(2).unwrap();
+        let lines = printed.lines().filter(|line| !line.starts_with("more about a kind of finding"));
+        let printed = lines.collect::<Vec<_>>().join("\n").trim_end().to_owned();
+        let (page, shown) = page(code);
+        if shown.as_ref() != Some(&printed) && std::env::var_os("UPDATE_PAGES").is_some() {
+            let page = format!("{}\n\n## As `check` shows it\n\n```text\n{printed}\n```\n", page.trim_end());
+            fs::write(pages().join(format!("{code}.md")), page).unwrap();
+            continue;
+        }
+        assert_eq!(shown, Some(printed), "{code}: run this test with UPDATE_PAGES=1");
+    }
+}
+
+#[test]
+fn a_page_is_printed_by_its_code() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = check(dir.path(), &["--explain", "never-wins"]);
+    assert_eq!(
+        (output.status.code(), text(&output)),
+        (Some(0), fs::read_to_string(pages().join("never-wins.md")).unwrap())
+    );
+    let output = check(dir.path(), &["--explain", "never-win"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("did you mean `never-wins`?"));
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn good() -> &'static Path {
 /// A copy of the good shop.
 fn copy() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
-    for file in ["nightdesk.yaml", "faq/returns.yaml", "rules/urgent.yaml"] {
+    for file in ["nightdesk.yaml", "secrets/desk", "faq/returns.yaml", "rules/urgent.yaml"] {
         fs::create_dir_all(dir.path().join(file).parent().unwrap()).unwrap();
         fs::copy(good().join(file), dir.path().join(file)).unwrap();
     }

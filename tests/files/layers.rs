@@ -23,6 +23,7 @@ const LAYERS: &[&[&str]] = &[
     &["pipeline"],
     &["handoff"],
     &["channel"],
+    &["changes"],
     &["reload"],
     &["server"],
     &["app"],
