@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use super::{Ended, Failure, Global, mend};
+use super::{Ended, Failure, Global, mend, schema};
 use crate::changes::Changes;
 use crate::clock::Clock;
 use crate::diag::{Format, Report, nearest, pages};
@@ -126,6 +126,7 @@ fn watch(global: &Global, args: &Args) -> Result<Ended, Failure> {
     runtime.block_on(async {
         let mut ended = once(global, args);
         let mut files = Files::read(&global.dir);
+        schema::keep(&global.dir, &files)?;
         loop {
             tokio::select! {
                 () = changes.next() => {}
@@ -137,6 +138,7 @@ fn watch(global: &Global, args: &Args) -> Result<Ended, Failure> {
             let now = Files::read(&global.dir);
             if now != files {
                 files = now;
+                schema::keep(&global.dir, &files)?;
                 if args.format == Form::Human {
                     anstream::println!(
                         "\n--- {}",

@@ -27,7 +27,7 @@ pub(super) fn all(dir: &Path, check: impl Fn() -> Report, wanted: &dyn Fn(&str) 
         }
         for (file, text) in &mended.texts {
             let old = report.sources.text(file).unwrap_or_default();
-            write(&dir.join(file.as_ref()), old, text).with_context(|| format!("{file} stays as it was"))?;
+            replace(&dir.join(file.as_ref()), old, text).with_context(|| format!("{file} stays as it was"))?;
         }
         for finding in mended.done.iter().filter_map(|index| report.findings.get(*index)) {
             let (Some(fix), Some(place)) = (&finding.fix, &finding.place) else { continue };
@@ -40,7 +40,7 @@ pub(super) fn all(dir: &Path, check: impl Fn() -> Report, wanted: &dyn Fn(&str) 
 }
 
 /// Puts a new text in the place of the old one, unless somebody changed the file meanwhile. There is always one of them, whole.
-fn write(path: &Path, old: &str, new: &str) -> io::Result<()> {
+pub(super) fn replace(path: &Path, old: &str, new: &str) -> io::Result<()> {
     const MARK: &str = "\u{feff}";
     let found = fs::read_to_string(path)?;
     let (mark, text) = found.strip_prefix(MARK).map_or(("", found.as_str()), |text| (MARK, text));

@@ -101,7 +101,7 @@ enum Command {
     Hours(hours::Args),
     /// Hand-offs that wait for people, and deliveries that wait for receivers.
     Queue(queue::Args),
-    /// Prints the JSON Schema of a kind of file, for editors.
+    /// JSON Schemas of the files, for editors: prints one, or writes all and names them in the files.
     Schema(schema::Args),
 }
 
@@ -137,7 +137,7 @@ pub fn run() -> ExitCode {
         Command::Eval(args) => eval::run(global, &args),
         Command::Explain(args) => explain::run(global, &args),
         Command::Hours(args) => hours::run(global, &args),
-        Command::Schema(args) => schema::run(&args),
+        Command::Schema(args) => schema::run(global, &args),
     };
     match ended {
         Ok(Ended::Fine) => ExitCode::SUCCESS,

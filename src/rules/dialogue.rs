@@ -4,7 +4,7 @@ use crate::yaml::{Node, Value};
 
 use super::model::{Branch, HandoffSpec, SlotSpec};
 use super::read;
-use super::shape::{Key, Kind, Shape};
+use super::shape::{Key, Kind, Names, Shape};
 use super::shapes::HANDOFF;
 
 /// Times that a piece of information is asked for, if the rule does not say.
@@ -36,7 +36,7 @@ pub static BRANCH: Shape = Shape {
     keys: &[
         Key::new("if", Kind::Str, "An expression that must hold; without one it always does."),
         Key::new("reply", Kind::Texts, "What the customer is told."),
-        Key::new("options", Kind::List(&Kind::Id), "Ids shown below the reply as choices."),
+        Key::new("options", Kind::List(&Kind::Named(Names::Entries)), "Ids shown below the reply as choices."),
         Key::new("handoff", Kind::Map(&HANDOFF), "Brings the case to a person."),
         Key::new("tags", Kind::OneOrMany(&Kind::Id), "Tags that it sets on the conversation."),
     ],

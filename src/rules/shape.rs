@@ -58,6 +58,21 @@ impl Key {
     }
 }
 
+/// What a name is of, so that editors can offer those that there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Names {
+    /// FAQ entries and rules.
+    Entries,
+    /// Queues.
+    Queues,
+    /// Schedules.
+    Schedules,
+    /// Webhooks.
+    Webhooks,
+    /// Channels.
+    Channels,
+}
+
 /// What a key holds.
 #[derive(Debug)]
 pub enum Kind {
@@ -71,6 +86,10 @@ pub enum Kind {
     Secret,
     /// The name of a rule, queue, schedule …: letters of any script, digits, `.`, `_`, `-`.
     Id,
+    /// The name of something that has to be there.
+    Named(Names),
+    /// The same, or `none`.
+    NamedOrNone(Names),
     /// One of these words.
     Word(&'static [&'static str]),
     /// A whole number within bounds, both included.
@@ -168,7 +187,7 @@ fn check_kind(node: &Node, kind: &Kind, what: &str, report: &mut Report) {
 
 fn check_scalar(node: &Node, text: &str, kind: &Kind, what: &str, report: &mut Report) {
     let fits = match kind {
-        Kind::Id => !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-')),
+        Kind::Id | Kind::Named(_) => !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-')),
         Kind::Int(min, max) => text.parse::<i64>().is_ok_and(|n| (*min..=*max).contains(&n)),
         Kind::Bool => matches!(text, "true" | "false"),
         Kind::Date => text.parse::<jiff::civil::Date>().is_ok() && text.len() == 10,
@@ -375,8 +394,8 @@ fn expected(kind: &Kind) -> String {
     match kind {
         Kind::Text => "a text, or texts by language such as {zh: …, en: …},".into(),
         Kind::Texts => "a text, texts by language such as {zh: …, en: …}, or a list of such".into(),
-        Kind::Str | Kind::Secret => "a text".into(),
-        Kind::Id => "a name of letters, digits, '.', '_' and '-'".into(),
+        Kind::Str | Kind::Secret | Kind::NamedOrNone(_) => "a text".into(),
+        Kind::Id | Kind::Named(_) => "a name of letters, digits, '.', '_' and '-'".into(),
         Kind::Word(words) => format!("one of {}", quoted(words.iter().copied())),
         Kind::Int(min, max) => format!("a whole number from {min} to {max}"),
         Kind::Bool => "true or false".into(),

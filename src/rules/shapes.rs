@@ -3,7 +3,7 @@
 use super::dialogue::{BRANCH, SLOT};
 use super::lookup::{LOOKUP, LOOKUPS};
 use super::model::Careful;
-use super::shape::{Key, Kind, Shape};
+use super::shape::{Key, Kind, Names, Shape};
 use super::webhook::{EVENTS, WebhookFormat};
 use super::wording::{WATCH, WORDING};
 
@@ -28,10 +28,10 @@ pub static FAQ: Shape = Shape {
         ),
         Key::required("answer", Kind::Texts, "The answer by language, or a list of variants."),
         Key::new("phrases", Kind::OneOrMany(&Kind::Phrase), "Sure signs: contained in the message means this entry."),
-        Key::new("options", Kind::List(&Kind::Id), "Ids shown below the answer as choices."),
+        Key::new("options", Kind::List(&Kind::Named(Names::Entries)), "Ids shown below the answer as choices."),
         Key::new("from", Kind::Date, "First day on which it is valid, in the shop's time zone."),
         Key::new("until", Kind::Date, "Last day on which it is valid."),
-        Key::new("channels", Kind::OneOrMany(&Kind::Id), "Only on these channels."),
+        Key::new("channels", Kind::OneOrMany(&Kind::Named(Names::Channels)), "Only on these channels."),
         Key::new("owner", Kind::Str, "Who looks after it."),
         Key::new("review_by", Kind::Date, "Day by which somebody should read it again."),
         Key::new("priority", Kind::Int(-1_000_000, 1_000_000), "Higher wins; 0 if left out."),
@@ -43,7 +43,7 @@ pub static FAQ: Shape = Shape {
             "How sure likeness must be before this is the answer; the shop's own degree if left out.",
         ),
         Key::new("rollout", Kind::Share, "A sticky share of customers who get it; the rest get what they had."),
-        Key::new("replaces", Kind::Id, "The entry or rule in whose place those customers get it."),
+        Key::new("replaces", Kind::Named(Names::Entries), "The entry or rule in whose place those customers get it."),
     ],
 };
 
@@ -72,14 +72,14 @@ pub static RULE: Shape = Shape {
         Key::new("urgent", Kind::Bool, "Goes to its queue at any hour, before all else."),
         Key::new("tags", Kind::OneOrMany(&Kind::Id), "Tags that it sets on the conversation."),
         Key::new("reply", Kind::Texts, "What the customer is told, or a list of variants."),
-        Key::new("options", Kind::List(&Kind::Id), "Ids shown below the reply as choices."),
+        Key::new("options", Kind::List(&Kind::Named(Names::Entries)), "Ids shown below the reply as choices."),
         Key::new("handoff", Kind::Map(&HANDOFF), "Brings the case to a person."),
         Key::new("slots", Kind::MapOf(&Kind::Map(&SLOT)), "What is asked of the customer first, by name, in order."),
         Key::new("lookup", Kind::Map(&LOOKUP), "What is fetched from the shop's own system before answering."),
         Key::new("then", Kind::List(&Kind::Map(&BRANCH)), "Ways to answer; the first whose `if` holds is taken."),
         Key::new("from", Kind::Date, "First day on which it is valid, in the shop's time zone."),
         Key::new("until", Kind::Date, "Last day on which it is valid."),
-        Key::new("channels", Kind::OneOrMany(&Kind::Id), "Only on these channels."),
+        Key::new("channels", Kind::OneOrMany(&Kind::Named(Names::Channels)), "Only on these channels."),
         Key::new("owner", Kind::Str, "Who looks after it."),
         Key::new("review_by", Kind::Date, "Day by which somebody should read it again."),
         Key::new("class", Kind::Id, "Class of the enquiry, such as complaint."),
@@ -90,7 +90,7 @@ pub static RULE: Shape = Shape {
             "How sure likeness must be before this is the answer; the shop's own degree if left out.",
         ),
         Key::new("rollout", Kind::Share, "A sticky share of customers who get it; the rest get what they had."),
-        Key::new("replaces", Kind::Id, "The entry or rule in whose place those customers get it."),
+        Key::new("replaces", Kind::Named(Names::Entries), "The entry or rule in whose place those customers get it."),
     ],
 };
 
@@ -124,7 +124,7 @@ pub static CONDITION: Shape = Shape {
 pub static HANDOFF: Shape = Shape {
     name: "a hand-off",
     keys: &[
-        Key::new("queue", Kind::Id, "Queue; if left out, `routes` decides."),
+        Key::new("queue", Kind::Named(Names::Queues), "Queue; if left out, `routes` decides."),
         Key::new("reason", Kind::Id, "Why, for the people who take it."),
         Key::new("priority", Kind::Word(&["low", "normal", "high", "urgent"]), "How soon a person should look."),
     ],
@@ -180,8 +180,8 @@ pub static SCHEDULE: Shape = Shape {
 pub static QUEUE: Shape = Shape {
     name: "a queue",
     keys: &[
-        Key::required("hours", Kind::Id, "Schedule in which people are there."),
-        Key::new("webhook", Kind::Id, "Receiver; without one the cases wait in the embedded queue."),
+        Key::required("hours", Kind::Named(Names::Schedules), "Schedule in which people are there."),
+        Key::new("webhook", Kind::Named(Names::Webhooks), "Receiver; without one the cases wait in the embedded queue."),
         Key::new("first_response", Kind::Duration, "Target until a person answers, in open time."),
         Key::new("warn_before", Kind::Duration, "How long before the target the queue is warned; a quarter of it."),
         Key::new(
@@ -189,7 +189,7 @@ pub static QUEUE: Shape = Shape {
             Kind::Duration,
             "Limit until somebody has taken a case that began here, over all queues, in open time.",
         ),
-        Key::new("escalate_to", Kind::Id, "Queue that gets a case whose target passed."),
+        Key::new("escalate_to", Kind::Named(Names::Queues), "Queue that gets a case whose target passed."),
     ],
 };
 
@@ -234,7 +234,7 @@ pub static ROUTE: Shape = Shape {
     name: "a route",
     keys: &[
         Key::new("if", Kind::Str, "An expression; without one the route always holds."),
-        Key::required("queue", Kind::Id, "The queue."),
+        Key::required("queue", Kind::Named(Names::Queues), "The queue."),
         Key::new(
             "priority",
             Kind::Word(&["low", "normal", "high", "urgent"]),
@@ -411,7 +411,7 @@ pub static MATCHING: Shape = Shape {
 pub static SURVEY: Shape = Shape {
     name: "the survey",
     keys: &[
-        Key::new("queue", Kind::Id, "Queue that gets a low score as a case. complaints."),
+        Key::new("queue", Kind::Named(Names::Queues), "Queue that gets a low score as a case. complaints."),
         Key::new("low", Kind::Int(0, 5), "The highest score that is a low one; 0: none is. 2."),
         Key::new("lapses", Kind::Duration, "How long it can be answered. 24h."),
         Key::new("labels", Kind::List(&Kind::Text), "What the scores 1 to 5 mean, in words: five texts."),
@@ -476,7 +476,7 @@ pub static CONVERSATION: Shape = Shape {
         Key::required("name", Kind::Str, "What it shows."),
         Key::required("at", Kind::Instant, "When it begins."),
         Key::new("customer", Kind::Map(&CUSTOMER), "Who writes."),
-        Key::new("channel", Kind::Id, "Through which door; the first if left out."),
+        Key::new("channel", Kind::Named(Names::Channels), "Through which door; the first if left out."),
         Key::new("language", Kind::Str, "What the customer's program says it is set to, such as zh-TW."),
         Key::new(
             "settings",
@@ -539,8 +539,8 @@ pub static SEND: Shape = Shape {
 pub static EXPECT: Shape = Shape {
     name: "an expectation",
     keys: &[
-        Key::new("rule", Kind::Str, "Id of the rule or entry, or none."),
-        Key::new("finds", Kind::Str, "Id of the rule or entry that acts, or whose title is offered."),
+        Key::new("rule", Kind::NamedOrNone(Names::Entries), "Id of the rule or entry, or none."),
+        Key::new("finds", Kind::NamedOrNone(Names::Entries), "Id of the rule or entry that acts, or whose title is offered."),
         Key::new(
             "outcome",
             Kind::Word(&["rule", "faq", "choice", "slot", "smalltalk", "handoff", "survey", "silent"]),
@@ -550,9 +550,9 @@ pub static EXPECT: Shape = Shape {
         Key::new("reply_contains", Kind::OneOrMany(&Kind::Str), "Each is contained in some reply of the turn."),
         Key::new("reply", Kind::Str, "none: nothing is said. Else the whole text of a reply."),
         Key::new("handoff", Kind::Str, "none, or the reason of the hand-off."),
-        Key::new("queue", Kind::Id, "Queue of the hand-off."),
+        Key::new("queue", Kind::Named(Names::Queues), "Queue of the hand-off."),
         Key::new("notice", Kind::Str, "Notice that was given, or none."),
-        Key::new("options", Kind::OneOrMany(&Kind::Str), "Ids of the options shown, or none."),
+        Key::new("options", Kind::OneOrMany(&Kind::NamedOrNone(Names::Entries)), "Ids of the options shown, or none."),
         Key::new("state", Kind::Word(&["bot", "queued", "human", "closed"]), "Who has the conversation after it."),
         Key::new("priority", Kind::Word(&["low", "normal", "high", "urgent"]), "Priority of the hand-off."),
         Key::new("tags", Kind::OneOrMany(&Kind::Str), "Tags of the conversation after it."),
