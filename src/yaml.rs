@@ -179,6 +179,8 @@ fn syntax_finding(error: &serde_yaml::Error, file: &Arc<str>, text: &str) -> Fin
                 place.span = at..at + 1;
             }
             finding.help("use spaces to indent, never the tab key").fix(without_tabs(file, text))
+        } else if message.contains("anchor") || message.contains("alias") {
+            finding.help("a text that begins with * or & needs quotes, as in \"*\"")
         } else if line.contains('：') {
             let fix = half_width_colon(file, text, place.span.start);
             finding.help("a key ends with ':' and a space; this line has the full-width '：'").fix(fix)

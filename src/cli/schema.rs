@@ -49,7 +49,9 @@ fn write(dir: &Path) -> Result<Ended, Failure> {
         }
     }
     anstream::println!("{written} schemas written to {FOLDER}/, {headed} files now name theirs");
-    anstream::println!("run it again, or keep `nightdesk check --watch` running, when there is a new entry, queue or channel");
+    anstream::println!(
+        "run it again, or keep `nightdesk check --watch` running, when there is a new entry, queue or channel"
+    );
     Ok(Ended::Fine)
 }
 
@@ -111,9 +113,22 @@ mod tests {
 
     #[test]
     fn the_head_line_is_put_in_changed_and_left() {
-        assert_eq!(with_head("faq: []\n", "# yaml-language-server: $schema=a").as_deref(), Some("# yaml-language-server: $schema=a\nfaq: []\n"));
-        assert_eq!(with_head("# yaml-language-server: $schema=b\r\nfaq: []\r\n", "# yaml-language-server: $schema=a").as_deref(), Some("# yaml-language-server: $schema=a\r\nfaq: []\r\n"));
-        assert_eq!(with_head("# yaml-language-server: $schema=a\nfaq: []\n", "# yaml-language-server: $schema=a"), None);
-        assert_eq!(with_head("", "# yaml-language-server: $schema=a").as_deref(), Some("# yaml-language-server: $schema=a\n"));
+        assert_eq!(
+            with_head("faq: []\n", "# yaml-language-server: $schema=a").as_deref(),
+            Some("# yaml-language-server: $schema=a\nfaq: []\n")
+        );
+        assert_eq!(
+            with_head("# yaml-language-server: $schema=b\r\nfaq: []\r\n", "# yaml-language-server: $schema=a")
+                .as_deref(),
+            Some("# yaml-language-server: $schema=a\r\nfaq: []\r\n")
+        );
+        assert_eq!(
+            with_head("# yaml-language-server: $schema=a\nfaq: []\n", "# yaml-language-server: $schema=a"),
+            None
+        );
+        assert_eq!(
+            with_head("", "# yaml-language-server: $schema=a").as_deref(),
+            Some("# yaml-language-server: $schema=a\n")
+        );
     }
 }

@@ -31,6 +31,7 @@ pub(super) fn build(book: &Book, report: &mut Report) -> Option<Knowledge> {
     let variants = Arc::new(Variants::new(Arc::clone(&fold)));
     let matcher = matcher(book, &fold, &variants, &mut templates, report);
     let watch = wording::watch(book, &fold, &variants, report);
+    book.rules.iter().for_each(|rule| check_acts(rule, report));
     let rules = book.rules.iter().map(|rule| built_rule(rule, book, &by_id, &mut templates, report)).collect();
     let notices =
         settings.notices.iter().map(|(id, text)| (id.clone(), texts::text(text, &mut templates, report))).collect();
@@ -245,14 +246,6 @@ pub(super) fn built_rule(
         );
     }
     dialogue::check(rule, report);
-    let acts = !rule.replies.is_empty() || rule.handoff.is_some() || rule.urgent || !rule.then.is_empty();
-    if !acts {
-        report.push(
-            Finding::error("does-nothing", format!("`{}` has neither a reply nor a hand-off", rule.id.value))
-                .at(&rule.id.place)
-                .help("add reply: {zh: …, en: …} or handoff: {queue: …}"),
-        );
-    }
     let mut options = Vec::new();
     for option in &rule.options {
         match by_id.get(&option.value) {
@@ -309,7 +302,16 @@ fn routes(settings: &Settings, templates: &mut Templates, report: &mut Report) -
             }
         })
         .collect();
-    if routes.iter().all(|route| route.condition.is_some()) {
+    let always = settings.routes.iter().position(|route| route.condition.is_none());
+    if let Some((always, next)) = always.and_then(|at| Some((&settings.routes[at], settings.routes.get(at + 1)?))) {
+        report.push(
+            Finding::error("never-reached", "this route is never reached: one above it always holds")
+                .at(&next.queue.place)
+                .and(&always.queue.place, "this one has no `if`")
+                .help("give the one above an `if`, or move it to the end"),
+        );
+    }
+    if always.is_none() {
         let place = settings
             .places
             .get("routes")
@@ -322,6 +324,18 @@ fn routes(settings: &Settings, templates: &mut Templates, report: &mut Report) -
         );
     }
     routes
+}
+
+/// Reports a rule that matches and then does nothing.
+fn check_acts(rule: &Rule, report: &mut Report) {
+    let acts = !rule.replies.is_empty() || rule.handoff.is_some() || rule.urgent || !rule.then.is_empty();
+    if !acts {
+        report.push(
+            Finding::error("does-nothing", format!("`{}` has neither a reply nor a hand-off", rule.id.value))
+                .at(&rule.id.place)
+                .help("add reply: {zh: …, en: …} or handoff: {queue: …}"),
+        );
+    }
 }
 
 /// Reports a name that nothing has.

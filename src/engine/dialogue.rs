@@ -34,7 +34,7 @@ pub(super) fn slot(slot: &SlotSpec, templates: &mut Templates, report: &mut Repo
                 format!("the pattern of `{}` fits even an empty message", slot.name.value),
             )
             .at(&slot.pattern.place)
-            .help(r"name what must be there, such as \d{12,18}; for words of any kind write .+ and only_asked: true"),
+            .help(r"name what must be there, such as \d{12,18}; for words of any kind write (?s)\S.* and only_asked: true"),
         );
     }
     let (attempts, only_asked) = (slot.attempts, slot.only_asked);

@@ -3,13 +3,12 @@
 use crate::decide::speak::instead;
 use crate::diag::{Finding, Report};
 use crate::engine::Engine;
-use crate::rules::model::Text;
+use crate::rules::model::{Rule, Text};
 
 pub(super) fn check(engine: &Engine, report: &mut Report) {
     let book = engine.book();
     let languages: Vec<String> = book.settings.languages.iter().map(|language| language.value.clone()).collect();
-    let rules = book.rules.iter().flat_map(|rule| rule.replies.iter().chain(&rule.title));
-    for text in rules.chain(book.settings.notices.values()) {
+    for text in book.rules.iter().flat_map(Rule::texts).chain(book.settings.texts()) {
         check_text(text, &languages, report);
     }
 }

@@ -48,7 +48,13 @@ pub(super) fn check(engine: &Engine, report: &mut Report) {
                 "never-wins",
                 format!("`{}` never wins: to “{}” {who} answers", rule.id.value, sample.text),
             );
-            let finding = finding.at(&rule.id.place).help("raise its priority, or make the other one narrower");
+            let help = match thief {
+                Thief::Rule(_) => "raise its priority, or make the other one narrower",
+                Thief::AskForPerson => {
+                    "nothing may shadow a wish for a person; with a handoff this rule says which queue and words it gets"
+                }
+            };
+            let finding = finding.at(&rule.id.place).help(help);
             report.push(place.map_or(finding.clone(), |place| finding.and(place, "this one answers")));
         }
     }
@@ -91,7 +97,8 @@ fn samples(rule: &Rule) -> Vec<Sample<'_>> {
 fn thief(engine: &Engine, rule: u32, text: &str) -> Option<Thief> {
     let knowledge = engine.knowledge();
     let view: View = knowledge.matcher.view_of_signs(text);
-    if knowledge.builtins.asks_for_person(&view) {
+    // A rule with a hand-off lends the wish its queue and words.
+    if knowledge.builtins.asks_for_person(&view) && engine.book().rules[rule as usize].handoff.is_none() {
         return Some(Thief::AskForPerson);
     }
     let book = &engine.book().rules;

@@ -4,24 +4,18 @@ use std::ops::Range;
 
 use crate::diag::{Finding, Place, Report};
 use crate::engine::{Engine, inside};
-use crate::rules::model::{Located, Rule, Text};
+use crate::rules::model::{Located, Rule};
 
 pub(super) fn check(engine: &Engine, report: &mut Report) {
     let book = engine.book();
-    let own = book.rules.iter().flat_map(texts);
+    let own = book.rules.iter().flat_map(Rule::texts).chain(book.settings.texts());
     // What is offered in place of a word is said, too.
     let offered = book.wordings.iter().map(|wording| &wording.instead);
-    for text in own.chain(book.settings.notices.values()).chain(offered) {
+    for text in own.chain(offered) {
         for source in text.by_language.values() {
             check_text(engine, source, report);
         }
     }
-}
-
-/// What a rule says to customers.
-fn texts(rule: &Rule) -> impl Iterator<Item = &Text> {
-    let slots = rule.slots.iter().flat_map(|slot| [Some(&slot.ask), slot.retry.as_ref()]).flatten();
-    rule.replies.iter().chain(slots).chain(rule.then.iter().flat_map(|branch| &branch.replies))
 }
 
 fn check_text(engine: &Engine, source: &Located<String>, report: &mut Report) {

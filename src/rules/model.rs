@@ -103,6 +103,15 @@ pub struct Rule {
     pub replaces: Option<Located<String>>,
 }
 
+impl Rule {
+    /// Everything that it says to customers, in the order of its keys.
+    pub fn texts(&self) -> impl Iterator<Item = &Text> {
+        let slots = self.slots.iter().flat_map(|slot| std::iter::once(&slot.ask).chain(&slot.retry));
+        let branches = self.then.iter().flat_map(|branch| &branch.replies);
+        self.title.iter().chain(&self.replies).chain(slots).chain(branches)
+    }
+}
+
 /// A piece of information that a rule asks for.
 #[derive(Clone, Debug)]
 pub struct SlotSpec {

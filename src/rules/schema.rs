@@ -73,8 +73,7 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     fn object(&mut self, shape: &'static Shape) -> Value {
-        let properties: Map<_, _> =
-            shape.keys.iter().map(|key| (key.name.to_owned(), self.property(key))).collect();
+        let properties: Map<_, _> = shape.keys.iter().map(|key| (key.name.to_owned(), self.property(key))).collect();
         let required = || shape.keys.iter().filter(|key| key.required);
         let always: Vec<_> = required().filter(|key| key.unless.is_none()).map(|key| key.name).collect();
         let either: Vec<_> = required()

@@ -176,6 +176,11 @@ pub struct Access {
 }
 
 impl Settings {
+    /// Everything in the settings that is said to customers.
+    pub fn texts(&self) -> impl Iterator<Item = &Text> {
+        self.notices.values().chain(self.survey.labels.iter().flat_map(|labels| &labels.value))
+    }
+
     /// Reads a tree whose shape was checked; what is missing takes its documented default.
     #[must_use]
     pub fn read(node: &Node) -> Option<Self> {

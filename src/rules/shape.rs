@@ -187,7 +187,9 @@ fn check_kind(node: &Node, kind: &Kind, what: &str, report: &mut Report) {
 
 fn check_scalar(node: &Node, text: &str, kind: &Kind, what: &str, report: &mut Report) {
     let fits = match kind {
-        Kind::Id | Kind::Named(_) => !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-')),
+        Kind::Id | Kind::Named(_) => {
+            !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-'))
+        }
         Kind::Int(min, max) => text.parse::<i64>().is_ok_and(|n| (*min..=*max).contains(&n)),
         Kind::Bool => matches!(text, "true" | "false"),
         Kind::Date => text.parse::<jiff::civil::Date>().is_ok() && text.len() == 10,
@@ -195,6 +197,10 @@ fn check_scalar(node: &Node, text: &str, kind: &Kind, what: &str, report: &mut R
         Kind::Duration => duration(text).is_some(),
         Kind::Wait(most) => text == "0" || duration(text).is_some_and(|d| d <= std::time::Duration::from_secs(*most)),
         Kind::Rate => Rate::parse(text).is_some(),
+        Kind::Str => {
+            check_cut(node, report);
+            true
+        }
         Kind::Secret => {
             check_secret(node, what, report);
             true
@@ -260,6 +266,11 @@ fn check_words(node: &Node, text: &str, what: &str, report: &mut Report) {
         );
         return;
     }
+    check_cut(node, report);
+}
+
+/// A text without quotes ends at a space and `#`, though its author may have meant it to go on.
+fn check_cut(node: &Node, report: &mut Report) {
     let source = report.sources.text(&node.place.file).unwrap_or_default();
     let written = source.get(node.place.span.clone()).unwrap_or_default();
     let after = source.get(node.place.span.end..).unwrap_or_default();

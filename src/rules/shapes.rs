@@ -181,7 +181,11 @@ pub static QUEUE: Shape = Shape {
     name: "a queue",
     keys: &[
         Key::required("hours", Kind::Named(Names::Schedules), "Schedule in which people are there."),
-        Key::new("webhook", Kind::Named(Names::Webhooks), "Receiver; without one the cases wait in the embedded queue."),
+        Key::new(
+            "webhook",
+            Kind::Named(Names::Webhooks),
+            "Receiver; without one the cases wait in the embedded queue.",
+        ),
         Key::new("first_response", Kind::Duration, "Target until a person answers, in open time."),
         Key::new("warn_before", Kind::Duration, "How long before the target the queue is warned; a quarter of it."),
         Key::new(
@@ -540,7 +544,11 @@ pub static EXPECT: Shape = Shape {
     name: "an expectation",
     keys: &[
         Key::new("rule", Kind::NamedOrNone(Names::Entries), "Id of the rule or entry, or none."),
-        Key::new("finds", Kind::NamedOrNone(Names::Entries), "Id of the rule or entry that acts, or whose title is offered."),
+        Key::new(
+            "finds",
+            Kind::NamedOrNone(Names::Entries),
+            "Id of the rule or entry that acts, or whose title is offered.",
+        ),
         Key::new(
             "outcome",
             Kind::Word(&["rule", "faq", "choice", "slot", "smalltalk", "handoff", "survey", "silent"]),

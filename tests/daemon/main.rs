@@ -8,6 +8,7 @@ mod cli;
 mod common;
 mod console;
 mod delivery;
+mod editors;
 mod desks;
 mod escalation;
 mod forced_hours;
