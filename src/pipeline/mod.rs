@@ -298,12 +298,7 @@ impl Pipeline {
             // What a machine or a colleague says does not complete the customer's words, nor does a score.
             let apart = matches!(arrival.gesture, Gesture::Automatic | Gesture::Undelivered)
                 || decide::survey::is_apart(&arrival.gesture);
-            let way = match arrival.role {
-                // A colleague answers at the platform what the bot still thinks about.
-                Role::Human => Way::Answered,
-                _ if apart => Way::Final,
-                _ => Way::Continued,
-            };
+            let way = if apart { Way::Final } else { Way::Continued };
             if way == Way::Continued {
                 first = held.first;
             }
