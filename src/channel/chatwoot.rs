@@ -335,7 +335,7 @@ impl Api for Bot {
     }
 
     fn buttons(&self) -> Option<Buttons> {
-        Some(Buttons { most: 10, label: Length::Chars(100), id: 200 })
+        Some(Buttons { most: 10, label: Length::Chars(100), id: 200, head: None })
     }
 
     fn who<'a>(&'a self, client: &'a Client, now: Timestamp) -> BoxFuture<'a, Result<String, Answer>> {

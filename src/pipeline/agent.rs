@@ -143,6 +143,7 @@ impl Pipeline {
             }
             let now = self.clock.now();
             let (after, events) = self.apply(&before, row.seq, actor, &action, now)?;
+            let after = platform::lettered(&self.engine.load(), after, &events, now);
             let wording = self.watch_wording(&before, actor, &action, now).await?;
             let handoffs = self.taken(&before, &after, agent, &action, now).await?;
             let outbox = self.news(&before, &after, &action, &events, now).await?;

@@ -250,7 +250,7 @@ impl Api for Page {
     }
 
     fn buttons(&self) -> Option<Buttons> {
-        Some(Buttons { most: 13, label: Length::Utf16(20), id: 1_000 })
+        Some(Buttons { most: 13, label: Length::Utf16(20), id: 1_000, head: None })
     }
 
     fn who<'a>(&'a self, client: &'a Client, now: Timestamp) -> BoxFuture<'a, Result<String, Answer>> {
