@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
-
 use super::super::{Failure, customer, instant};
 use super::Chat;
 use crate::rehearsal::Word;
@@ -97,20 +95,14 @@ impl Command {
             }
             Self::At(time) => {
                 let at = instant(&time, &chat.engine.knowledge().zone)?;
-                match Duration::try_from(at.duration_since(chat.now())) {
-                    Ok(wait) => {
-                        chat.wait += wait;
-                        chat.step(None);
-                    }
+                if let Ok(wait) = Duration::try_from(at.duration_since(chat.now())) {
+                    chat.wait += wait;
+                    chat.step(None);
+                } else {
                     // Time does not run backwards in a conversation.
-                    Err(_) => {
-                        let customer = chat.stage.conversation.customer.clone();
-                        chat.anew(
-                            customer,
-                            at.checked_sub(SignedDuration::from_nanos(i64::from(at.subsec_nanosecond())))?,
-                        );
-                        anstream::println!("that is earlier, so a new conversation begins");
-                    }
+                    let customer = chat.stage.conversation.customer.clone();
+                    chat.anew(customer, at);
+                    anstream::println!("that is earlier, so a new conversation begins");
                 }
             }
             Self::As(pairs) => {

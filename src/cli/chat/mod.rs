@@ -47,7 +47,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
         None => clock.now(),
     };
     let mut prompt = Prompt::open(global.colored())?;
-    let mut chat = Chat::new(global, engine, channel, customer(&args.customer)?, at, args.why, prompt.is_terminal());
+    let mut chat = Chat::new(global, engine, &channel, customer(&args.customer)?, at, args.why, prompt.is_terminal());
     if chat.terminal {
         anstream::println!("Write as a customer. /help tells what else there is; Ctrl-D ends.\n");
     }
@@ -84,7 +84,7 @@ impl<'a> Chat<'a> {
     fn new(
         global: &'a Global,
         engine: Engine,
-        channel: String,
+        channel: &str,
         customer: Customer,
         at: Timestamp,
         why: bool,
@@ -93,13 +93,14 @@ impl<'a> Chat<'a> {
         let at = Timestamp::from_second(at.as_second()).unwrap_or(at);
         let clock = Clock::system();
         let seen = clock.now();
-        let recording = Recording::new(&channel, &customer, at);
-        let stage = Stage::new(&channel, customer, None, at);
+        let recording = Recording::new(channel, &customer, at);
+        let stage = Stage::new(channel, customer, None, at);
         Self { global, engine, stage, recording, wait: Duration::ZERO, clock, seen, why, terminal }
     }
 
     /// Begins anew, with this customer and at this time.
     fn anew(&mut self, customer: Customer, at: Timestamp) {
+        let at = Timestamp::from_second(at.as_second()).unwrap_or(at);
         let channel = self.stage.conversation.channel.clone();
         self.recording = Recording::new(&channel, &customer, at);
         self.stage = Stage::new(&channel, customer, None, at);
@@ -136,7 +137,7 @@ impl<'a> Chat<'a> {
     fn show(&self, turn: &Turn) {
         turn.beside.iter().for_each(|reply| self.say(reply));
         for event in turn.events.iter().filter(|event| self.terminal && event.starts_with("handoff.e")) {
-            self.aside(&format!("{event}, now in {}", self.place()));
+            Self::aside(&format!("{event}, now in {}", self.place()));
         }
         let Some(outcome) = &turn.outcome else {
             return;
@@ -152,7 +153,7 @@ impl<'a> Chat<'a> {
         if self.terminal {
             let rule = outcome.decision.rule.as_deref().map(|rule| format!(" by {rule}")).unwrap_or_default();
             let decision = &outcome.decision;
-            self.aside(&format!("{} ({}){rule}; {}", decision.outcome, decision.reason, self.place()));
+            Self::aside(&format!("{} ({}){rule}; {}", decision.outcome, decision.reason, self.place()));
         }
     }
 
@@ -165,7 +166,7 @@ impl<'a> Chat<'a> {
     }
 
     /// What a customer does not see.
-    fn aside(&self, text: &str) {
+    fn aside(text: &str) {
         let dim = anstyle::Style::new().dimmed();
         anstream::println!("{dim}({text}){dim:#}");
     }
