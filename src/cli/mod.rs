@@ -5,10 +5,15 @@ mod chat;
 mod check;
 mod eval;
 mod explain;
+mod export;
 mod hours;
+mod progress;
 mod queue;
+mod recorded;
+mod replay;
 mod schema;
 mod serve;
+mod suggest;
 mod test;
 
 use std::io::IsTerminal;
@@ -96,12 +101,18 @@ enum Command {
     Eval(eval::Args),
     /// Tells why a message gets its reply, or none.
     Explain(explain::Args),
+    /// Writes what customers wrote and what was decided, masked, one JSON object a line.
+    Export(export::Args),
     /// Tells when people are there.
     Hours(hours::Args),
     /// Hand-offs that wait for people, and deliveries that wait for receivers.
     Queue(queue::Args),
+    /// Decides recorded messages again, and shows what two sets of files decide otherwise.
+    Replay(replay::Args),
     /// Prints the JSON Schema of a kind of file, for editors.
     Schema(schema::Args),
+    /// Groups what went unanswered, and drafts entries for it.
+    Suggest(suggest::Args),
 }
 
 /// Why a command ended without doing its work.
@@ -135,8 +146,11 @@ pub fn run() -> ExitCode {
         Command::Chat(args) => chat::run(global, &args),
         Command::Eval(args) => eval::run(global, &args),
         Command::Explain(args) => explain::run(global, &args),
+        Command::Export(args) => export::run(global, &args),
+        Command::Replay(args) => replay::run(global, &args),
         Command::Hours(args) => hours::run(global, &args),
         Command::Schema(args) => schema::run(&args),
+        Command::Suggest(args) => suggest::run(global, &args),
     };
     match ended {
         Ok(Ended::Fine) => ExitCode::SUCCESS,

@@ -10,6 +10,7 @@ mod console;
 mod delivery;
 mod desks;
 mod escalation;
+mod export;
 mod forced_hours;
 mod hostile;
 mod inbound;
