@@ -11,5 +11,7 @@ mod layers;
 mod licences;
 mod likeness;
 mod pilots;
+mod replay;
 mod source;
+mod suggest;
 mod wording;
