@@ -21,6 +21,7 @@ pub mod message;
 pub mod pipeline;
 pub mod rehearsal;
 pub mod reload;
+pub mod report;
 pub mod rules;
 pub mod server;
 pub mod shop;

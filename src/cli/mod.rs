@@ -7,6 +7,7 @@ mod eval;
 mod explain;
 mod hours;
 mod queue;
+mod report;
 mod schema;
 mod serve;
 mod test;
@@ -100,6 +101,8 @@ enum Command {
     Hours(hours::Args),
     /// Hand-offs that wait for people, and deliveries that wait for receivers.
     Queue(queue::Args),
+    /// What customers asked, what they got and how long it took.
+    Report(report::Args),
     /// Prints the JSON Schema of a kind of file, for editors.
     Schema(schema::Args),
 }
@@ -136,6 +139,7 @@ pub fn run() -> ExitCode {
         Command::Eval(args) => eval::run(global, &args),
         Command::Explain(args) => explain::run(global, &args),
         Command::Hours(args) => hours::run(global, &args),
+        Command::Report(args) => report::run(global, &args),
         Command::Schema(args) => schema::run(&args),
     };
     match ended {

@@ -19,7 +19,7 @@ const LAYERS: &[&[&str]] = &[
     &["rehearsal", "shop"],
     // Pure above, async below.
     &["store", "hub", "token"],
-    &["telemetry", "lookup"],
+    &["telemetry", "lookup", "report"],
     &["pipeline"],
     &["handoff"],
     &["channel"],
