@@ -30,4 +30,5 @@ pub mod telemetry;
 pub mod template;
 pub mod text;
 pub mod token;
+pub mod weekly;
 pub mod yaml;

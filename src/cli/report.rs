@@ -39,8 +39,9 @@ pub(super) struct Args {
     #[arg(long, default_value_t = 1, value_name = "NUMBER")]
     seed: u64,
     /// The customer's attribute, or the slot of a dialogue, that says which product a conversation is about.
-    #[arg(long, default_value = "product", value_name = "NAME", value_parser = name)]
-    product: String,
+    /// The name in `report:` of nightdesk.yaml if left out, else `product`.
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    product: Option<String>,
 }
 
 /// Form of a report.
@@ -83,7 +84,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
     let options = Options {
         period: Period { from, until },
         language,
-        product: args.product.clone(),
+        product: args.product.clone().unwrap_or_else(|| engine.book().settings.product().to_owned()),
         sample: args.sample,
         seed: args.seed,
     };

@@ -16,6 +16,8 @@ pub(super) struct Layout {
     pub language: &'static str,
     pub title: String,
     pub under: String,
+    /// Before the figures of the period before.
+    pub before: String,
     pub sections: Vec<Section>,
     pub foot: String,
 }
@@ -105,6 +107,9 @@ impl Writer {
         let Some(seconds) = seconds else { return "–".to_owned() };
         #[allow(clippy::cast_possible_truncation, reason = "seconds of a few years")]
         let millis = (seconds * 1000.0).round() as i64;
+        if millis == 0 {
+            return self.text("0 秒", "0 s");
+        }
         if millis < 1000 {
             return format!("{seconds:.1} {}", self.say("秒", "s"));
         }
@@ -164,9 +169,18 @@ pub(super) fn layout(report: &Report, language: &str) -> Layout {
             w.say("，对比", ", compared with"),
             span(report.before)
         ),
+        before: w.text("上期", "before"),
         sections,
         foot: format!("{} {} · nightdesk {}", w.say("生成于", "Made"), w.time(report.made_at), report.rule_set),
     }
+}
+
+/// The figures at a glance.
+pub(super) fn digest(report: &Report, language: &str) -> super::Digest {
+    let Layout { title, under, sections, .. } = layout(report, language);
+    let tiles = sections.into_iter().next().map(|overview| overview.tiles).unwrap_or_default();
+    let figure = |tile: Tile| super::Glance { label: tile.label, value: tile.value, before: tile.before };
+    super::Digest { title: format!("{title} {under}"), figures: tiles.into_iter().map(figure).collect() }
 }
 
 fn section(id: &'static str, title: &str) -> Section {
@@ -222,7 +236,7 @@ fn traffic(w: &Writer, now: &Figures) -> Section {
     let words = |counts: &std::collections::BTreeMap<String, u64>| -> Vec<Vec<Cell>> {
         let mut rows: Vec<_> = counts.iter().collect();
         rows.sort_by(|a, b| b.1.cmp(a.1).then_with(|| a.0.cmp(b.0)));
-        rows.into_iter().map(|(word, count)| vec![text(word.clone()), barred(share(*count))]).collect()
+        rows.into_iter().map(|(word, count)| vec![text(meaning(w, word)), barred(share(*count))]).collect()
     };
     let table = |caption: (&str, &str), counts| Table {
         caption: w.text(caption.0, caption.1),
@@ -232,6 +246,42 @@ fn traffic(w: &Writer, now: &Figures) -> Section {
     };
     let tables = vec![table(("结果", "outcome"), &traffic.outcomes), table(("原因", "reason"), &traffic.reasons)];
     Section { charts, tables, ..section("traffic", w.say("消息", "Messages")) }
+}
+
+/// An outcome or reason with what it means, where that is not plain from the word.
+fn meaning(w: &Writer, word: &str) -> String {
+    let (zh, en) = match word {
+        "rule" => ("规则回答", "a rule answered"),
+        "faq" => ("条目回答", "an entry answered"),
+        "choice" => ("请顾客选择", "asked to choose"),
+        "slot" => ("询问信息", "asked for a detail"),
+        "smalltalk" => ("寒暄", "greeting and the like"),
+        "handoff" => ("转人工", "went to people"),
+        "survey" => ("满意度评分", "told how it was"),
+        "silent" => ("没有说话", "nothing was said"),
+        "matched" => ("匹配成功", "a rule or entry matched"),
+        "ambiguous" => ("几个条目都像", "several fit about equally"),
+        "asked" => ("顾客要求人工", "asked for a person"),
+        "urgent" => ("紧急情况", "an emergency"),
+        "no_match" => ("没有匹配", "nothing matched"),
+        "misses" => ("多次没听懂", "not understood several times"),
+        "repeated" => ("重复提问", "the same question again"),
+        "policy" => ("按规则转人工", "a rule sends such cases to people"),
+        "lookup_failed" => ("查询失败", "a look-up failed"),
+        "cancelled" => ("顾客取消", "the customer stopped it"),
+        "internal_error" => ("内部错误", "an error of the program"),
+        "human_owns" => ("人工接待中", "a person has it"),
+        "continued" => ("与下一条合并", "part of the next message"),
+        "not_by_machine" => ("不能自动回信", "a letter for people"),
+        "too_long" => ("消息过长", "too long"),
+        "media" => ("图片、语音或文件", "picture, voice or file"),
+        "empty" => ("空消息", "no words"),
+        "rated" => ("评分", "a score"),
+        "low_score" => ("低分", "a low score"),
+        "lapsed" => ("过期的评分", "a score too late"),
+        _ => return word.to_owned(),
+    };
+    format!("{} ({word})", w.say(zh, en))
 }
 
 fn waiting(w: &Writer, now: &Figures) -> Section {
@@ -446,18 +496,28 @@ fn entries(w: &Writer, report: &Report) -> Section {
         rows: rows.iter().map(|row| vec![text(titled(report, &row.id)), figure(row.day)]).collect(),
         empty: w.text(empty.0, empty.1),
     };
-    let unused = Table {
+    let (unused, all) = (entries.unused.len(), entries.count);
+    let mut unused_rows: Vec<_> = entries.unused.iter().take(ROWS).map(|id| vec![text(titled(report, id))]).collect();
+    if unused > ROWS {
+        let more = unused - ROWS;
+        let said = if w.chinese {
+            format!("另有 {more} 个，见 CSV 或 JSON")
+        } else {
+            format!("{more} more: see CSV or JSON")
+        };
+        unused_rows.push(vec![text(said)]);
+    }
+    let unused_table = Table {
         caption: w.text("本期和上期都没有用到", "Not used in this period nor the one before"),
         head: w.head([("条目", "entry")]),
-        rows: entries.unused.iter().map(|id| vec![text(titled(report, id))]).collect(),
+        rows: unused_rows,
         empty: w.text("每个条目都用到了。", "Every entry was used."),
     };
     let tables = vec![
         dated(("过了复查日期", "Overdue for review"), &entries.overdue, ("没有。", "None.")),
         dated(("已过有效期", "No longer valid"), &entries.expired, ("没有。", "None.")),
-        unused,
+        unused_table,
     ];
-    let (unused, all) = (entries.unused.len(), entries.count);
     let note = if w.chinese {
         format!("{all} 个条目中有 {unused} 个没有用到。")
     } else {

@@ -71,6 +71,32 @@ pub struct Options {
     pub seed: u64,
 }
 
+/// The figures at a glance, for a message to people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Digest {
+    /// What it is, and of which period.
+    pub title: String,
+    /// The figures.
+    pub figures: Vec<Glance>,
+}
+
+/// A figure at a glance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Glance {
+    /// What it is.
+    pub label: String,
+    /// The value, with its unit.
+    pub value: String,
+    /// That of the period before.
+    pub before: String,
+}
+
+/// The figures of a report at a glance, in a language.
+#[must_use]
+pub fn digest(report: &Report, language: &str) -> Digest {
+    layout::digest(report, language)
+}
+
 /// What is counted of a period, so that two can be compared.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Figures {

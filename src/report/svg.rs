@@ -84,19 +84,17 @@ pub(super) fn columns(title: &str, all: &[Column], legend: &[&str]) -> String {
     svg
 }
 
-/// The least of 2, 4, 10, 20, 40, 100, … that is not below: its half is a whole number too.
+/// The least of 2, 4, 6, 8, 10, 20, 40, … that is not below: its half is a whole number too.
 fn round_up(value: u64) -> u64 {
-    let mut unit = 2_u64;
+    let mut unit = 1_u64;
     loop {
-        for step in [unit, unit.saturating_mul(2), unit.saturating_mul(3), unit.saturating_mul(4)] {
-            if step >= value {
-                return step;
+        for step in [2, 4, 6, 8, 10] {
+            let top = unit.saturating_mul(step);
+            if top >= value {
+                return top;
             }
         }
-        unit = unit.saturating_mul(5);
-        if unit == u64::MAX {
-            return unit;
-        }
+        unit = unit.saturating_mul(10);
     }
 }
 
@@ -145,7 +143,7 @@ mod tests {
 
     #[test]
     fn scales_end_at_round_numbers_that_hold_the_largest_column() {
-        for (value, top) in [(0, 2), (3, 4), (5, 6), (9, 10), (11, 20), (101, 150), (1_000_000, 1_250_000)] {
+        for (value, top) in [(0, 2), (3, 4), (5, 6), (9, 10), (11, 20), (2_900, 4_000), (1_000_000, 1_000_000)] {
             assert_eq!(round_up(value), top, "{value}");
         }
         assert_eq!(round_up(u64::MAX), u64::MAX);

@@ -23,7 +23,7 @@ const LAYERS: &[&[&str]] = &[
     &["pipeline"],
     &["handoff"],
     &["channel"],
-    &["reload"],
+    &["reload", "weekly"],
     &["server"],
     &["app"],
     &["cli"],

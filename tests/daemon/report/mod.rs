@@ -1,6 +1,7 @@
 //! The report: every figure against a week that was worked out by hand, in every form, and days that add up to their week.
 
 mod recorded;
+mod weekly;
 
 use std::path::Path;
 use std::process::{Command, Output};
