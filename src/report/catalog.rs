@@ -17,6 +17,8 @@ pub(super) struct Known {
     pub class: Option<String>,
     /// Subject.
     pub category: Option<String>,
+    /// Whether it looks something up, so that it may answer later.
+    pub looks_up: bool,
     /// Whether it is a greeting or the like.
     pub smalltalk: bool,
     /// Whether it is an entry of `faq/`.
@@ -43,6 +45,11 @@ impl Catalog {
 
     pub(super) fn get(&self, id: &str) -> Option<&Known> {
         self.0.get(id)
+    }
+
+    /// Rules whose look-ups may answer later.
+    pub(super) fn looking_up(&self) -> Vec<String> {
+        self.0.iter().filter(|(_, known)| known.looks_up).map(|(id, _)| id.clone()).collect()
     }
 
     /// Whether a rule takes complaints.
@@ -96,6 +103,7 @@ fn known(rule: &Rule) -> Known {
         titles: rule.title.as_ref().map(texts).unwrap_or_default(),
         class: rule.class.clone(),
         category: rule.category.clone(),
+        looks_up: rule.lookup.is_some(),
         smalltalk: rule.smalltalk,
         entry: rule.origin == Origin::Faq,
         review_by: rule.review_by.as_ref().map(|day| day.value),

@@ -69,14 +69,20 @@ pub async fn make(store: &dyn Store, engine: &Engine, options: &Options, now: Ti
     let engine = &engine.with_forced(&forced(store, before.from).await?);
     let zone = &engine.knowledge().zone;
     let catalog = Catalog::of(engine);
+    let look_up = catalog.looking_up();
     let mut pass = Pass::new(&catalog, zone);
     let mut counters = [traffic::Counter::default(), traffic::Counter::default()];
     let since = before.from.checked_sub(SignedDuration::from_millis(AGAIN)).unwrap_or(Timestamp::MIN);
-    pages!(row, after, store.tallies(DecisionFilter { from: since, until: period.until, after, limit: PAGE }), {
-        let [current, previous] = &mut counters;
-        let counter = if period.holds(row.at) { Some(current) } else { before.holds(row.at).then_some(previous) };
-        pass.take(&row, counter);
-    });
+    pages!(
+        row,
+        after,
+        store.tallies(DecisionFilter { from: since, until: period.until, after, limit: PAGE }, &look_up),
+        {
+            let [current, previous] = &mut counters;
+            let counter = if period.holds(row.at) { Some(current) } else { before.holds(row.at).then_some(previous) };
+            pass.take(&row, counter);
+        }
+    );
 
     let office = Office::of(engine, before.from, now.max(period.until));
     let mut cases = [cases::Counter::new(&office), cases::Counter::new(&office)];

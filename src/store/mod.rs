@@ -119,8 +119,9 @@ pub trait Store: Send + Sync + 'static {
     /// Cases that customers were asked about, the longest ago first: what a report of satisfaction is made from.
     fn surveys(&self, filter: SurveyFilter) -> StoreFuture<'_, Vec<SurveyRow>>;
 
-    /// Decisions with who wrote the message that they are about, by number: what a report counts.
-    fn tallies(&self, filter: DecisionFilter) -> StoreFuture<'_, Vec<TallyRow>>;
+    /// Decisions by number: what a report counts. Of those by the rules `look_up`, whose look-ups may answer later, and of look-ups
+    /// that failed, with who wrote the event that they point at.
+    fn tallies(&self, filter: DecisionFilter, look_up: &[String]) -> StoreFuture<'_, Vec<TallyRow>>;
 
     /// Hand-offs that began in a span of time with the first words of a person, by number.
     fn cases(&self, filter: DecisionFilter) -> StoreFuture<'_, Vec<CaseRow>>;

@@ -303,8 +303,8 @@ pub struct TallyRow {
     pub queue: Option<String>,
     /// Pilots that the customer took part in, as a JSON list; none where the rule set had no pilot.
     pub pilots: Option<String>,
-    /// Who wrote the event that it points at: `visitor`, unless it is about what a colleague or machine wrote, or is the later
-    /// answer of a look-up. None where the event is gone.
+    /// Who wrote the event that it points at: `visitor`, unless it is the later answer of a look-up. None where that was not looked
+    /// for, or the event is gone.
     pub role: Option<String>,
 }
 

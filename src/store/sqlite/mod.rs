@@ -264,17 +264,23 @@ impl Store for SqliteStore {
         Box::pin(self.readers.run(move |db| reader::unmatched(db, since, limit)))
     }
 
-    fn tallies(&self, filter: DecisionFilter) -> StoreFuture<'_, Vec<TallyRow>> {
-        Box::pin(self.readers.run(move |db| report::tallies(db, &filter)))
+    fn tallies(&self, filter: DecisionFilter, look_up: &[String]) -> StoreFuture<'_, Vec<TallyRow>> {
+        let look_up = look_up.to_vec();
+        Box::pin(
+            self.readers.run(move |db| report::with_cache(db, filter.limit, || report::tallies(db, &filter, &look_up))),
+        )
     }
 
     fn cases(&self, filter: DecisionFilter) -> StoreFuture<'_, Vec<CaseRow>> {
-        Box::pin(self.readers.run(move |db| report::cases(db, &filter)))
+        Box::pin(self.readers.run(move |db| report::with_cache(db, filter.limit, || report::cases(db, &filter))))
     }
 
     fn talks(&self, since: Timestamp, after: i64, limit: usize, product: &str) -> StoreFuture<'_, Vec<TalkRow>> {
         let product = product.to_owned();
-        Box::pin(self.readers.run(move |db| report::talks(db, since, after, limit, &product)))
+        Box::pin(
+            self.readers
+                .run(move |db| report::with_cache(db, limit, || report::talks(db, since, after, limit, &product))),
+        )
     }
 
     fn wordings(&self, filter: DecisionFilter) -> StoreFuture<'_, Vec<(i64, WordingRow)>> {

@@ -59,16 +59,20 @@ const FAQ: &str = "faq:
     until: 2026-09-30
 ";
 
-const RULES: &str = "rules:
+const RULES: &str = r#"rules:
   - id: complaint.slow
     when: {phrase: [太慢了]}
     class: complaint
     handoff: {queue: vip}
+  - id: order.status
+    when: {phrase: [查订单]}
+    lookup: {url: "http://127.0.0.1:1/orders", sample: {state: 已发货}}
+    reply: {zh: "{{ lookup.body.state }}"}
   - id: smalltalk.thanks
     when: {phrase: [谢谢]}
     smalltalk: true
     reply: {zh: 不客气。, en: You are welcome.}
-";
+"#;
 
 pub fn shop() -> Shop {
     let shop = Shop::new(SETTINGS);
@@ -298,7 +302,7 @@ pub async fn week(data: &Path) -> Recorder {
         role: "bot",
         outcome: "rule",
         answered: None,
-        ..faq("c_a", "2026-10-12T10:07:00+08:00", "refund.time")
+        ..faq("c_a", "2026-10-12T10:07:00+08:00", "order.status")
     })
     .await;
 

@@ -91,3 +91,24 @@ async fn a_report_is_made_once_a_week_also_across_restarts() {
     assert_eq!((told(&receiver).len(), ids.len()), (3, 3), "one for each Monday");
     daemon.stop().await;
 }
+
+#[tokio::test]
+async fn a_group_of_people_reads_the_figures_as_a_message() {
+    let receiver = Receiver::start().await;
+    let shop =
+        Shop::small_with(&receiver, "report: {every: mon 08:00, webhook: group}\npublic_url: https://desk.example");
+    let file = shop.dir().join("nightdesk.yaml");
+    let settings = std::fs::read_to_string(&file).unwrap();
+    let group = format!("\nwebhooks:\n  group: {{url: \"{}\", format: slack}}", receiver.url("/group"));
+    shop.write("nightdesk.yaml", &settings.replacen("\nwebhooks:", &group, 1));
+    let daemon = Daemon::start(&shop, SATURDAY).await;
+    remembers(&daemon, "2026-10-12T08:00:00+08:00").await;
+    daemon.turn_to(MONDAY);
+    let hit = wait_for("the message", || async { receiver.hits_at("/group").pop() }).await;
+    let message = hit.json().to_string();
+    for part in ["客服报告", "2026-10-12 08:00", "顾客消息", "0 (0)", "report-2026-10-19.html"] {
+        assert!(message.contains(part), "`{part}` is missing in {message}");
+    }
+    assert!(shop.data().join("reports/report-2026-10-19.html").is_file());
+    daemon.stop().await;
+}
