@@ -113,6 +113,7 @@ impl App {
         let doors = Doors::open(&engine.book().settings).await?;
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&options.data)?);
         let tokens = Arc::new(Tokens::open(&options.data)?);
+        let data = options.data;
         let metrics = Arc::new(Metrics::new());
         let (front, back) = (CancellationToken::new(), CancellationToken::new());
         let (front_tasks, back_tasks) = (TaskTracker::new(), TaskTracker::new());
@@ -166,6 +167,12 @@ impl App {
         watched("timers", &back_tasks, &back, stoppable(Arc::clone(&pipeline).watch_timers(), back.clone()));
         watched("places", &back_tasks, &back, stoppable(Arc::clone(&pipeline).watch_places(), back.clone()));
         watched("tidy", &back_tasks, &back, stoppable(tidy(Arc::clone(&pipeline)), back.clone()));
+        watched(
+            "weekly report",
+            &back_tasks,
+            &back,
+            stoppable(crate::weekly::watch(Arc::clone(&pipeline), data), back.clone()),
+        );
         let connections =
             Arc::new(Connections::new(limits.connections, limits.connections_per_address, Arc::clone(&metrics)));
         let memory: Arc<crate::channel::Memory> = Arc::default();

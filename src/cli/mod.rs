@@ -13,6 +13,7 @@ mod progress;
 mod queue;
 mod recorded;
 mod replay;
+mod report;
 mod rollback;
 mod schema;
 mod serve;
@@ -116,6 +117,8 @@ enum Command {
     Rollback(rollback::Args),
     /// Decides recorded messages again, and shows what two sets of files decide otherwise.
     Replay(replay::Args),
+    /// What customers asked, what they got and how long it took.
+    Report(report::Args),
     /// JSON Schemas of the files, for editors: prints one, or writes all and names them in the files.
     Schema(schema::Args),
     /// Groups what went unanswered, and drafts entries for it.
@@ -160,6 +163,7 @@ pub fn run() -> ExitCode {
         Command::Export(args) => export::run(global, &args),
         Command::Replay(args) => replay::run(global, &args),
         Command::Suggest(args) => suggest::run(global, &args),
+        Command::Report(args) => report::run(global, &args),
     };
     match ended {
         Ok(Ended::Fine) => ExitCode::SUCCESS,

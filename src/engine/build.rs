@@ -119,6 +119,10 @@ fn check_settings(settings: &Settings, report: &mut Report) {
     }
     lookups::check_settings(&settings.lookups, report);
     webhooks::check(settings, report);
+    crate::rules::report::check(settings, report);
+    if let Some(webhook) = settings.report.as_ref().and_then(|spec| spec.webhook.as_ref()) {
+        reference(webhook, settings.webhooks.keys(), "webhook", report);
+    }
     for (_, channel) in &settings.channels {
         channel.reply_url.iter().for_each(|url| check_url(url, report));
         channel.base_url.iter().for_each(|url| check_url(url, report));

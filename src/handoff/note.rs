@@ -70,6 +70,10 @@ impl Note {
     pub(super) fn of(row: &OutboxRow, people: &People, now: Timestamp) -> Self {
         let Event { timestamp, data } = Event::read(&row.body);
         let mut note = Self { chinese: people.chinese, urgent: is_urgent(row), ..Self::default() };
+        if let Some(report) = &data.report {
+            note.report(report);
+            return note;
+        }
         let (mark, what) = (if note.urgent { note.say(words::URGENT) } else { "" }, note.what(&row.kind, &data));
         note.title = match data.queue() {
             Some(queue) => format!("{mark}{what} · {queue}"),
@@ -121,6 +125,16 @@ impl Note {
         let list = |url: String| url.split_once('#').map_or(url.clone(), |(page, _)| format!("{page}#/cases"));
         note.link = link.map(|url| Link { label: note.say(words::OPEN_LIST), url: list(url) });
         note
+    }
+
+    /// A report's figures, each with that of the period before.
+    fn report(&mut self, told: &event::Told) {
+        self.title = shorten(&told.title, WORDS);
+        for figure in told.figures.iter().take(GROUPS) {
+            let value = format!("{} ({})", shorten(&figure.value, VALUE), shorten(&figure.before, VALUE));
+            self.facts.push(Fact { label: shorten(&figure.label, VALUE), value });
+        }
+        self.fact(words::FILE, &shorten(&told.file, VALUE));
     }
 
     fn what(&self, kind: &str, data: &Data) -> String {

@@ -87,6 +87,8 @@ pub struct Rule {
     pub tags: Vec<String>,
     /// Class of the enquiry.
     pub class: Option<String>,
+    /// Subject, for reports.
+    pub category: Option<String>,
     /// First day on which it is valid.
     pub from: Option<Located<Date>>,
     /// Last day on which it is valid.

@@ -64,6 +64,7 @@ fn inherit(pilot: &mut Rule, replaced: Rule) {
     }
     pilot.title = pilot.title.take().or(replaced.title);
     pilot.class = pilot.class.take().or(replaced.class);
+    pilot.category = pilot.category.take().or(replaced.category);
     pilot.careful = pilot.careful.or(replaced.careful);
     if pilot.channels.is_empty() {
         pilot.channels = replaced.channels;

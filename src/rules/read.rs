@@ -110,6 +110,7 @@ fn common(node: &Node) -> Option<Rule> {
         smalltalk: flag(node.get("smalltalk")),
         tags: words(node.get("tags")),
         class: node.get("class").and_then(Node::text).map(str::to_owned),
+        category: node.get("category").and_then(Node::text).map(str::to_owned),
         from: date(node.get("from")),
         until: date(node.get("until")),
         channels: strings(node.get("channels")),

@@ -14,6 +14,7 @@ use super::channels::{self, ChannelSpec};
 use super::lookup::LookupSettings;
 use super::model::{Careful, Located, Text};
 use super::read::{self, located, text};
+use super::report::ReportSpec;
 use super::shape;
 use super::webhook::WebhookSpec;
 use super::wording::{self, Strictness};
@@ -58,6 +59,8 @@ pub struct Settings {
     pub lookups: LookupSettings,
     /// What is done with the answers to the survey.
     pub survey: SurveySpec,
+    /// The report by itself every week.
+    pub report: Option<ReportSpec>,
     /// What becomes of agents' messages with words that must not be said.
     pub agents_wording: Option<Strictness>,
     /// Free values.
@@ -205,6 +208,7 @@ impl Settings {
             matching: matching(node.get("matching")),
             lookups: LookupSettings::read(node.get("lookups")),
             survey: survey(node.get("survey")),
+            report: node.get("report").map(ReportSpec::read),
             agents_wording: wording::agents(node.get("wording")),
             values: node.get("settings").map_or_else(|| serde_json::json!({}), json),
             access: access(node.get("access")),
@@ -217,6 +221,12 @@ impl Settings {
     #[must_use]
     pub fn default_language(&self) -> &str {
         self.languages.first().map_or("en", |language| &language.value)
+    }
+
+    /// The name under which a product is known.
+    #[must_use]
+    pub fn product(&self) -> &str {
+        self.report.as_ref().map_or(super::report::DEFAULT_PRODUCT, |report| &report.product)
     }
 
     /// A channel by name.

@@ -151,6 +151,7 @@ pub static CONFIG: Shape = Shape {
         Key::new("settings", Kind::Any, "Free values for texts and conditions."),
         Key::new("lookups", Kind::Map(&LOOKUPS), "How rules may ask the shop's own systems."),
         Key::new("survey", Kind::Map(&SURVEY), "What is done with the answers to the survey."),
+        Key::new("report", Kind::Map(&REPORT), "The report by itself every week."),
         Key::new("wording", Kind::Map(&WATCH), "What becomes of messages with words that must not be said."),
         Key::new("access", Kind::Map(&ACCESS), "Tokens of agents and of the administrator."),
         Key::new("public_url", Kind::Str, "Address under which platforms reach this program, for links in webhooks."),
@@ -424,6 +425,18 @@ pub static SURVEY: Shape = Shape {
         Key::new("low", Kind::Int(0, 5), "The highest score that is a low one; 0: none is. 2."),
         Key::new("lapses", Kind::Duration, "How long it can be answered. 24h."),
         Key::new("labels", Kind::List(&Kind::Text), "What the scores 1 to 5 mean, in words: five texts."),
+    ],
+};
+
+/// `report:`.
+pub static REPORT: Shape = Shape {
+    name: "the report",
+    keys: &[
+        Key::new("every", Kind::Str, "When: a weekday and a time, such as mon 08:00; never by itself if left out."),
+        Key::new("dir", Kind::Str, "Folder of the pages, within the data folder. reports."),
+        Key::new("webhook", Kind::Id, "Webhook that is told the figures at a glance."),
+        Key::new("keep", Kind::Int(1, 10_000), "Pages that are kept. 12."),
+        Key::new("product", Kind::Id, "Attribute or slot that says which product a conversation is about. product."),
     ],
 };
 

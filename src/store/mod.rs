@@ -13,10 +13,10 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
 pub use rows::{
-    AttemptResult, AttemptRow, Commit, ConversationFilter, ConversationRow, DecisionFilter, DecisionRow,
+    AttemptResult, AttemptRow, CaseRow, Commit, ConversationFilter, ConversationRow, DecisionFilter, DecisionRow,
     DeliveryFilter, EndpointRow, EndpointStats, EventRow, ForcedRow, HandoffFilter, HandoffRow, KeptRow, NewDelivery,
-    OutboxRow, PurgeLimits, Purged, QueueStats, SeenKey, SeenRow, Selection, SurveyFilter, SurveyRow, TimerRow,
-    UnmatchedRow, WordingRow, delivery_state, handoff_state,
+    OutboxRow, PurgeLimits, Purged, QueueStats, SeenKey, SeenRow, Selection, SurveyFilter, SurveyRow, TalkRow,
+    TallyRow, TimerRow, UnmatchedRow, WordingRow, delivery_state, handoff_state,
 };
 
 /// What every method of a store answers, later.
@@ -118,6 +118,17 @@ pub trait Store: Send + Sync + 'static {
 
     /// Cases that customers were asked about, the longest ago first: what a report of satisfaction is made from.
     fn surveys(&self, filter: SurveyFilter) -> StoreFuture<'_, Vec<SurveyRow>>;
+
+    /// Decisions by number: what a report counts. Of those by the rules `look_up`, whose look-ups may answer later, and of look-ups
+    /// that failed, with who wrote the event that they point at.
+    fn tallies(&self, filter: DecisionFilter, look_up: &[String]) -> StoreFuture<'_, Vec<TallyRow>>;
+
+    /// Hand-offs that began in a span of time with the first words of a person, by number.
+    fn cases(&self, filter: DecisionFilter) -> StoreFuture<'_, Vec<CaseRow>>;
+
+    /// Conversations that were touched since a time, above a number, ascending: their first answer, if they began since then, and
+    /// what they are about, which stands under the name `product` among the customer's attributes or what a dialogue asked.
+    fn talks(&self, since: Timestamp, after: i64, limit: usize, product: &str) -> StoreFuture<'_, Vec<TalkRow>>;
 
     /// Words in agents' messages that must not be said, with their numbers, ascending: what a report is made from.
     fn wordings(&self, filter: DecisionFilter) -> StoreFuture<'_, Vec<(i64, WordingRow)>>;

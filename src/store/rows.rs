@@ -282,6 +282,76 @@ pub struct DecisionRow {
     pub pilots: Option<String>,
 }
 
+/// What was decided about one message, as a report counts it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TallyRow {
+    /// Number, ascending.
+    pub id: i64,
+    /// The conversation's id.
+    pub conversation: String,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// The channel's name.
+    pub channel: String,
+    /// What was done.
+    pub outcome: String,
+    /// Why.
+    pub reason: String,
+    /// Rule or entry behind it.
+    pub rule: Option<String>,
+    /// Queue of a hand-off, new or open.
+    pub queue: Option<String>,
+    /// Pilots that the customer took part in, as a JSON list; none where the rule set had no pilot.
+    pub pilots: Option<String>,
+    /// Who wrote the event that it points at: `visitor`, unless it is the later answer of a look-up. None where that was not looked
+    /// for, or the event is gone.
+    pub role: Option<String>,
+}
+
+/// A hand-off with its first answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaseRow {
+    /// Number, ascending.
+    pub number: i64,
+    /// `h_…`
+    pub id: String,
+    /// The conversation's id.
+    pub conversation: String,
+    /// The channel's name.
+    pub channel: String,
+    /// Queue that it is in, or was in at its end.
+    pub queue: String,
+    /// Why.
+    pub reason: String,
+    /// One of [`handoff_state`].
+    pub state: String,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When a person took it.
+    pub taken_at: Option<Timestamp>,
+    /// When it was returned, closed or moved.
+    pub ended_at: Option<Timestamp>,
+    /// When a person first wrote to the customer.
+    pub answered_at: Option<Timestamp>,
+}
+
+/// A conversation, as a report counts it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TalkRow {
+    /// Number, ascending.
+    pub number: i64,
+    /// `c_…`
+    pub id: String,
+    /// The channel's name.
+    pub channel: String,
+    /// When its first message came.
+    pub created_at: Timestamp,
+    /// What it is about, where that is known.
+    pub product: Option<String>,
+    /// Who answered first, `bot` or `human`, and when.
+    pub first: Option<(String, Timestamp)>,
+}
+
 /// A message that nothing surely answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnmatchedRow {

@@ -5,9 +5,10 @@
     tests/browser/run.py --binary target/debug/nightdesk --dir .        # starts a daemon on a free port, with data of its own
     tests/browser/run.py --url http://127.0.0.1:8080                    # or uses one that runs
 
-Three kinds of scene: `daemon_*` talk to the daemon and expect the starter pack; `widget_*` load the page from the daemon
+Four kinds of scene: `daemon_*` talk to the daemon and expect the starter pack; `widget_*` load the page from the daemon
 but play its socket themselves, so that lost acknowledgements, gaps and refusals happen when they are wanted; `console_*`
-start a daemon of their own, on a copy of the shop with tokens and whatever else they need (so not with --url).
+start a daemon of their own, on a copy of the shop with tokens and whatever else they need (so not with --url); `report_*` open
+the page that the command `report` writes about one.
 Screenshots go to --shots, of failures as FAIL-<scene>.png, with the log of a daemon started here. Exit code: 0 all passed, 1 not, 2 could not begin.
 """
 
@@ -30,6 +31,7 @@ sys.dont_write_bytecode = True  # nothing appears beside the scenes
 
 import scenes_console
 import scenes_daemon
+import scenes_report
 import scenes_widget
 from stage import Daemon, Stage
 
@@ -63,10 +65,10 @@ def main():
     shots.mkdir(parents=True, exist_ok=True)
     scenes = [
         (name, scene)
-        # The console's scenes need daemons with settings of their own.
-        for module in (scenes_daemon, scenes_widget, *([scenes_console] if given.binary else []))
+        # These need daemons of their own.
+        for module in (scenes_daemon, scenes_widget, *([scenes_console, scenes_report] if given.binary else []))
         for name, scene in vars(module).items()
-        if name.startswith(("daemon_", "widget_", "console_")) and (given.only or "") in name
+        if name.startswith(("daemon_", "widget_", "console_", "report_")) and (given.only or "") in name
     ]
     if not scenes:
         sys.exit(f"no scene is called like {given.only!r}")

@@ -29,6 +29,7 @@ mod operation;
 mod parcels;
 mod profiles;
 mod reload;
+mod report;
 mod signatures;
 mod store;
 mod story;

@@ -26,11 +26,30 @@ pub(super) struct Data {
     pub moved_to: Option<Handoff>,
     pub transfer: Option<Transfer>,
     pub survey: Option<Survey>,
+    pub report: Option<Told>,
     pub slots: Option<Map<String, Value>>,
     message: Option<Said>,
     transcript: Option<Vec<Said>>,
     console_url: Option<String>,
     reply_url: Option<String>,
+}
+
+/// A report.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Told {
+    pub title: String,
+    pub file: String,
+    pub figures: Vec<Glance>,
+}
+
+/// A figure of a report.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Glance {
+    pub label: String,
+    pub value: String,
+    pub before: String,
 }
 
 #[derive(Debug, Default, Deserialize)]

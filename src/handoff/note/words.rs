@@ -25,6 +25,7 @@ pub(super) const SINCE: Words = ("开始等待", "Waiting since");
 pub(super) const DEADLINE: Words = ("首次回复时限", "Answer due");
 pub(super) const LEFT: Words = ("（还有 {}）", " (in {})");
 pub(super) const OVERDUE: Words = ("（已超时 {}）", " (overdue by {})");
+pub(super) const FILE: Words = ("文件", "File");
 pub(super) const AT: Words = ("发生时间", "Happened");
 
 /// What happened; none for a type that is not known here.
@@ -44,6 +45,7 @@ pub(super) fn event(kind: &str, why: Option<&str>) -> Option<Words> {
         ("handoff.escalated", _) => ("时限已过，没有人接手，已升级", "Nobody took it in time; escalated"),
         ("conversation.returned", _) => ("会话已交还机器人", "Handed back to the bot"),
         ("conversation.closed", _) => ("会话已结束", "Closed"),
+        ("report.weekly", _) => ("每周报告", "Weekly report"),
         (TEST, _) => (
             "nightdesk 测试消息：收到这条，说明通知能送到这里",
             "Test message of nightdesk: if you read this, notices arrive here",

@@ -9,6 +9,7 @@ mod forced;
 mod kept;
 mod outbox;
 mod reader;
+mod report;
 mod schema;
 mod surveys;
 #[cfg(test)]
@@ -28,10 +29,10 @@ use self::columns::millis;
 use self::reader::Readers;
 use self::writer::Writer;
 use super::{
-    AttemptRow, Commit, ConversationFilter, ConversationRow, DecisionFilter, DecisionRow, DeliveryFilter, EndpointRow,
-    EndpointStats, EventRow, ForcedRow, HandoffFilter, HandoffRow, KeptRow, OutboxRow, PurgeLimits, Purged, QueueStats,
-    SeenKey, SeenRow, Selection, Store, StoreError, StoreFuture, SurveyFilter, SurveyRow, TimerRow, UnmatchedRow,
-    WordingRow,
+    AttemptRow, CaseRow, Commit, ConversationFilter, ConversationRow, DecisionFilter, DecisionRow, DeliveryFilter,
+    EndpointRow, EndpointStats, EventRow, ForcedRow, HandoffFilter, HandoffRow, KeptRow, OutboxRow, PurgeLimits,
+    Purged, QueueStats, SeenKey, SeenRow, Selection, Store, StoreError, StoreFuture, SurveyFilter, SurveyRow, TalkRow,
+    TallyRow, TimerRow, UnmatchedRow, WordingRow,
 };
 
 /// Name of the database within the data folder.
@@ -261,6 +262,25 @@ impl Store for SqliteStore {
 
     fn unmatched(&self, since: Timestamp, limit: usize) -> StoreFuture<'_, Vec<UnmatchedRow>> {
         Box::pin(self.readers.run(move |db| reader::unmatched(db, since, limit)))
+    }
+
+    fn tallies(&self, filter: DecisionFilter, look_up: &[String]) -> StoreFuture<'_, Vec<TallyRow>> {
+        let look_up = look_up.to_vec();
+        Box::pin(
+            self.readers.run(move |db| report::with_cache(db, filter.limit, || report::tallies(db, &filter, &look_up))),
+        )
+    }
+
+    fn cases(&self, filter: DecisionFilter) -> StoreFuture<'_, Vec<CaseRow>> {
+        Box::pin(self.readers.run(move |db| report::with_cache(db, filter.limit, || report::cases(db, &filter))))
+    }
+
+    fn talks(&self, since: Timestamp, after: i64, limit: usize, product: &str) -> StoreFuture<'_, Vec<TalkRow>> {
+        let product = product.to_owned();
+        Box::pin(
+            self.readers
+                .run(move |db| report::with_cache(db, limit, || report::talks(db, since, after, limit, &product))),
+        )
     }
 
     fn wordings(&self, filter: DecisionFilter) -> StoreFuture<'_, Vec<(i64, WordingRow)>> {
