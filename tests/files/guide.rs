@@ -241,7 +241,10 @@ impl<'page> Walk<'page> {
             return;
         }
         let found = self.sh("nightdesk check --strict", &[], line);
-        if !found.starts_with("fine: ") {
+        // Calendars on a page end with their year, and pages stay.
+        let aged = |line: &str| line.starts_with("warning[missing-year]");
+        let mut kinds = found.lines().filter(|line| line.starts_with("warning[") || line.starts_with("error["));
+        if !found.starts_with("fine: ") && !kinds.all(aged) {
             self.complain(line, &format!("the chapter above leaves findings:\n{found}"));
         }
         if self.shop().join("tests").exists() {
