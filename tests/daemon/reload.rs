@@ -48,17 +48,25 @@ impl Story {
     }
 
     async fn answer(&mut self) -> String {
+        self.answer_to("质保年限").await
+    }
+
+    async fn answer_to(&mut self, question: &str) -> String {
         // A new customer each time, so that neither limits nor repeats matter.
         self.customer = Client::new(self.daemon.address(), "zh-CN").await;
-        self.customer.say("质保年限").await.texts().join("\n")
+        self.customer.say(question).await.texts().join("\n")
+    }
+
+    async fn expect_soon(&mut self, expected: &str) {
+        self.expect_of("质保年限", expected).await;
     }
 
     /// Asks until the answer is there; nothing else is done to make it come.
-    async fn expect_soon(&mut self, expected: &str) {
+    async fn expect_of(&mut self, question: &str, expected: &str) {
         let began = Instant::now();
         let mut last = String::new();
         while began.elapsed() < LIVE {
-            last = self.answer().await;
+            last = self.answer_to(question).await;
             if last.contains(expected) {
                 return;
             }
@@ -84,6 +92,30 @@ impl Story {
         })
         .await;
     }
+}
+
+/// The live part of `docs/first-hour.md`.
+#[tokio::test]
+async fn the_first_hour_an_entry_comes_breaks_is_mended_and_goes() {
+    const ENTRY: &str = "faq:
+  - id: promotions.student
+    title: {zh: 学生优惠, en: Student discount}
+    questions: [学生有优惠吗, 有没有学生价, is there a student discount]
+    answer: {zh: 凭学生证享九五折。, en: Students get 5% off.}
+";
+    const ASKED: &str = "学生有优惠吗";
+    let mut story = Story::begin().await;
+    let before = story.answer_to(ASKED).await;
+    assert!(!before.is_empty() && !before.contains("九五折"), "{before}");
+    story.shop.write("faq/students.yaml", ENTRY);
+    story.expect_of(ASKED, "九五折").await;
+    story.shop.write("faq/students.yaml", &ENTRY.replace("answer", "anwser").replace("九五折", "八折"));
+    story.wait_for_metric("last_reload_successful", "0").await;
+    assert!(story.answer_to(ASKED).await.contains("九五折"), "a broken file took the place of a good one");
+    story.shop.write("faq/students.yaml", &ENTRY.replace("九五折", "九折"));
+    story.expect_of(ASKED, "九折").await;
+    fs::remove_file(story.shop.dir().join("faq/students.yaml")).unwrap();
+    story.expect_of(ASKED, &before).await;
 }
 
 #[tokio::test]
