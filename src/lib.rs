@@ -14,6 +14,7 @@ pub mod engine;
 pub mod handoff;
 pub mod hours;
 pub mod hub;
+pub mod import;
 pub mod likeness;
 pub mod lint;
 pub mod lookup;

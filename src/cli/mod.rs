@@ -6,6 +6,7 @@ mod check;
 mod eval;
 mod explain;
 mod hours;
+mod import;
 mod mend;
 mod queue;
 mod schema;
@@ -99,6 +100,8 @@ enum Command {
     Explain(explain::Args),
     /// Tells when people are there.
     Hours(hours::Args),
+    /// Brings in what other programs know: tables, Rasa, RiveScript, AIML, Chatwoot, Live Helper Chat.
+    Import(import::Args),
     /// Hand-offs that wait for people, and deliveries that wait for receivers.
     Queue(queue::Args),
     /// JSON Schemas of the files, for editors: prints one, or writes all and names them in the files.
@@ -137,6 +140,7 @@ pub fn run() -> ExitCode {
         Command::Eval(args) => eval::run(global, &args),
         Command::Explain(args) => explain::run(global, &args),
         Command::Hours(args) => hours::run(global, &args),
+        Command::Import(args) => import::run(global, &args),
         Command::Schema(args) => schema::run(global, &args),
     };
     match ended {

@@ -75,7 +75,8 @@ fn an_editor_finds_nothing_wrong_with_the_shipped_files() {
 fn offered(dir: &Path, file: &str, text: &str) -> Vec<String> {
     let path = dir.join(file);
     let at = text.find('‸').unwrap();
-    let (line, column) = (text[..at].matches('\n').count() + 1, text[..at].chars().rev().take_while(|c| *c != '\n').count() + 1);
+    let (line, column) =
+        (text[..at].matches('\n').count() + 1, text[..at].chars().rev().take_while(|c| *c != '\n').count() + 1);
     fs::write(&path, text.replace('‸', "")).unwrap();
     write(dir);
     // The head line came on top.
@@ -99,7 +100,11 @@ fn an_editor_offers_keys_ids_queues_and_languages() {
     has("rules/x.yaml", "rules:\n  - id: a.b\n    handoff:\n      queue: ‸\n", &["complaints", "general", "vip"]);
     has("rules/x.yaml", "rules:\n  - id: a.b\n    careful: ‸\n", &["low", "normal", "high"]);
     has("rules/x.yaml", "rules:\n  - id: a.b\n    channels: [‸]\n", &["web"]);
-    has("tests/conversations/x.yaml", "conversations:\n  - name: x\n    turns:\n      - expect:\n          rule: ‸\n", &["none", "account.login"]);
+    has(
+        "tests/conversations/x.yaml",
+        "conversations:\n  - name: x\n    turns:\n      - expect:\n          rule: ‸\n",
+        &["none", "account.login"],
+    );
 }
 
 #[test]
@@ -110,7 +115,8 @@ fn an_editor_underlines_what_check_refuses() {
     fs::write(&path, text).unwrap();
     write(dir.path());
     let problems = foreign_js("editor.js", &json!([{"do": "problems", "file": path}])).remove(0);
-    let lines: Vec<u64> = problems.as_array().unwrap().iter().map(|problem| problem["line"].as_u64().unwrap()).collect();
+    let lines: Vec<u64> =
+        problems.as_array().unwrap().iter().map(|problem| problem["line"].as_u64().unwrap()).collect();
     for line in [5, 7, 8, 9] {
         assert!(lines.contains(&line), "nothing in line {line}: {problems:#}");
     }
