@@ -16,6 +16,7 @@ use crate::channel::mail::{Doors, ListenError};
 use crate::clock::Clock;
 use crate::diag::Report;
 use crate::handoff::{Deliverer, DeliveryObserver};
+use crate::history::History;
 use crate::pipeline::{OutboxListener, Pipeline};
 use crate::reload::{Reloader, endpoints};
 use crate::rules::Files;
@@ -150,7 +151,8 @@ impl App {
         warn_of_deaf_queues(settings.knowledge());
         deliverer.update(endpoints);
         metrics.reloaded(&settings.knowledge().hash, pipeline.clock.now());
-        let reloader = Arc::new(Reloader::new(options.dir, Arc::clone(&pipeline), deliverer, files));
+        let history = History::below(&options.data);
+        let reloader = Arc::new(Reloader::new(options.dir, Arc::clone(&pipeline), deliverer, history, files));
         reloader.recall_forced().await?;
         pipeline.resume_lookups().await?;
         let (reload, requests) = mpsc::channel(1);

@@ -12,6 +12,7 @@ pub mod decide;
 pub mod diag;
 pub mod engine;
 pub mod handoff;
+pub mod history;
 pub mod hours;
 pub mod hub;
 pub mod import;

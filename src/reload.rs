@@ -14,6 +14,7 @@ use crate::diag::{Finding, Report};
 use crate::engine::Engine;
 use crate::handoff::signing::SigningKey;
 use crate::handoff::{Deliverer, Endpoint, People};
+use crate::history::{self, History};
 use crate::hours::{Forced, ForcedHours};
 use crate::pipeline::Pipeline;
 use crate::rules::{Files, Settings, WebhookFormat, WebhookSpec};
@@ -28,6 +29,7 @@ pub struct Reloader {
     dir: PathBuf,
     pipeline: Arc<Pipeline>,
     deliverer: Arc<Deliverer>,
+    history: History,
     turn: tokio::sync::Mutex<Files>,
     last: Mutex<LastReload>,
 }
@@ -57,9 +59,15 @@ impl std::fmt::Debug for Reloader {
 impl Reloader {
     /// For the files in `dir`; `files` are those in use.
     #[must_use]
-    pub fn new(dir: PathBuf, pipeline: Arc<Pipeline>, deliverer: Arc<Deliverer>, files: Files) -> Self {
+    pub fn new(
+        dir: PathBuf,
+        pipeline: Arc<Pipeline>,
+        deliverer: Arc<Deliverer>,
+        history: History,
+        files: Files,
+    ) -> Self {
         let started = LastReload { at: pipeline.clock.now(), ok: true, errors: 0, warnings: 0, first: None };
-        Self { dir, pipeline, deliverer, turn: tokio::sync::Mutex::new(files), last: Mutex::new(started) }
+        Self { dir, pipeline, deliverer, history, turn: tokio::sync::Mutex::new(files), last: Mutex::new(started) }
     }
 
     /// What became of the files when they were read last; the start counts.
@@ -100,6 +108,7 @@ impl Reloader {
     async fn put_in_use(&self, files: Files) -> Report {
         let (dir, now) = (self.dir.clone(), self.pipeline.clock.now());
         let began = std::time::Instant::now();
+        let kept = files.clone();
         let built = tokio::task::spawn_blocking(move || {
             let (engine, mut report) = shop::open_files(&dir, files, now);
             let endpoints = engine.as_ref().map(|engine| endpoints(&engine.book().settings, &mut report));
@@ -124,6 +133,7 @@ impl Reloader {
                     took_ms,
                     "The files were read anew and are in use."
                 );
+                self.keep(kept).await;
             }
             _ => {
                 self.pipeline.metrics.reload_failed();
@@ -136,6 +146,21 @@ impl Reloader {
             }
         }
         report
+    }
+
+    /// Keeps the set that is in use in the history, so that it can be brought back.
+    async fn keep_current(&self) {
+        let files = self.turn.lock().await.clone();
+        self.keep(files).await;
+    }
+
+    async fn keep(&self, files: Files) {
+        let hash = self.pipeline.engine.load().knowledge().hash.clone();
+        let (history, dir, now) = (self.history.clone(), self.dir.clone(), self.pipeline.clock.now());
+        let kept = tokio::task::spawn_blocking(move || history.keep(&files, &hash, now, history::author(&dir), None));
+        if let Ok(Err(error)) = kept.await {
+            tracing::warn!(%error, "This rule set is in use, but could not be kept for `nightdesk rollback`.");
+        }
     }
 
     /// Puts a built engine in use, with its endpoints and limits.
@@ -197,7 +222,9 @@ impl Reloader {
 
     /// Reloads on every change of the files, until `stop`.
     pub async fn watch(self: Arc<Self>, stop: CancellationToken) {
-        let mut changes = match Changes::of(&self.dir) {
+        let changes = Changes::of(&self.dir);
+        self.keep_current().await;
+        let mut changes = match changes {
             Ok(changes) => changes,
             Err(error) => {
                 tracing::warn!(%error, "Changes of the files are not noticed here; reload by SIGHUP or POST /-/reload.");

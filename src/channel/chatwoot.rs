@@ -83,7 +83,7 @@ pub(super) struct Person {
 #[derive(Debug, Deserialize)]
 pub(super) struct Conversation {
     pub(super) id: Option<i64>,
-    status: Option<String>,
+    pub(super) status: Option<String>,
     meta: Option<Meta>,
 }
 
@@ -118,11 +118,9 @@ impl Event {
         outgoing && !self.is_private() && self.sender.as_ref().and_then(|sender| sender.kind.as_deref()) == Some("user")
     }
 
-    /// Its words, and below them where its files are.
-    pub(super) fn words(&self) -> String {
-        let words = self.content.as_deref().unwrap_or_default().trim();
-        let files = self.attachments.iter().flatten().filter_map(|file| file.data_url.as_deref());
-        std::iter::once(words).filter(|words| !words.is_empty()).chain(files).collect::<Vec<_>>().join("\n")
+    /// Where its files are.
+    pub(super) fn files(&self) -> impl Iterator<Item = Option<&str>> {
+        self.attachments.iter().flatten().map(|file| file.data_url.as_deref())
     }
 
     fn is_private(&self) -> bool {
@@ -337,7 +335,7 @@ impl Api for Bot {
     }
 
     fn buttons(&self) -> Option<Buttons> {
-        Some(Buttons { most: 10, label: Length::Chars(100), id: 200 })
+        Some(Buttons { most: 10, label: Length::Chars(100), id: 200, head: None })
     }
 
     fn who<'a>(&'a self, client: &'a Client, now: Timestamp) -> BoxFuture<'a, Result<String, Answer>> {

@@ -183,7 +183,7 @@ impl Api for Account {
     }
 
     fn buttons(&self) -> Option<Buttons> {
-        Some(Buttons { most: 13, label: Length::Utf16(20), id: 300 })
+        Some(Buttons { most: 13, label: Length::Utf16(20), id: 300, head: None })
     }
 
     fn who<'a>(&'a self, client: &'a Client, now: Timestamp) -> BoxFuture<'a, Result<String, Answer>> {

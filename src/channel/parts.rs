@@ -40,6 +40,16 @@ impl Length {
         }
     }
 
+    /// The same bound with so many bytes of UTF-8 taken by something else.
+    #[must_use]
+    pub fn less_bytes(self, bytes: usize) -> Self {
+        match self {
+            Self::Bytes(most) => Self::Bytes(most.saturating_sub(bytes)),
+            Self::Utf16(most) => Self::Utf16(most.saturating_sub(bytes)),
+            Self::Chars(most) => Self::Chars(most.saturating_sub(bytes)),
+        }
+    }
+
     /// Cuts a text into pieces that fit: between paragraphs, else lines, else sentences, else characters. At least one.
     #[must_use]
     pub fn split(self, text: &str) -> Vec<String> {
@@ -60,6 +70,23 @@ impl Length {
             parts.push(rest[..end].trim().to_owned());
             rest = rest[end..].trim_start();
         }
+    }
+
+    /// Whether a text fits.
+    #[must_use]
+    pub fn holds(self, text: &str) -> bool {
+        self.fits(text) == text.len()
+    }
+
+    /// As many whole paragraphs or sentences of the beginning as fit, for who can be told no more; nothing where next to nothing
+    /// fits.
+    #[must_use]
+    pub fn first(self, text: &str) -> String {
+        let text = text.trim();
+        if !self.holds(text) && self.fits(text) < 60 {
+            return String::new();
+        }
+        self.split(text).into_iter().next().unwrap_or_default()
     }
 
     /// The beginning of a text, for who can be told no more.
@@ -141,6 +168,9 @@ mod tests {
             assert!(short(&limit.cut(&endless)) && limit.cut(&endless).ends_with('…'));
             assert_eq!(limit.split(""), [""]);
             assert_eq!(limit.cut("短"), "短");
+            let whole = paragraphs.join("");
+            assert!(limit.holds(&limit.first(&whole)) && limit.first(&whole).ends_with('。') && !limit.holds(&whole));
+            assert_eq!((limit.first("短").as_str(), Length::Bytes(2).first("短").as_str()), ("短", ""));
         }
         let full = "满".repeat(300);
         assert_eq!(Length::Chars(300).cut(&full), full, "what just fits is not cut");

@@ -35,6 +35,8 @@ pub struct Buttons {
     pub label: Length,
     /// Longest id that comes back, in bytes.
     pub id: usize,
+    /// What may stand above them, where that is less than a text may have: a longer one comes before, as messages of its own.
+    pub head: Option<Length>,
 }
 
 /// An option for a button.
@@ -199,7 +201,20 @@ impl<A: Api> Platform<A> {
             }
             None => (parts::text(std::slice::from_ref(message)), Vec::new()),
         };
-        if text.is_empty() { (Vec::new(), Vec::new()) } else { (self.api.length().split(&text), choices) }
+        if text.is_empty() {
+            return (Vec::new(), Vec::new());
+        }
+        let mut texts = self.api.length().split(&text);
+        if let Some(head) = buttons.and_then(|buttons| buttons.head)
+            && let Some(last) = texts.pop()
+        {
+            // As few messages as may be: only what is above the buttons has to be short.
+            let tail = head.split(&last).pop().unwrap_or_default();
+            let front = last.strip_suffix(&tail).unwrap_or_default().trim_end();
+            texts.extend((!front.is_empty()).then(|| front.to_owned()));
+            texts.push(tail);
+        }
+        (texts, choices)
     }
 
     /// The bot leaves one of the messages that may be sent to a person.

@@ -175,7 +175,7 @@ impl Api for Bot {
     }
 
     fn buttons(&self) -> Option<Buttons> {
-        Some(Buttons { most: 8, label: Length::Chars(60), id: 64 })
+        Some(Buttons { most: 8, label: Length::Chars(60), id: 64, head: None })
     }
 
     fn who<'a>(&'a self, client: &'a Client, now: Timestamp) -> BoxFuture<'a, Result<String, Answer>> {

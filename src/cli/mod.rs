@@ -5,10 +5,12 @@ mod chat;
 mod check;
 mod eval;
 mod explain;
+mod history;
 mod hours;
 mod import;
 mod mend;
 mod queue;
+mod rollback;
 mod schema;
 mod serve;
 mod test;
@@ -98,12 +100,16 @@ enum Command {
     Eval(eval::Args),
     /// Tells why a message gets its reply, or none.
     Explain(explain::Args),
+    /// Rule sets that were in use, and what changed in each.
+    History(history::Args),
     /// Tells when people are there.
     Hours(hours::Args),
     /// Brings in what other programs know: tables, Rasa, RiveScript, AIML, Chatwoot, Live Helper Chat.
     Import(import::Args),
     /// Hand-offs that wait for people, and deliveries that wait for receivers.
     Queue(queue::Args),
+    /// Puts the files of an earlier rule set in place of those of now.
+    Rollback(rollback::Args),
     /// JSON Schemas of the files, for editors: prints one, or writes all and names them in the files.
     Schema(schema::Args),
 }
@@ -139,6 +145,8 @@ pub fn run() -> ExitCode {
         Command::Chat(args) => chat::run(global, &args),
         Command::Eval(args) => eval::run(global, &args),
         Command::Explain(args) => explain::run(global, &args),
+        Command::History(args) => history::run(global, &args),
+        Command::Rollback(args) => rollback::run(global, &args),
         Command::Hours(args) => hours::run(global, &args),
         Command::Import(args) => import::run(global, &args),
         Command::Schema(args) => schema::run(global, &args),

@@ -49,8 +49,7 @@ pub(super) fn mannered(
     if again.is_some() {
         return by_people(knowledge, inbound, before, now, outcome, (Reason::Repeated, "this was answered already"));
     }
-    let today = before.letters.iter().filter(|given| within(given, DAY)).count();
-    if today >= usize::try_from(letter.per_day).unwrap_or(usize::MAX) {
+    if of_today(before, now) >= usize::try_from(letter.per_day).unwrap_or(usize::MAX) {
         let why = (Reason::NotByMachine, "as many answers as may be were given today");
         return by_people(knowledge, inbound, before, now, outcome, why);
     }
@@ -62,6 +61,21 @@ pub(super) fn mannered(
         letters.remove(0);
     }
     outcome
+}
+
+/// Remembers an automatic letter that answers none: a notice by time or by what people do, and what a slow look-up brought.
+pub fn noticed(conversation: &mut Conversation, now: Timestamp) {
+    let letters = &mut conversation.letters;
+    letters.push(Given { what: vec!["~notice".to_owned()], to: 0, at: now });
+    if letters.len() > MAX_GIVEN {
+        letters.remove(0);
+    }
+}
+
+/// How many automatic letters the last 24 hours have seen.
+#[must_use]
+pub fn of_today(conversation: &Conversation, now: Timestamp) -> usize {
+    conversation.letters.iter().filter(|given| now.duration_since(given.at) < DAY).count()
 }
 
 /// Says nothing, and leaves the letter to people. What was to be said is not remembered as said.

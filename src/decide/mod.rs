@@ -8,9 +8,10 @@
 pub mod builtin;
 pub mod context;
 mod dialogue;
+mod elsewhere;
 pub mod escalate;
 pub mod knowledge;
-mod letters;
+pub mod letters;
 pub mod notices;
 pub mod outcome;
 pub mod routing;
@@ -29,6 +30,7 @@ use crate::message::{Conversation, Gesture, Inbound, Kind, OutcomeKind, Priority
 use crate::rules::model::Origin;
 use crate::text::key;
 
+pub use elsewhere::{answered, over_limit};
 pub use knowledge::Knowledge;
 pub use outcome::{LookupRequest, Outcome, Target, Trace, TraceCandidate, TraceHours, TraceNear, TraceNotice};
 pub use together::{continued, decide, waits};

@@ -1,6 +1,7 @@
 //! Mistakes that can be mended without asking: what is written in place of what.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::{Place, Report};
@@ -49,10 +50,7 @@ pub fn mend(report: &Report) -> Mended {
         let Some(fix) = &finding.fix else { continue };
         let free = |edit: &Edit| {
             let taken = edits.get(&edit.place.file).map(Vec::as_slice).unwrap_or_default();
-            taken.iter().all(|other| {
-                other.place.span.end <= edit.place.span.start && other.place.span != edit.place.span
-                    || edit.place.span.end <= other.place.span.start && other.place.span != edit.place.span
-            })
+            taken.iter().all(|other| are_apart(&other.place.span, &edit.place.span))
         };
         if fix.edits.iter().all(free) {
             fix.edits.iter().for_each(|edit| edits.entry(Arc::clone(&edit.place.file)).or_default().push(edit));
@@ -74,6 +72,11 @@ pub fn mend(report: &Report) -> Mended {
     mended
 }
 
+/// Whether two stretches neither share anything nor stand at the same place.
+fn are_apart(a: &Range<usize>, b: &Range<usize>) -> bool {
+    a != b && (a.end <= b.start || b.end <= a.start)
+}
+
 /// A text as a YAML scalar in double quotes (a JSON string is one).
 #[must_use]
 pub fn quoted(text: &str) -> String {
@@ -85,14 +88,16 @@ mod tests {
     use super::*;
     use crate::diag::Finding;
 
-    fn place(span: std::ops::Range<usize>) -> Place {
+    fn place(span: Range<usize>) -> Place {
         Place { file: "a.yaml".into(), span }
     }
 
     fn report(fixes: Vec<Fix>) -> Report {
         let mut report = Report::default();
         report.sources.insert("a.yaml".into(), "anwser: 好\nid: x\n".into());
-        fixes.into_iter().for_each(|fix| report.push(Finding::error("unknown-key", "x").fix(fix)));
+        for fix in fixes {
+            report.push(Finding::error("unknown-key", "x").fix(fix));
+        }
         report
     }
 

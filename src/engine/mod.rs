@@ -100,6 +100,18 @@ impl Engine {
         self.told_pilots(decide::continued(self.knowledge_of(&inbound.customer), inbound, conversation, now), inbound)
     }
 
+    /// What comes of a message that a person of the shop has answered at the platform already.
+    #[must_use]
+    pub fn answered(&self, inbound: &Inbound, conversation: &Conversation, now: Timestamp) -> Outcome {
+        self.told_pilots(decide::answered(self.knowledge_of(&inbound.customer), inbound, conversation, now), inbound)
+    }
+
+    /// What comes of a message over the limit that its platform does not send again.
+    #[must_use]
+    pub fn over_limit(&self, inbound: &Inbound, conversation: &Conversation, now: Timestamp) -> Outcome {
+        self.told_pilots(decide::over_limit(self.knowledge_of(&inbound.customer), inbound, conversation, now), inbound)
+    }
+
     /// Decides messages that a customer writes in a row, each before the wait for it is over, as the daemon does. One outcome for
     /// each.
     #[must_use]

@@ -48,7 +48,9 @@ fn collect<'a>(condition: &'a Condition, out: &mut Vec<&'a Located<String>>) {
     match condition {
         Condition::If(expression) => out.push(expression),
         Condition::All(list) | Condition::Any(list) | Condition::None(list) => {
-            list.iter().for_each(|condition| collect(condition, out));
+            for condition in list {
+                collect(condition, out);
+            }
         }
         Condition::Phrase(_) | Condition::Like(_) | Condition::Regex(_) => {}
     }

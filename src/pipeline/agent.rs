@@ -13,6 +13,9 @@ use crate::store::{Commit, HandoffRow, NewDelivery, SeenKey, SeenRow, StoreError
 use super::record::{self, Events};
 use super::{Pipeline, TRIES, Way, conversation, payload, platform, wording};
 
+/// Name of whoever writes in a platform's own inbox.
+const INBOX: &str = "page inbox";
+
 /// Who acts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Actor {
@@ -21,6 +24,9 @@ pub enum Actor {
     /// Whoever was sent the case, by its reply token: the people behind one desk are one to us, so that a change of shift loses
     /// nothing. Holds the name that the desk gives, if it gives one.
     Desk(Option<String>),
+    /// Whoever writes in a platform's own inbox. The platform tells their words and nothing else, so that the case is no one
+    /// person's: any other may act on it.
+    Inbox,
     /// The customer.
     Customer,
 }
@@ -31,6 +37,7 @@ impl Actor {
         match self {
             Self::Agent(_) => "agent",
             Self::Desk(_) => "desk",
+            Self::Inbox => "inbox",
             Self::Customer => "customer",
         }
     }
@@ -39,6 +46,7 @@ impl Actor {
         match self {
             Self::Agent(name) | Self::Desk(Some(name)) => name,
             Self::Desk(None) => "desk",
+            Self::Inbox => INBOX,
             Self::Customer => "customer",
         }
     }
@@ -57,6 +65,8 @@ pub enum Action {
         id: Option<String>,
         /// Whether to send it although it was held back for its wording.
         anyway: bool,
+        /// Whether a conversation that is closed stays so: the words were written before the end, or beside it.
+        stays: bool,
     },
     /// Hands it back to the bot.
     Return {
@@ -133,6 +143,7 @@ impl Pipeline {
             }
             let now = self.clock.now();
             let (after, events) = self.apply(&before, row.seq, actor, &action, now)?;
+            let after = platform::lettered(&self.engine.load(), after, &events, now);
             let wording = self.watch_wording(&before, actor, &action, now).await?;
             let handoffs = self.taken(&before, &after, agent, &action, now).await?;
             let outbox = self.news(&before, &after, &action, &events, now).await?;
@@ -196,6 +207,11 @@ impl Pipeline {
         action: &Action,
         now: Timestamp,
     ) -> Result<(Conversation, Events), AgentError> {
+        if let (Action::Reply { text, stays: true, .. }, State::Closed) = (action, before.state) {
+            let mut events = Events::after(&before.id, seq, now);
+            events.push("message", Role::Human, words(text, actor.name()), before.state, None);
+            return Ok((before.clone(), events));
+        }
         let mut after = before.clone();
         after.unanswered.clear();
         // What the bot asked or was looking up is a person's business now.
@@ -204,8 +220,7 @@ impl Pipeline {
         let mut events = Events::after(&before.id, seq, now);
         let agent = actor.name();
         // What a desk says counts as a take-over, whoever had the case: the customer has been answered there.
-        let owner =
-            before.agent.as_deref().filter(|_| before.state == State::Human && !matches!(actor, Actor::Desk(_)));
+        let owner = owner(before).filter(|_| !matches!(actor, Actor::Desk(_) | Actor::Inbox));
         let other = owner.filter(|owner| *owner != agent);
         match action {
             Action::Take | Action::Reply { .. } => {
@@ -220,17 +235,19 @@ impl Pipeline {
                 // Whoever was called beside the person who had it is there now.
                 handoff.ladder.besides = false;
                 handoff.served_by = Some(agent.to_owned());
-                if matches!(action, Action::Reply { .. }) {
+                // Of an inbox it is a word that tells who has the case.
+                let wrote = matches!(action, Action::Reply { .. }) || *actor == Actor::Inbox;
+                if wrote {
                     after.answered_at = Some(now);
                 }
                 after.awaits_agent = match action {
-                    Action::Reply { .. } => None,
+                    _ if wrote => None,
                     _ if before.state == State::Human => before.awaits_agent,
                     _ => Some(now),
                 };
                 // Whoever writes at once says so by that.
                 if before.state == State::Queued
-                    && *action == Action::Take
+                    && !wrote
                     && let Some(text) = self.said("taken", before, now)
                 {
                     let message = format!("msg_{}", uuid::Uuid::now_v7().simple());
@@ -244,9 +261,7 @@ impl Pipeline {
                     if let Some(survey) = &mut after.survey {
                         survey.passed_over = true;
                     }
-                    let message = format!("msg_{}", uuid::Uuid::now_v7().simple());
-                    let data = json!({"message": message, "role": Role::Human, "kind": Kind::Text, "text": text, "agent": agent});
-                    events.push("message", Role::Human, data, after.state, None);
+                    events.push("message", Role::Human, words(text, agent), after.state, None);
                 }
             }
             Action::Return { .. } | Action::Close if matches!(actor, Actor::Agent(_)) && other.is_some() => {
@@ -395,6 +410,17 @@ impl Pipeline {
         out.extend(platform::platform_hears(&engine, after, events, now));
         Ok(out)
     }
+}
+
+/// Who has a case so that no other person may act on it.
+pub(super) fn owner(conversation: &Conversation) -> Option<&str> {
+    conversation.agent.as_deref().filter(|owner| conversation.state == State::Human && *owner != INBOX)
+}
+
+/// A person's words, as an event.
+fn words(text: &str, agent: &str) -> serde_json::Value {
+    let message = format!("msg_{}", uuid::Uuid::now_v7().simple());
+    json!({"message": message, "role": Role::Human, "kind": Kind::Text, "text": text, "agent": agent})
 }
 
 fn said_key(conversation: &Conversation, agent: &str, action: &Action) -> Option<SeenKey> {

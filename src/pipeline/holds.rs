@@ -167,6 +167,14 @@ impl Pipeline {
         kept
     }
 
+    /// A person of the shop answered in a conversation at the platform: what waits there is answered by that.
+    pub async fn answered_there(self: &Arc<Self>, conversation: &str) {
+        let _turn = self.turns.enter_again(conversation.to_owned()).await;
+        if let Some(held) = self.holds.take(conversation) {
+            self.finish(held, Way::Answered).await;
+        }
+    }
+
     /// From here on no message waits for another, and those that wait are taken at once.
     pub fn hurry(&self) {
         self.holds.hurry.cancel();

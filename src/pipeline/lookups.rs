@@ -14,7 +14,7 @@ use crate::decide::LookupRequest;
 use crate::message::{Fetched, Gesture, Inbound, QueueEvent, Role, State};
 use crate::store::{Commit, DecisionRow, StoreError, TimerRow};
 
-use super::platform::platform_hears;
+use super::platform::{lettered, platform_hears};
 use super::record::{self, Events};
 use super::{Pipeline, PipelineError, TRIES, Way, conversation, handle};
 
@@ -138,6 +138,7 @@ impl Pipeline {
             let position = if after.state == State::Queued { self.position(after, false).await? } else { None };
             events.push("state", Role::System, record::state(after, position), after.state, None);
         }
+        let after = &lettered(&engine, after.clone(), &events, now);
         let handoffs = self.handoff_rows(&outcome, &inbound.message, now).await?;
         let said = record::message(inbound, Role::Visitor, None, None);
         let mut outbox = self.deliveries(&engine, &outcome, &said, &handoffs, &events, now).await?;

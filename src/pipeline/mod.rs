@@ -115,6 +115,17 @@ pub enum Taken {
     Again(Later),
 }
 
+/// What a channel knows of a message besides, where it pulls what was written and the platform sends nothing again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// Nothing: it is decided.
+    Nothing,
+    /// A person of the shop has answered it there: it is kept, and nothing is said.
+    Answered,
+    /// It was waited for in vain: it is taken over the limit, and a person gets it.
+    OverLimit,
+}
+
 /// What may be done with a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
@@ -124,6 +135,10 @@ enum Way {
     Final,
     /// The next one is there: nothing is said, and its words are decided with the next one's.
     Continued,
+    /// A person has answered it: nothing is said.
+    Answered,
+    /// It is over the limit: a person gets it.
+    OverLimit,
 }
 
 /// Why a message was not taken. Nothing is on disk then, and the sender may send it again.
@@ -247,6 +262,14 @@ impl Pipeline {
     /// # Errors
     /// When it was not taken; the sender may send it again.
     pub async fn take(self: &Arc<Self>, arrival: Arrival) -> Result<Taken, PipelineError> {
+        self.take_known(arrival, Known::Nothing).await
+    }
+
+    /// The same, of a message that the channel knows more of.
+    ///
+    /// # Errors
+    /// When it was not taken; it may be handed over again.
+    pub async fn take_known(self: &Arc<Self>, arrival: Arrival, known: Known) -> Result<Taken, PipelineError> {
         let key = SeenKey {
             channel: arrival.channel.clone(),
             account: arrival.account.clone(),
@@ -267,7 +290,7 @@ impl Pipeline {
         }
         // Counted after the look at what was seen: a client that repeats itself out of doubt is not punished for it.
         let sender = format!("{}\u{0}{}", arrival.channel, arrival.customer.id);
-        if arrival.role == Role::Visitor {
+        if arrival.role == Role::Visitor && known == Known::Nothing {
             self.limits.count(&sender).map_err(|wait| self.limited(&arrival, wait))?;
         }
         let mut first = time::Instant::now();
@@ -285,8 +308,13 @@ impl Pipeline {
                 return Err(StoreError::Unavailable(why).into());
             }
         }
-        let until = self.until(&arrival.channel, first);
-        let way = if until.is_some() { Way::MayWait } else { Way::Final };
+        let until = self.until(&arrival.channel, first).filter(|_| known == Known::Nothing);
+        let way = match known {
+            Known::Answered => Way::Answered,
+            Known::OverLimit => Way::OverLimit,
+            Known::Nothing if until.is_some() => Way::MayWait,
+            Known::Nothing => Way::Final,
+        };
         // Boxed, so that a socket which only waits does not carry the room for it.
         match (Box::pin(self.settle(&arrival, &key, way)).await?, until) {
             (Some(accepted), _) => Ok(Taken::Now(accepted)),
@@ -494,6 +522,8 @@ fn handle(
 ) -> Option<Outcome> {
     let decided = catch_unwind(AssertUnwindSafe(|| match way {
         Way::Continued => engine.continued(inbound, conversation, now),
+        Way::Answered => engine.answered(inbound, conversation, now),
+        Way::OverLimit => engine.over_limit(inbound, conversation, now),
         Way::MayWait | Way::Final => engine.handle(inbound, conversation, now),
     }));
     decided

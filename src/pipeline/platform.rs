@@ -3,15 +3,32 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::decide::letters;
 use crate::engine::Engine;
 use crate::hub::Event;
 use crate::message::{Conversation, Role};
+use crate::rules::{ChannelSpec, MailSpec};
 use crate::store::NewDelivery;
 
 use super::payload;
 use super::record::Events;
 
-/// What was said and who has the conversation, where nobody waits for an answer.
+/// The conversation with what the events say by letter counted, where letters are bounded.
+pub(super) fn lettered(engine: &Engine, mut after: Conversation, events: &Events, now: Timestamp) -> Conversation {
+    let by_letter = engine.book().settings.channel(&after.channel).is_some_and(ChannelSpec::hears_at_once);
+    if by_letter && is_automatic(events) {
+        letters::noticed(&mut after, now);
+    }
+    after
+}
+
+/// Whether events say something, and a machine all of it.
+fn is_automatic(events: &Events) -> bool {
+    let mut said = events.list().iter().filter(|event| event.kind == "message").peekable();
+    said.peek().is_some() && said.all(|event| event.role == Role::Bot)
+}
+
+/// What was said and who has the conversation, where nobody waits for an answer. What is said is counted in `after`.
 pub(super) fn platform_hears(
     engine: &Engine,
     after: &Conversation,
@@ -21,6 +38,11 @@ pub(super) fn platform_hears(
     let Some(channel) = engine.book().settings.channel(&after.channel).filter(|channel| channel.delivers()) else {
         return Vec::new();
     };
+    let bound = MailSpec::of(channel).map(|mail| usize::try_from(mail.per_day).unwrap_or(usize::MAX));
+    if bound.is_some_and(|bound| is_automatic(events) && letters::of_today(after, now) > bound) {
+        tracing::info!(channel = after.channel, "A notice was not sent: `per_day` automatic letters were.");
+        return Vec::new();
+    }
     let heard = events.list().iter().filter(|event| event.kind == "message" || channel.hears_states());
     let people = channel.answers_by_api().then(|| engine.book().settings.default_language());
     if channel.hears_at_once() {

@@ -20,7 +20,7 @@ use crate::hours::ForcedHours;
 use crate::message::{Conversation, Kind, OpenHandoff, Role, State};
 use crate::store::{Commit, ConversationRow, HandoffRow, NewDelivery, StoreError, TimerRow, handoff_state};
 
-use super::platform::platform_hears;
+use super::platform::{lettered, platform_hears};
 use super::record::{self, Events};
 use super::{Pipeline, PipelineError, TRIES, conversation, payload, transfer};
 
@@ -226,6 +226,7 @@ impl Pipeline {
             let data = json!({"message": reply.message, "role": Role::Bot, "kind": Kind::Notice, "text": reply.text});
             events.push("message", Role::Bot, data, after.state, None);
         }
+        let after = &lettered(engine, after.clone(), &events, now);
         let (mut handoffs, mut outbox) = (Vec::new(), Vec::new());
         if let Some(handoff) = after.handoff.as_ref().or(before.handoff.as_ref()) {
             let kept = self.handoff_row(after, handoff).await?;

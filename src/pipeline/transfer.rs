@@ -9,7 +9,7 @@ use crate::engine::Engine;
 use crate::message::{Conversation, Note, State};
 use crate::store::{StoreError, TimerRow};
 
-use super::agent::{Acted, Actor, AgentError};
+use super::agent::{Acted, Actor, AgentError, owner};
 use super::{Pipeline, TRIES, Way, conversation};
 
 impl Pipeline {
@@ -61,7 +61,7 @@ fn may_transfer(engine: &Engine, before: &Conversation, actor: &Actor, queue: &s
     if !engine.knowledge().queues.contains_key(queue) {
         return Err(AgentError::NoQueue(engine.knowledge().queues.keys().cloned().collect()));
     }
-    match (before.state, before.agent.as_deref()) {
+    match (before.state, owner(before)) {
         (State::Human, Some(owner)) if owner != actor.name() && matches!(actor, Actor::Agent(_)) => {
             Err(AgentError::TakenBy(owner.to_owned()))
         }

@@ -7,5 +7,5 @@ mod play;
 mod script;
 
 pub use compare::Difference;
-pub use play::{Played, Turn, play};
+pub use play::{Played, Stage, Turn, play};
 pub use script::{Conversation, Expectation, Step, Word, read};

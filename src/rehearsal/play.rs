@@ -4,11 +4,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::decide::Outcome;
 use crate::engine::Engine;
-use crate::message::{Conversation as State, Gesture, Inbound, Kind, QueueEvent};
+use crate::message::{Conversation as State, Customer, Gesture, Inbound, Kind, QueueEvent, Reply};
 
 use super::compare::{Difference, differences};
 use super::happened::Happened;
-use super::script::{Conversation, Word};
+use super::script::{Conversation, Step, Word};
 
 /// A conversation that was played.
 #[derive(Debug)]
@@ -26,8 +26,18 @@ pub struct Turn {
     pub at: Timestamp,
     /// What came of it; none for what a person or time alone did.
     pub outcome: Option<Outcome>,
+    /// What the customer was told before it, by time or by a person.
+    pub beside: Vec<Reply>,
+    /// Types of what the queues' webhooks heard, in order.
+    pub events: Vec<&'static str>,
     /// What differs from what was expected.
     pub differences: Vec<Difference>,
+}
+
+impl Turn {
+    fn without_words(said: String, at: Timestamp, happened: Happened, differences: Vec<Difference>) -> Self {
+        Self { said, at, outcome: None, beside: happened.replies, events: happened.events, differences }
+    }
 }
 
 impl Played {
@@ -44,83 +54,114 @@ pub fn play(engine: &Engine, script: &Conversation) -> Played {
     let engine = &engine.with_settings(&script.settings);
     let first = engine.book().settings.channels.first().map(|(name, _)| name.as_str());
     let channel = script.channel.as_deref().or(first).unwrap_or("web");
-    let mut now = script.at;
-    let mut conversation = State::new("c_test".to_owned(), channel, "test", script.customer.clone(), now);
-    let mut turns = Vec::new();
-    for (index, step) in script.steps.iter().enumerate() {
+    let mut stage = Stage::new(channel, script.customer.clone(), script.locale.clone(), script.at);
+    Played { turns: script.steps.iter().flat_map(|step| stage.step(engine, step)).collect() }
+}
+
+/// A conversation under way, on a clock of its own.
+#[derive(Clone, Debug)]
+pub struct Stage {
+    /// As it stands.
+    pub conversation: State,
+    /// What time it is.
+    pub now: Timestamp,
+    locale: Option<String>,
+    steps: usize,
+}
+
+impl Stage {
+    /// A new conversation.
+    #[must_use]
+    pub fn new(channel: &str, customer: Customer, locale: Option<String>, at: Timestamp) -> Self {
+        Self { conversation: State::new("c_test".to_owned(), channel, "test", customer, at), now: at, locale, steps: 0 }
+    }
+
+    /// Lets a step's time pass, and then happen what it says.
+    pub fn step(&mut self, engine: &Engine, step: &Step) -> Vec<Turn> {
+        let index = self.steps;
+        self.steps += 1;
         let wait = SignedDuration::try_from(step.wait).unwrap_or(SignedDuration::ZERO);
-        let (before, mut happened) = (now, Happened::default());
-        now = now.checked_add(wait).unwrap_or(now);
-        happened.wait(engine, &mut conversation, before, now);
+        let (before, mut happened) = (self.now, Happened::default());
+        self.now = self.now.checked_add(wait).unwrap_or(self.now);
+        let now = self.now;
+        happened.wait(engine, &mut self.conversation, before, now);
         let Some(word) = &step.word else {
-            if !step.expect.is_empty() || !happened.is_empty() {
-                let differences = differences(&step.expect, None, &happened, &conversation);
-                turns.push(Turn { said: format!("({wait:#} pass)"), at: now, outcome: None, differences });
+            if step.expect.is_empty() && happened.is_empty() {
+                return Vec::new();
             }
-            continue;
+            let differences = differences(&step.expect, None, &happened, &self.conversation);
+            return vec![Turn::without_words(format!("({wait:#} pass)"), now, happened, differences)];
         };
-        let mut inbound = Inbound {
-            message: format!("msg_test{index}"),
-            channel: channel.to_owned(),
-            customer: script.customer.clone(),
-            kind: Kind::Text,
-            text: String::new(),
-            locale: script.locale.clone(),
-            gesture: Gesture::Write,
-            fetched: None,
-        };
-        match word {
-            Word::Say(_) => {}
-            Word::Send(kind, text) => {
-                inbound.kind = *kind;
-                inbound.text.clone_from(text);
-            }
-            Word::Select(option) => {
-                let by_number = option.parse::<usize>().ok().and_then(|n| conversation.offered.get(n.checked_sub(1)?));
-                inbound.gesture = Gesture::Select(by_number.map_or_else(|| option.clone(), |choice| choice.id.clone()));
-            }
-            Word::Take | Word::Return | Word::Close => happened.person(engine, word, &mut conversation, now),
+        if matches!(word, Word::Take | Word::Return | Word::Close) {
+            happened.person(engine, word, &mut self.conversation, now);
+            let differences = differences(&step.expect, None, &happened, &self.conversation);
+            return vec![Turn::without_words(format!("({word:?})"), now, happened, differences)];
         }
-        let row: Vec<Inbound> = match word {
-            Word::Say(texts) => texts
-                .iter()
-                .enumerate()
-                .map(|(n, text)| Inbound {
-                    message: format!("msg_test{index}-{n}"),
-                    text: text.clone(),
-                    ..inbound.clone()
-                })
-                .collect(),
-            Word::Send(..) | Word::Select(_) => vec![inbound],
-            Word::Take | Word::Return | Word::Close => Vec::new(),
-        };
-        let outcomes = engine.in_a_row_with(&row, &conversation, now, &|_| step.lookup.clone());
+        let row = self.row(index, word);
+        let outcomes = engine.in_a_row_with(&row, &self.conversation, now, &|_| step.lookup.clone());
         if let Some(outcome) = outcomes.last() {
-            conversation = outcome.conversation.clone();
+            self.conversation = outcome.conversation.clone();
         }
         for outcome in &outcomes {
             happened.decided(outcome);
         }
-        let whole = turn_of(&outcomes);
-        let differences = differences(&step.expect, whole.as_ref(), &happened, &conversation);
-        let said = match word {
-            Word::Say(texts) => texts.clone(),
-            Word::Send(kind, text) => vec![format!("[{kind}] {text}")],
-            Word::Select(option) => vec![format!("[{option}]")],
-            Word::Take | Word::Return | Word::Close => vec![format!("({word:?})")],
-        };
+        let differences = differences(&step.expect, turn_of(&outcomes).as_ref(), &happened, &self.conversation);
         let mut outcomes = outcomes.into_iter();
-        turns.extend(said.into_iter().map(|said| Turn {
-            said,
-            at: now,
+        let turn = |said: String| Turn {
             outcome: outcomes.next(),
-            differences: Vec::new(),
-        }));
-        if let Some(turn) = turns.last_mut() {
-            turn.differences = differences;
+            ..Turn::without_words(said, now, Happened::default(), Vec::new())
+        };
+        let mut turns: Vec<Turn> = said(word).into_iter().map(turn).collect();
+        if let Some(first) = turns.first_mut() {
+            first.beside = std::mem::take(&mut happened.replies);
+        }
+        if let Some(last) = turns.last_mut() {
+            last.events = happened.events;
+            last.differences = differences;
+        }
+        turns
+    }
+
+    /// The messages of a step.
+    fn row(&self, index: usize, word: &Word) -> Vec<Inbound> {
+        let inbound = |message: String| Inbound {
+            message,
+            channel: self.conversation.channel.clone(),
+            customer: self.conversation.customer.clone(),
+            kind: Kind::Text,
+            text: String::new(),
+            locale: self.locale.clone(),
+            gesture: Gesture::Write,
+            fetched: None,
+        };
+        match word {
+            Word::Say(texts) => texts
+                .iter()
+                .enumerate()
+                .map(|(n, text)| Inbound { text: text.clone(), ..inbound(format!("msg_test{index}-{n}")) })
+                .collect(),
+            Word::Send(kind, text) => {
+                vec![Inbound { kind: *kind, text: text.clone(), ..inbound(format!("msg_test{index}")) }]
+            }
+            Word::Select(option) => {
+                let offered = &self.conversation.offered;
+                let by_number = option.parse::<usize>().ok().and_then(|n| offered.get(n.checked_sub(1)?));
+                let option = by_number.map_or_else(|| option.clone(), |choice| choice.id.clone());
+                vec![Inbound { gesture: Gesture::Select(option), ..inbound(format!("msg_test{index}")) }]
+            }
+            Word::Take | Word::Return | Word::Close => Vec::new(),
         }
     }
-    Played { turns }
+}
+
+/// The customer's side of a step, for reports.
+fn said(word: &Word) -> Vec<String> {
+    match word {
+        Word::Say(texts) => texts.clone(),
+        Word::Send(kind, text) => vec![format!("[{kind}] {text}")],
+        Word::Select(option) => vec![format!("[{option}]")],
+        Word::Take | Word::Return | Word::Close => vec![format!("({word:?})")],
+    }
 }
 
 /// What is expected of messages in a row is expected of the last one, and of all that was said and done meanwhile.

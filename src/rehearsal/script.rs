@@ -48,6 +48,15 @@ pub struct Step {
     pub expect: Vec<Expectation>,
 }
 
+impl Step {
+    /// A step that stands in no file and expects nothing.
+    #[must_use]
+    pub fn plain(wait: Duration, word: Option<Word>) -> Self {
+        let place = Place { file: Arc::from(""), span: 0..0 };
+        Self { place, wait, word, lookup: None, expect: Vec::new() }
+    }
+}
+
 /// What happens in a turn.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Word {

@@ -164,7 +164,7 @@ pub static KINDS: &[KindRow] = &[
             ("verify_token", META_VERIFY),
             ("access_token", "write the access token of the page: access_token: \"${PAGE_TOKEN}\""),
         ],
-        allowed: &["page_id", "base_url"],
+        allowed: &["page_id", "machine_apps", "base_url"],
         by_api: ByApi::Always,
     },
     KindRow {
@@ -175,7 +175,7 @@ pub static KINDS: &[KindRow] = &[
             ("verify_token", META_VERIFY),
             ("access_token", "write the access token of the account's page: access_token: \"${PAGE_TOKEN}\""),
         ],
-        allowed: &["page_id", "base_url"],
+        allowed: &["page_id", "machine_apps", "base_url"],
         by_api: ByApi::Always,
     },
     KindRow {

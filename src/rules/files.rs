@@ -59,6 +59,15 @@ impl Files {
         Self { texts, ..Self::default() }
     }
 
+    /// The same directory with other knowledge and settings; its conversation tests stay.
+    #[must_use]
+    pub fn with_texts(&self, texts: &BTreeMap<String, String>) -> Self {
+        let tests = self.texts.iter().filter(|(file, _)| file.starts_with("tests/"));
+        let tests = tests.map(|(file, text)| (Arc::clone(file), Arc::clone(text)));
+        let others = texts.iter().map(|(file, text)| (Arc::from(file.as_str()), Arc::from(text.as_str())));
+        Self { texts: tests.chain(others).collect(), findings: Vec::new(), root: self.root.clone() }
+    }
+
     /// The text of a file that the settings name, read on demand when it lies elsewhere than in the usual folders.
     ///
     /// # Errors

@@ -30,9 +30,9 @@ impl Known {
         };
         let names = [
             (Names::Entries, sorted(book.rules.iter().map(|rule| rule.id.value.clone()).collect())),
-            (Names::Queues, sorted(settings.queues.iter().map(|(name, _)| name.clone()).collect())),
+            (Names::Queues, sorted(settings.queues.keys().cloned().collect())),
             (Names::Schedules, sorted(settings.hours.keys().cloned().collect())),
-            (Names::Webhooks, sorted(settings.webhooks.iter().map(|(name, _)| name.clone()).collect())),
+            (Names::Webhooks, sorted(settings.webhooks.keys().cloned().collect())),
             (Names::Channels, sorted(settings.channels.iter().map(|(name, _)| name.clone()).collect())),
         ];
         Self { names: names.into(), languages: settings.languages.iter().map(|code| code.value.clone()).collect() }

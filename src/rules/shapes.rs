@@ -288,6 +288,11 @@ pub static CHANNEL: Shape = Shape {
         ),
         Key::new("phone_number_id", Kind::Str, "Phone number ID of the WhatsApp number."),
         Key::new("page_id", Kind::Str, "Id of the page or account; others of the app are left out."),
+        Key::new(
+            "machine_apps",
+            Kind::OneOrMany(&Kind::Str),
+            "Of messenger and instagram: ids of other apps whose words are a machine's, and do not take the case.",
+        ),
         Key::new("account_id", Kind::Int(1, i64::MAX), "Number of the account in Chatwoot."),
         Key::new(
             "url_key",

@@ -100,7 +100,7 @@ pub(super) async fn reply(
     }
     let said_by = reply.agent.filter(|agent| !agent.is_empty() && agent.chars().count() <= 64);
     let actor = if let Actor::Desk(_) = actor { Actor::Desk(said_by) } else { actor };
-    act(&shared, &id, actor, Action::Reply { text: reply.text, id: reply.id, anyway: reply.anyway }).await
+    act(&shared, &id, actor, Action::Reply { text: reply.text, id: reply.id, anyway: reply.anyway, stays: false }).await
 }
 
 pub(super) async fn take(

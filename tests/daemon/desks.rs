@@ -366,7 +366,8 @@ async fn a_hand_off_becomes_a_ticket_and_what_its_agents_write_comes_back() {
     client.send(frame("m-x", "订单是 123")).await;
     let changes = desks.wait("PUT /api/v2/tickets/35001.json", 1).await;
     let comment = json!({"body": "订单是 123", "public": true, "author_id": 42});
-    assert_eq!(changes[0].body["ticket"], json!({"comment": comment}));
+    assert_eq!(changes[0].body["ticket"]["comment"], comment);
+    assert_eq!(changes[0].body["ticket"].get("status"), None);
     // An agent answers; the customer's own comment comes back too, and a repeated request.
     let id = client.conversation().to_owned();
     let event = |what: &str, role: &str, text: &str| json!({"event": what, "ticket_id": "35001", "external_id": id, "comment": text, "author_name": "小陈", "author_role": role});
@@ -408,10 +409,207 @@ async fn a_ticket_that_is_closed_for_good_is_followed_by_another() {
     let mut client = Client::new(daemon.address(), "zh-CN").await;
     client.say("转人工").await;
     desks.wait("POST /api/v2/tickets.json", 1).await;
-    desks.moods(&[Mood::Status(404)]);
+    desks.close("35001");
     client.send(frame("m-x", "还在吗")).await;
     let tickets = desks.wait("POST /api/v2/tickets.json", 2).await;
-    assert_eq!(tickets[1].body["ticket"]["subject"], "还在吗");
+    let second = &tickets[1].body["ticket"];
+    assert_eq!((&second["subject"], &second["via_followup_source_id"]), (&json!("还在吗"), &json!(35_001)));
+    // One that was deleted has no follower, only a successor; and what is ended needs none.
+    desks.delete("35002");
+    client.send(frame("m-y", "有人吗")).await;
+    let tickets = desks.wait("POST /api/v2/tickets.json", 3).await;
+    let third = &tickets[2].body["ticket"];
+    assert_eq!((&third["subject"], third.get("via_followup_source_id")), (&json!("有人吗"), None));
+    client.send(frame("m-z", "在线等")).await;
+    assert_eq!(desks.wait("PUT /api/v2/tickets/35003.json", 1).await[0].body["ticket"]["comment"]["body"], "在线等");
+    desks.delete("35003");
+    assert_eq!(agent(daemon.address(), client.conversation(), "return", json!({})).await.status, 200);
+    state_is(&daemon, "bot").await;
+    // The next case has a ticket of its own: nothing stands in its way.
+    client.send(frame("m-again", "转人工")).await;
+    desks.wait("POST /api/v2/tickets.json", 4).await;
+}
+
+#[tokio::test]
+async fn a_comment_whose_answer_was_lost_is_not_written_again() {
+    let (_shop, _receiver, desks, daemon) = start("zendesk").await;
+    let mut client = Client::new(daemon.address(), "zh-CN").await;
+    client.say("转人工").await;
+    desks.wait("POST /api/v2/tickets.json", 1).await;
+    // The first is taken and its answer lost, the second not taken at all.
+    desks.moods(&[Mood::Lost]);
+    client.send(frame("m-x", "订单是 123")).await;
+    let put = "PUT /api/v2/tickets/35001.json";
+    desks.wait(put, 1).await;
+    client.send(frame("m-y", "在吗")).await;
+    let mut minute = 0;
+    let changes = wait_for("both comments", || {
+        minute += 1;
+        daemon.turn_to(&format!("2026-10-14T10:{:02}:00+08:00", minute % 60));
+        async { Some(desks.calls(put)).filter(|calls| calls.len() >= 2) }
+    })
+    .await;
+    let bodies: Vec<&Value> = changes.iter().map(|call| &call.body["ticket"]["comment"]["body"]).collect();
+    assert_eq!(bodies, ["订单是 123", "在吗"]);
+    assert_eq!(desks.calls("GET /api/v2/tickets/35001/audits.json").len(), 1, "asked before the repeated attempt only");
+    // One that did not arrive is written by the second attempt.
+    desks.moods(&[Mood::Status(502)]);
+    client.send(frame("m-z", "还在等")).await;
+    wait_for("the third comment", || {
+        minute += 1;
+        daemon.turn_to(&format!("2026-10-14T11:{:02}:00+08:00", minute % 60));
+        async { (desks.calls(put).len() >= 3).then_some(()) }
+    })
+    .await;
+    assert_eq!(desks.calls(put)[2].body["ticket"]["comment"]["body"], "还在等");
+    assert_eq!(desks.calls("GET /api/v2/tickets/35001/audits.json").len(), 2);
+}
+
+/// The customer writes on, and by what follows it is known that the first ticket is on disk.
+async fn ticket_is_known(desks: &Desks, client: &mut Client) {
+    client.send(frame("m-on", "在吗")).await;
+    desks.wait("PUT /api/v2/tickets/35001.json", 1).await;
+}
+
+#[tokio::test]
+async fn words_that_come_after_the_end_are_said_and_open_nothing() {
+    for format in ["chatwoot", "zendesk"] {
+        let (_shop, _receiver, desks, daemon) = start(format).await;
+        let mut client = Client::new(daemon.address(), "zh-CN").await;
+        client.say("转人工").await;
+        if format == "chatwoot" {
+            desks.wait(INBOX, 3).await;
+        } else {
+            ticket_is_known(&desks, &mut client).await;
+        }
+        let says = async |id: i64, text: &str, over: bool| {
+            if format == "chatwoot" {
+                let status = if over { "resolved" } else { "open" };
+                return desk_posts(&daemon, &message(id, 502, "user", status, text)).await;
+            }
+            let status = if over { "Solved" } else { "Open" };
+            let event = json!({"event": "comment", "ticket_id": 35_001, "comment": text, "author_name": "李客服", "author_role": "Agent", "status": status});
+            let time = daemon.now().to_string();
+            let url = format!("http://{}/v1/desk/people", daemon.address());
+            zendesk(&url, &time, &format!("inv-{id}"), &event).await.status
+        };
+        let ends = async || {
+            if format == "chatwoot" {
+                return desk_posts(&daemon, &changed("conversation_resolved", 502, "resolved", None)).await;
+            }
+            let event = json!({"event": "solved", "ticket_id": 35_001});
+            ticket_says(&daemon, "inv-end", &event).await
+        };
+        let words = async || {
+            let said = by_people(&daemon, client.conversation()).await;
+            said.iter().map(|data| data["text"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        let state = async || list(&daemon).await[0]["state"].clone();
+        assert_eq!(says(1, "您好", false).await, 200);
+        assert_eq!(ends().await, 200);
+        assert_eq!(state().await, "closed", "{format}");
+        // Written before the end and told after it, as the desk then knew it; and the same again.
+        for _ in 0..2 {
+            assert_eq!(says(2, "已经为您办好了", false).await, 200);
+        }
+        assert_eq!(
+            (state().await, words().await),
+            (json!("closed"), vec!["您好".to_owned(), "已经为您办好了".to_owned()])
+        );
+        // Long after it, in a conversation that is still ended there.
+        daemon.turn_to("2026-10-14T12:00:00+08:00");
+        assert_eq!(says(3, "补充一句", true).await, 200);
+        let said = words().await;
+        assert_eq!(said.last().map(String::as_str), Some("补充一句"), "{format}");
+        let closed = if format == "zendesk" { ends().await } else { 200 };
+        assert_eq!((closed, state().await), (200, json!("closed")), "{format}");
+        // In one that they have opened again there.
+        assert_eq!(says(4, "我再看看", false).await, 200);
+        assert_eq!(state().await, "human", "{format}");
+        assert_eq!(words().await.len(), 4, "{format}");
+    }
+}
+
+#[tokio::test]
+async fn a_conversation_that_was_deleted_in_chatwoot_is_opened_anew_once() {
+    let (shop, _receiver, desks, daemon) = start("chatwoot").await;
+    let mut client = Client::new(daemon.address(), "zh-CN").await;
+    client.say("怎么退货").await;
+    client.say("转人工").await;
+    desks.wait(INBOX, 3).await;
+    desks.delete("502");
+    client.send(frame("m-x", "订单是 123")).await;
+    let told = wait_for("the new conversation", || async {
+        desks.calls(&format!("{INBOX}/source-3/conversations/504/messages")).pop()
+    })
+    .await;
+    // Whoever opens it must see all that led to it.
+    let text = told.body["content"].as_str().unwrap();
+    for part in ["🤖 nightdesk", "👤 怎么退货", "👤 转人工", "👤 订单是 123"] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    client.send(frame("m-y", "在吗")).await;
+    wait_for("the next message", || async {
+        desks.calls(&format!("{INBOX}/source-3/conversations/504/messages")).get(1).cloned()
+    })
+    .await;
+    assert_eq!(desk_posts(&daemon, &message(71, 502, "user", "open", "旧会话")).await, 200);
+    assert_eq!(by_people(&daemon, client.conversation()).await, Vec::<Value>::new(), "the old one is nobody's");
+    assert_eq!(desk_posts(&daemon, &message(72, 504, "user", "open", "您好")).await, 200);
+    assert_eq!(by_people(&daemon, client.conversation()).await.len(), 1);
+    // Another inbox under the same name: its numbers are not those of the old one.
+    daemon.stop().await;
+    let settings = std::fs::read_to_string(shop.dir().join("nightdesk.yaml")).unwrap();
+    shop.write("nightdesk.yaml", &settings.replace("inbox: inbox-1", "inbox: inbox-2"));
+    let daemon = Daemon::start(&shop, WEDNESDAY).await;
+    assert_eq!(desk_posts(&daemon, &message(73, 504, "user", "open", "别人的话")).await, 200);
+    assert_eq!(by_people(&daemon, client.conversation()).await.len(), 1);
+    // An inbox that is not there gets a dead letter, and no end of attempts.
+    let mut client = client.again(daemon.address()).await;
+    client.send(frame("m-z", "还在吗")).await;
+    wait_for("a dead letter", || async {
+        let url = format!("http://{}/v1/deliveries?state=dead", daemon.address());
+        let text = http().get(url).send().await.unwrap().text().await.unwrap();
+        text.contains("knows no such inbox").then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn files_and_long_words_of_agents_reach_the_customer() {
+    let (_shop, _receiver, desks, daemon) = start("chatwoot").await;
+    let mut client = Client::new(daemon.address(), "zh-CN").await;
+    client.say("转人工").await;
+    desks.wait(INBOX, 3).await;
+    let mut files = message(71, 502, "user", "open", "请看");
+    files["attachments"] = json!([
+        {"file_type": "image", "data_url": "https://chat.example/rails/a.png"}, {"file_type": "file", "data_url": null},
+    ]);
+    let mut alone = message(72, 502, "user", "open", "");
+    alone["content"] = Value::Null;
+    alone["attachments"] = json!([{"file_type": "file", "data_url": "https://chat.example/rails/b.pdf"}]);
+    let long = "一二三四五六七八九十".repeat(1_700);
+    let long = message(73, 502, "user", "open", &long);
+    for event in [&files, &alone, &long, &long] {
+        assert_eq!(desk_posts(&daemon, event).await, 200);
+    }
+    let said = by_people(&daemon, client.conversation()).await;
+    let texts: Vec<&str> = said.iter().map(|data| data["text"].as_str().unwrap()).collect();
+    assert_eq!(texts.len(), 5, "three pieces, once");
+    assert_eq!(texts[0], "请看\nhttps://chat.example/rails/a.png\n[文件未能送达 a file that could not be sent]");
+    assert_eq!(texts[1], "https://chat.example/rails/b.pdf");
+    assert_eq!(texts[2..].concat(), "一二三四五六七八九十".repeat(1_700));
+    let (_shop, _receiver, desks, daemon) = start("zendesk").await;
+    let mut client = Client::new(daemon.address(), "zh-CN").await;
+    client.say("转人工").await;
+    ticket_is_known(&desks, &mut client).await;
+    // A comment that solves says so by its trigger, whatever the language of the account.
+    let event = json!({"event": "answered", "ticket_id": 35_001, "comment": "办好了", "author_name": "小陈", "author_role": "Agent", "status": "已解决", "files": " https://shop.example/token/1/?name=a.png  https://shop.example/token/2/?name=b.pdf "});
+    assert_eq!(ticket_says(&daemon, "inv-1", &event).await, 200);
+    let said = by_people(&daemon, client.conversation()).await;
+    let wanted = "办好了\nhttps://shop.example/token/1/?name=a.png\nhttps://shop.example/token/2/?name=b.pdf";
+    assert_eq!((said.len(), said[0]["text"].as_str()), (1, Some(wanted)));
+    assert_eq!(list(&daemon).await[0]["state"], "closed");
 }
 
 #[tokio::test]

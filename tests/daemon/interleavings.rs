@@ -183,7 +183,8 @@ impl Core {
             Step::Say(who, word) => self.say(number, who, word).await,
             Step::Take(who, agent) => self.act(who, agent, Action::Take).await,
             Step::Reply(who, agent) => {
-                self.act(who, agent, Action::Reply { text: "您好".into(), id: None, anyway: false }).await;
+                self.act(who, agent, Action::Reply { text: "您好".into(), id: None, anyway: false, stays: false })
+                    .await;
             }
             Step::Return(who, agent) => self.act(who, agent, Action::Return { summary: Some("等待退款".into()) }).await,
             Step::Transfer(who, agent, queue) => {

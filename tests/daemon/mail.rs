@@ -302,6 +302,24 @@ async fn a_sender_gets_no_more_automatic_letters_a_day_than_allowed() {
 }
 
 #[tokio::test]
+async fn notices_count_as_automatic_letters_and_are_bounded_too() {
+    let mut stage = Stage::with(", per_day: 2").await;
+    stage.send(ANNA, &letter(ANNA, "1", "", "怎么退货")).await;
+    assert!(str_at(&stage.letter().await, "/text").contains("七天内可以退货"));
+    let id = stage.conversation().await;
+    assert_eq!(agent(stage.daemon.address(), &id, "close", json!({})).await.status, 200);
+    assert!(str_at(&stage.letter().await, "/text").contains("再见！"));
+    // The goodbye was the second of today.
+    stage.send(ANNA, &letter(ANNA, "2", "", "怎么开发票")).await;
+    assert_eq!(stage.conversations().await[0]["state"], "queued");
+    assert_eq!(agent(stage.daemon.address(), &id, "close", json!({})).await.status, 200);
+    stage.quiet().await;
+    // A person's letter goes out all the same.
+    agent(stage.daemon.address(), &id, "messages", json!({"text": "七天内可以。"})).await;
+    assert_eq!(stage.letter().await["to"], json!([ANNA]));
+}
+
+#[tokio::test]
 async fn a_letter_that_comes_again_is_taken_again_and_answered_once() {
     let mut stage = Stage::start().await;
     let with_id = letter(ANNA, "1", "", "怎么退货");
@@ -369,6 +387,8 @@ async fn files_are_told_to_people_and_pages_are_read() {
         events[0]["data"]["letter"]["attachments"],
         json!([{"name": "破损.jpg", "type": "image/jpeg", "bytes": 6}])
     );
+    let case = stage.receiver.wait("/desk", 1).await[0].json();
+    assert_eq!(str_at(&case, "/data/message/text"), "[破损.jpg · image/jpeg · 6 B]");
     let page = format!(
         "From: <bob@example.org>\r\nTo: {SHOP}\r\nMessage-ID: <2@x>\r\nMIME-Version: 1.0\r\nContent-Type: text/html; charset=big5\r\n\
          Content-Transfer-Encoding: base64\r\n\r\n{}\r\n",
@@ -448,6 +468,74 @@ async fn a_server_that_refuses_for_now_is_tried_again_and_one_that_refuses_for_g
     assert_eq!(dead.last_status, Some(554));
     let error = dead.last_error.unwrap();
     assert!(error.contains("refuses the letter for good") && error.contains("we do not want it"), "{error}");
+    stage.quiet().await;
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_us_without_any_letter_is_tried_again() {
+    let mut stage = Stage::start().await;
+    for _ in 0..2 {
+        stage.server.mood("away 554 5.7.1 not from this address");
+    }
+    stage.send(ANNA, &letter(ANNA, "1", "", "怎么退货")).await;
+    let store = std::sync::Arc::clone(&stage.daemon.app.pipeline.store);
+    let row = wait_for("the attempt to be written down", async || {
+        let filter = nightdesk::store::DeliveryFilter { limit: 10, ..Default::default() };
+        store.deliveries(filter).await.unwrap().into_iter().find(|row| row.last_error.is_some())
+    })
+    .await;
+    assert_eq!((row.state.as_str(), row.last_status), ("pending", Some(554)), "{row:?}");
+    let error = row.last_error.unwrap();
+    assert!(error.contains("takes no letters from this machine") && error.contains("not from this address"), "{error}");
+    stage.daemon.turn_to(&(row.next_try_at + jiff::SignedDuration::from_secs(1)).to_string());
+    assert_eq!(stage.letter().await["to"], json!([ANNA]));
+}
+
+/// What a mail server says of a letter of ours that it could not deliver.
+fn bounce(ours: &str, action: &str) -> String {
+    format!(
+        "From: Mail Delivery System <MAILER-DAEMON@mx.example>\r\nTo: {SHOP}\r\nSubject: Undelivered Mail Returned to Sender\r\n\
+         Message-ID: <{action}.1@mx.example>\r\nAuto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n\
+         Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\n\
+         This is the mail system.\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example\r\n\r\n\
+         Final-Recipient: rfc822; {ANNA}\r\nAction: {action}\r\nStatus: 5.2.2\r\nDiagnostic-Code: smtp; 552 5.2.2 mailbox full\r\n\r\n\
+         --b\r\nContent-Type: message/rfc822\r\n\r\nMessage-ID: {ours}\r\nSubject: Re: x\r\n\r\nwords\r\n--b--\r\n"
+    )
+}
+
+#[tokio::test]
+async fn a_persons_letter_that_comes_back_is_told_to_people_where_they_have_the_case() {
+    let mut stage = Stage::start().await;
+    stage.send(ANNA, &letter(ANNA, "1", "", "转人工")).await;
+    stage.letter().await;
+    let conversation = stage.conversation().await;
+    agent(stage.daemon.address(), &conversation, "messages", json!({"text": "您好，我来处理。"})).await;
+    let person = stage.letter().await;
+    let ours = header(&person, "message-id").to_owned();
+    let other = if ours.contains("0@") { "1@" } else { "0@" };
+    let (name, domain) = ours.split_once('@').unwrap();
+    let forged = format!("{}{other}{domain}", &name[..name.len() - 1]);
+    for (id, action) in [(&ours, "delayed"), (&forged, "failed")] {
+        stage.send("", &bounce(id, action)).await;
+    }
+    let told =
+        |events: &[Value]| roles(events).into_iter().filter(|line| line.starts_with("system")).collect::<Vec<_>>();
+    let events = transcript(stage.daemon.address(), &conversation).await;
+    assert_eq!(told(&events), Vec::<String>::new(), "neither a delay nor what is not ours is told");
+    for _ in 0..2 {
+        let raw = bounce(&ours, "failed").replace("failed.1@", "real.1@");
+        stage.send("", &raw).await;
+    }
+    let events = transcript(stage.daemon.address(), &conversation).await;
+    assert_eq!(told(&events), [format!("system: 邮件未能送达 {ANNA}：552 5.2.2 mailbox full")]);
+    let heard = wait_for("the queue to hear of it", async || {
+        let hits = stage.receiver.hits_at("/desk");
+        hits.iter().map(crate::common::receiver::Hit::json).find(|event| event["type"] == "handoff.message")
+    })
+    .await;
+    assert!(str_at(&heard, "/data/message/text").contains("mailbox full"), "{heard:#}");
+    assert_eq!(heard["data"]["message"]["undelivered"], true);
+    assert_eq!(stage.conversations().await.len(), 1, "a report opens no conversation");
     stage.quiet().await;
 }
 

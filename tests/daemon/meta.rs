@@ -14,8 +14,7 @@ use crate::common::str_at;
 
 const SECRET: &str = "app-secret";
 const WHATSAPP: &str = "kind: whatsapp, secret: [new-secret, app-secret], verify_token: check-me, access_token: wa-token, phone_number_id: \"1065\"";
-const MESSENGER: &str =
-    "kind: messenger, secret: app-secret, verify_token: [check-me, and-me], access_token: page-token";
+const MESSENGER: &str = "kind: messenger, secret: app-secret, verify_token: [check-me, and-me], access_token: page-token, machine_apps: [\"12\"]";
 
 fn good(sent: &Sent) -> Value {
     if sent.path.starts_with("/me/") {
@@ -309,15 +308,13 @@ async fn on_messenger_people_answer_in_the_pages_inbox_or_in_ours() {
     assert_eq!(platform.wait(3).await[2].at("/message/text"), "在订单页申请发票。");
 
     // Our own words come back and are known; a colleague's in the page's inbox are a person's.
-    let echo = |id: &str, more: &Value| {
-        let mut message = json!({"mid": id, "is_echo": true});
-        message.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        page(&json!({"sender": {"id": "P"}, "recipient": {"id": "F7"}, "timestamp": 1, "message": message}))
-    };
     give(&daemon, &echo("e1", &json!({"text": "七天内可以退货。", "metadata": "nightdesk", "app_id": 9}))).await;
+    assert_eq!(state(&daemon).await, ("bot".to_owned(), String::new()));
     give(&daemon, &wrote("m4", &json!({"text": "转人工"}))).await;
     receiver.wait("/desk", 1).await;
-    assert_eq!(give(&daemon, &echo("e2", &json!({"text": "我来处理。"}))).await.status, 200);
+    let inbox = json!({"text": "我来处理。", "app_id": "263902037430900"});
+    assert_eq!(give(&daemon, &echo("e2", &inbox)).await.status, 200);
+    assert_eq!(state(&daemon).await, ("human".to_owned(), "page inbox".to_owned()));
     let shown = crate::common::api::transcript(daemon.address(), &conversation(&daemon).await).await;
     let words: Vec<&str> = shown
         .iter()
@@ -334,17 +331,79 @@ async fn on_messenger_people_answer_in_the_pages_inbox_or_in_ours() {
     let sent = platform.wait(5).await.remove(4);
     assert_eq!((sent.at("/messaging_type"), sent.at("/tag")), ("MESSAGE_TAG", "HUMAN_AGENT"));
     assert_eq!(sent.at("/message/text"), "您的退款已到账。");
-    // Another app's word is a machine's.
-    give(&daemon, &echo("e3", &json!({"text": "自动回复", "app_id": 12}))).await;
     let standby = json!({"object": "page", "entry": [{"id": "P", "standby": [{"sender": {"id": "F8"}, "message": {"mid": "s", "text": "怎么退货"}}]}]});
     assert_eq!(give(&daemon, &standby).await.status, 200);
     agent(daemon.address(), &id, "messages", json!({"text": "再见。", "agent": "li"})).await;
     let texts: Vec<String> =
         platform.wait(6).await[4..].iter().map(|sent| sent.at("/message/text").to_owned()).collect();
     assert_eq!(texts, ["您的退款已到账。", "再见。"], "nothing else was said");
-    let shown = crate::common::api::transcript(daemon.address(), &id).await;
-    assert!(!shown.iter().any(|event| event["data"]["text"] == "自动回复"));
     assert_eq!(agent(daemon.address(), &id, "return", json!({"agent": "li"})).await.status, 200);
+    // What the shop says is a machine takes no case, and an echo that comes again does not take it again.
+    give(&daemon, &echo("e3", &json!({"text": "您的包裹已发出", "app_id": 12}))).await;
+    give(&daemon, &echo("e2", &inbox)).await;
+    assert_eq!(state(&daemon).await.0, "bot");
+    let shown = crate::common::api::transcript(daemon.address(), &id).await;
+    assert!(!shown.iter().any(|event| event["data"]["text"] == "您的包裹已发出"));
     give(&daemon, &wrote("m9", &json!({"text": "怎么退货"}))).await;
     assert_eq!(platform.wait(7).await[6].at("/message/text"), "七天内可以退货。");
+}
+
+/// What the page itself said to our customer, as it comes back.
+fn echo(id: &str, more: &Value) -> Value {
+    let mut message = json!({"mid": id, "is_echo": true});
+    message.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    page(&json!({"sender": {"id": "P"}, "recipient": {"id": "F7"}, "timestamp": 1, "message": message}))
+}
+
+/// Who has the only conversation: the state, and the name of the person.
+async fn state(daemon: &Daemon) -> (String, String) {
+    let url = format!("http://{}/v1/conversations/{}", daemon.address(), conversation(daemon).await);
+    let shown: Value = serde_json::from_str(&http().get(url).send().await.unwrap().text().await.unwrap()).unwrap();
+    (shown["state"].as_str().unwrap().to_owned(), shown["agent"].as_str().unwrap_or_default().to_owned())
+}
+
+#[tokio::test]
+async fn who_answers_beside_the_bot_has_the_case_until_it_is_handed_back() {
+    for kind in ["messenger", "instagram"] {
+        let settings = MESSENGER.replace("kind: messenger", &format!("kind: {kind}"));
+        let (_shop, _receiver, platform, daemon) = start(&settings).await;
+        let mark = |text: &str| {
+            let mut message = json!({"text": text});
+            if kind == "messenger" {
+                message["metadata"] = json!("nightdesk");
+            }
+            message
+        };
+        give(&daemon, &wrote("m1", &json!({"text": "怎么退货"}))).await;
+        platform.wait(1).await;
+        // Our own words: Instagram does not say that they are.
+        give(&daemon, &echo("e1", &mark("七天内可以退货。"))).await;
+        assert_eq!(state(&daemon).await.0, "bot", "{kind}");
+        // Nobody was called, and somebody answers all the same: with a picture, by another app, while the customer writes on.
+        let picture =
+            json!({"attachments": [{"type": "image", "payload": {"url": "https://cdn.example/a.png"}}], "app_id": 77});
+        let mut batch = echo("e2", &picture);
+        let after = wrote("m2", &json!({"text": "怎么开发票"}));
+        batch["entry"][0]["messaging"].as_array_mut().unwrap().push(after["entry"][0]["messaging"][0].clone());
+        assert_eq!(give(&daemon, &batch).await.status, 200);
+        assert_eq!(state(&daemon).await, ("human".to_owned(), "page inbox".to_owned()), "{kind}");
+        give(&daemon, &wrote("m3", &json!({"text": "退款要多久"}))).await;
+        // A colleague answers in the console: the case was nobody's in particular.
+        let id = conversation(&daemon).await;
+        assert_eq!(
+            agent(daemon.address(), &id, "messages", json!({"text": "您好，我是小李。", "agent": "li"})).await.status,
+            200
+        );
+        assert_eq!(platform.wait(2).await[1].at("/message/text"), "您好，我是小李。", "the bot was silent");
+        give(&daemon, &echo("e3", &mark("您好，我是小李。"))).await;
+        assert_ne!(state(&daemon).await.1, "page inbox", "{kind}");
+        // After the end, who writes there has it again.
+        assert_eq!(agent(daemon.address(), &id, "close", json!({"agent": "li"})).await.status, 200);
+        platform.wait(3).await;
+        give(&daemon, &echo("e4", &json!({"text": "还有一件事"}))).await;
+        assert_eq!(state(&daemon).await, ("human".to_owned(), "page inbox".to_owned()), "{kind}");
+        let shown = crate::common::api::transcript(daemon.address(), &id).await;
+        let people = shown.iter().filter(|event| event["data"]["role"] == "human").count();
+        assert_eq!(people, 3, "{kind}: the picture, the colleague's words once, the last words");
+    }
 }

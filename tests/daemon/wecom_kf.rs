@@ -595,5 +595,142 @@ async fn killed_between_the_pull_and_the_commit_nothing_is_lost_and_nothing_said
     })
     .await;
     assert!(to.values().all(|count| *count == 1), "{to:?}");
+    // Two more polls of each account: nothing is said again.
+    let before = kf.calls("sync_msg").len();
+    kf.wait_calls("sync_msg", before + 6).await;
+    assert_eq!(kf.sent().len(), 12, "{:?}", kf.texts());
     drop(process);
+}
+
+fn colleague(id: &str, customer: &str, seconds: i64, text: &str) -> Value {
+    json!({
+        "msgid": id, "open_kfid": "wkA", "external_userid": customer, "send_time": seconds, "origin": 5,
+        "servicer_userid": "zhang", "msgtype": "text", "text": {"content": text},
+    })
+}
+
+/// Names of the customers to whom the daemon wanted to say this.
+fn told(kf: &Kf, text: &str) -> Vec<String> {
+    let calls = kf.calls("send_msg");
+    let said = calls.iter().filter(|call| call.to_string().contains(text));
+    let mut to: Vec<String> = said.map(|call| str_at(call, "/touser").to_owned()).collect();
+    to.sort();
+    to
+}
+
+#[tokio::test]
+async fn what_a_colleague_answered_while_nightdesk_was_down_the_bot_does_not_answer() {
+    let (receiver, kf) = (Receiver::start().await, Kf::start().await);
+    let shop = shop(&receiver, &kf, "");
+    let now = instant(WEDNESDAY).as_second();
+    let daemon = Daemon::start(&shop, WEDNESDAY).await;
+    kf.writes("known", "k0", now, &json!({"content": "怎么开发票"}));
+    kf.wait(1).await;
+    daemon.stop().await;
+    // Three pages: what answers the first is on the last.
+    kf.page(3);
+    kf.writes("known", "k1", now + 1, &json!({"content": "怎么退货"}));
+    kf.writes("new", "n1", now + 1, &json!({"content": "怎么退货"}));
+    kf.writes("ended", "e1", now + 1, &json!({"content": "怎么退货"}));
+    kf.writes("alone", "a1", now + 2, &json!({"content": "怎么开发票"}));
+    kf.push(colleague("n2", "new", now + 3, "可以的"));
+    kf.event("e2", now + 3, json!({"event_type": "session_status_change", "external_userid": "ended", "change_type": 3, "old_servicer_userid": "zhang"}));
+    kf.push(colleague("k2", "known", now + 4, "七天内都行"));
+    kf.writes("ended", "e3", now + 9, &json!({"content": "怎么开发票"}));
+    let daemon = Daemon::start(&shop, WEDNESDAY).await;
+    // What nobody answered is answered, and what was written after the end.
+    wait_for("the answers", || async { (told(&kf, "在订单页申请发票").len() == 3).then_some(()) }).await;
+    assert_eq!(told(&kf, "在订单页申请发票"), ["alone", "ended", "known"]);
+    let transcript_of = async |customer: &str| {
+        let list = get(&format!("http://{}/v1/conversations?limit=50", daemon.address())).await;
+        let list = list.json["conversations"].as_array().unwrap().clone();
+        let one = list.iter().find(|one| one.to_string().contains(&format!("\"{customer}\""))).cloned();
+        let one = one.unwrap_or_else(|| panic!("{customer}: {list:#?}"));
+        let events = transcript(daemon.address(), str_at(&one, "/id")).await;
+        let line =
+            |event: &Value| Some(format!("{}: {}", event["data"]["role"].as_str()?, event["data"]["text"].as_str()?));
+        (events.iter().filter_map(line).collect::<Vec<_>>(), str_at(&one, "/state").to_owned())
+    };
+    let known = wait_for("the colleague's word", async || {
+        let (said, state) = transcript_of("known").await;
+        said.last().is_some_and(|last| last.starts_with("human")).then_some((said, state))
+    })
+    .await;
+    assert_eq!(known.0[2..], ["visitor: 怎么退货", "human: 七天内都行"]);
+    assert_eq!(known.1, "human");
+    assert_eq!(
+        transcript_of("new").await,
+        (vec!["visitor: 怎么退货".into(), "human: 可以的".into()], "human".to_owned())
+    );
+    let ended = transcript_of("ended").await.0;
+    assert_eq!(ended.first().map(String::as_str), Some("visitor: 怎么退货"));
+    assert!(!ended.iter().any(|line| line.contains("七天内")), "{ended:?}");
+    assert_eq!(told(&kf, "七天内"), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_customer_who_writes_more_than_the_limit_reaches_a_person() {
+    let (receiver, kf) = (Receiver::start().await, Kf::start().await);
+    let shop = shop(&receiver, &kf, "");
+    let settings = std::fs::read_to_string(shop.dir().join("nightdesk.yaml")).unwrap();
+    shop.write("nightdesk.yaml", &format!("{settings}limits: {{per_customer_per_minute: 1}}\n"));
+    let daemon = Daemon::start(&shop, WEDNESDAY).await;
+    for (id, text) in [("m1", "怎么开发票"), ("m2", "怎么退货"), ("m3", "退款要多久")] {
+        kf.writes("wm1", id, daemon.now().as_second(), &json!({"content": text}));
+    }
+    assert_eq!(kf.wait(2).await, ["在订单页申请发票。", "已转给同事。"]);
+    let hits = receiver.wait("/desk", 2).await;
+    let case =
+        hits.iter().map(crate::common::receiver::Hit::json).find(|event| event["type"] == "handoff.created").unwrap();
+    assert_eq!(str_at(&case, "/data/handoff/reason"), "rate_limited");
+    assert_eq!(heard(&daemon, "visitor").await, ["怎么开发票", "怎么退货", "退款要多久"]);
+}
+
+#[tokio::test]
+async fn what_the_bot_said_is_not_said_into_a_persons_conversation_by_the_code_of_that() {
+    let (_shop, _receiver, kf, daemon) = begun(", transfer: platform").await;
+    let now = daemon.now().as_second();
+    writes(&daemon, &kf, "m0", "怎么开发票").await;
+    kf.wait(1).await;
+    kf.moods("send_msg", &[Mood::Code(-1)]);
+    writes(&daemon, &kf, "m1", "退款要多久").await;
+    wait_for("an attempt that failed", || async {
+        deliveries(&daemon, "pending").await.iter().find(|row| row.attempts == 1).map(|_| ())
+    })
+    .await;
+    kf.state("wm1", 3, "zhang", "TAKEN");
+    kf.event("e1", now, json!({"event_type": "session_status_change", "external_userid": "wm1", "change_type": 1, "new_servicer_userid": "zhang", "msg_code": "TAKEN"}));
+    ring(&daemon).await;
+    state(&daemon, "human").await;
+    daemon.turn_to("2026-10-14T10:05:00+08:00");
+    // With that code the platform would take it; the answer is a dead letter all the same.
+    let dead = wait_for("a dead delivery", || async { deliveries(&daemon, "dead").await.first().cloned() }).await;
+    assert!(dead.last_error.unwrap().contains("95018"));
+    assert_eq!(kf.texts(), ["在订单页申请发票。"]);
+}
+
+#[tokio::test]
+async fn texts_too_long_for_the_platform_are_divided_and_one_that_must_be_one_ends_with_a_sentence() {
+    let (receiver, kf) = (Receiver::start().await, Kf::start().await);
+    let shop = shop(&receiver, &kf, ", reply_budget: 9");
+    let sentence = |word: &str| format!("{}。", word.repeat(20));
+    let settings = std::fs::read_to_string(shop.dir().join("nightdesk.yaml")).unwrap();
+    let greeting = sentence("欢迎光临").repeat(12);
+    shop.write("nightdesk.yaml", &settings.replace("您好！", &greeting));
+    let faq = std::fs::read_to_string(shop.dir().join("faq/shop.yaml")).unwrap();
+    // More than the 1,024 bytes above buttons, less than a message.
+    let answer = sentence("七天内可以退").repeat(5);
+    assert!((1_025..2_048).contains(&answer.len()) && greeting.len() > 2_048);
+    shop.write("faq/shop.yaml", &faq.replace("七天内可以退货。", &answer));
+    let daemon = Daemon::start(&shop, WEDNESDAY).await;
+    let now = daemon.now().as_second();
+    kf.welcome("wm1", "WELCOME");
+    kf.event("in", now, json!({"event_type": "enter_session", "external_userid": "wm1", "welcome_code": "WELCOME"}));
+    let said = kf.wait(1).await.remove(0);
+    assert!(said.ends_with('。') && greeting.starts_with(&said) && said.len() > 1_500, "{said}");
+    writes(&daemon, &kf, "m1", "怎么退货").await;
+    let texts = kf.wait(3).await;
+    assert_eq!(texts[1..].concat(), answer);
+    let forms: Vec<Value> = kf.sent()[1..].iter().map(|sent| sent["msgtype"].clone()).collect();
+    assert_eq!(forms, ["text", "msgmenu"]);
 }

@@ -248,9 +248,9 @@ fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            found.extend(files(&path))
+            found.extend(files(&path));
         } else {
-            drop(found.insert(path.clone(), fs::read(path).unwrap()))
+            drop(found.insert(path.clone(), fs::read(path).unwrap()));
         }
     }
     found

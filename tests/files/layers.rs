@@ -18,7 +18,7 @@ const LAYERS: &[&[&str]] = &[
     &["lint", "import"],
     &["rehearsal", "shop"],
     // Pure above, async below.
-    &["store", "hub", "token"],
+    &["store", "hub", "token", "history"],
     &["telemetry", "lookup"],
     &["pipeline"],
     &["handoff"],

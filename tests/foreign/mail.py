@@ -5,7 +5,7 @@
 
 `mail.py serve DIR [starttls | tls] [auth]` runs a server: prints its port, then a JSON line for each letter that it was offered:
 its envelope, what it answered, its headers and words as Python reads them. A line on standard input, such as `451 4.3.0 later`,
-`slow 3` or `drop`, is what the next letter is met with. DIR gets `ca.pem`, by which its certificate can be checked.
+`slow 3` or `drop`, is what the next letter is met with; `away 554 5.7.1 no` is what the next connection is. DIR gets `ca.pem`, by which its certificate can be checked.
 """
 
 import asyncio
@@ -95,6 +95,12 @@ class Handler:
 
     def __init__(self, moods):
         self.moods = moods
+
+    async def handle_EHLO(self, server, session, envelope, hostname, responses):
+        session.host_name = hostname
+        if self.moods and self.moods[0].startswith("away "):
+            return [self.moods.pop(0).removeprefix("away ")]
+        return responses
 
     async def handle_DATA(self, server, session, envelope):
         answer = "250 2.0.0 taken"

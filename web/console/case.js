@@ -88,7 +88,8 @@ export class Case {
     this.row = row;
     this.name.textContent = called(row.customer);
     this.sub.replaceChildren(...this.subtitle());
-    const held = row.state === 'human' && row.agent && row.agent !== this.me();
+    // Words in a platform's own inbox are nobody's in particular.
+    const held = row.state === 'human' && row.agent && row.agent !== 'page inbox' && row.agent !== this.me();
     this.note.hidden = !held;
     this.note.textContent = held ? say('hasIt', row.agent) : '';
     this.showActions(held);

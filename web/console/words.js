@@ -44,7 +44,7 @@ const WORDS = {
   'priority.low': ['低', 'Low'], 'priority.normal': ['普通', 'Normal'], 'priority.high': ['高', 'High'], 'priority.urgent': ['紧急', 'Urgent'],
   'reason.asked': ['顾客要求人工', 'Asked for a person'], 'reason.no_match': ['没有匹配', 'Nothing matched'], 'reason.misses': ['多次没听懂', 'Not understood'],
   'reason.repeated': ['重复提问', 'Asked again'], 'reason.policy': ['按规则转人工', 'By a rule'], 'reason.urgent': ['紧急', 'Urgent'],
-  'reason.media': ['图片或文件', 'Picture or file'], 'reason.too_long': ['消息过长', 'Too long'], 'reason.internal_error': ['内部错误', 'Internal error'],
+  'reason.media': ['图片或文件', 'Picture or file'], 'reason.too_long': ['消息过长', 'Too long'], 'reason.rate_limited': ['发得太快', 'Too many at once'], 'reason.internal_error': ['内部错误', 'Internal error'],
   'reason.stepped_in': ['客服主动接入', 'Stepped in'], 'reason.complaint': ['投诉', 'Complaint'], 'reason.matched': ['匹配', 'Matched'],
   'reason.ambiguous': ['不确定', 'Ambiguous'], 'reason.human_owns': ['人工处理中', 'A person has it'], 'reason.continued': ['接着写', 'Continued'],
   'reason.rated': ['评价', 'Rating'], 'reason.low_score': ['低分评价', 'Low score'], 'reason.lapsed': ['评价已过期', 'Survey over'],

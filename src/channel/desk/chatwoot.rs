@@ -19,8 +19,8 @@ use crate::pipeline::Action;
 use crate::rules::WebhookSpec;
 use crate::store::{OutboxRow, Store, StoreError};
 
-use super::Incoming;
-use super::ties::{Tie, Ties};
+use super::ties::{self, Tie, Ties};
+use super::{Incoming, Reply, with_files};
 
 /// What is told by us and not by the customer begins so.
 const OURS: &str = "🤖 nightdesk · ";
@@ -28,7 +28,7 @@ const OURS: &str = "🤖 nightdesk · ";
 /// An API inbox.
 #[derive(Debug)]
 pub struct Inbox {
-    name: String,
+    place: String,
     base: String,
     hmac_token: Option<SecretString>,
     people: People,
@@ -39,23 +39,27 @@ impl Inbox {
     pub(super) fn new(name: &str, spec: &WebhookSpec, people: &People) -> Option<Self> {
         let (base, inbox) = (spec.url.value.trim_end_matches('/'), spec.text("inbox")?);
         Some(Self {
-            name: name.to_owned(),
+            place: ties::place(name, spec),
             base: format!("{base}/public/api/v1/inboxes/{inbox}"),
             hmac_token: spec.text("hmac_token").map(SecretString::from),
             people: people.clone(),
         })
     }
 
-    async fn post(&self, client: &Client, path: &str, body: &Value, now: Timestamp) -> Result<Value, Answer> {
+    /// The answer; none if Chatwoot does not have what the path names.
+    async fn post(&self, client: &Client, path: &str, body: &Value, now: Timestamp) -> Result<Option<Value>, Answer> {
         let request = client.post(format!("{}{path}", self.base)).header("content-type", "application/json");
-        good(ask(request.body(body.to_string()), now).await?)
+        match ask(request.body(body.to_string()), now).await {
+            Ok((StatusCode::NOT_FOUND, _)) | Err(Answer::Status(404, _)) => Ok(None),
+            answer => good(answer?).map(Some),
+        }
     }
 
     async fn tell(&self, client: &Client, store: &dyn Store, row: &OutboxRow, now: Timestamp) -> Result<(), Answer> {
         let event: Value = serde_json::from_slice(&row.body).map_err(|_| unreadable())?;
         let data = &event["data"];
         let ours = data["conversation"]["id"].as_str().ok_or_else(unreadable)?;
-        let ties = Ties::new(&self.name, store, now);
+        let ties = Ties::new(self.place.clone(), store, now);
         let tie = ties.theirs(ours).await.map_err(|error| unkept(&error))?;
         match row.kind.as_str() {
             "handoff.created" | "handoff.escalated" | "handoff.message" => {
@@ -63,24 +67,30 @@ impl Inbox {
                 if tie.told == row.webhook_id {
                     return Ok(());
                 }
-                let tie = ties.begun(ours, tie).await.map_err(|error| unkept(&error))?;
-                let tie = self.open(client, &ties, ours, data, tie, now).await?;
-                let text = match row.kind.as_str() {
-                    "handoff.message" => said(&data["message"]),
-                    kind => {
-                        let summary = summary(row, &self.people, now);
-                        let told = if kind == "handoff.created" { transcript(data) } else { String::new() };
-                        format!("{OURS}{summary}{told}")
+                let mut tie = ties.begun(ours, tie).await.map_err(|error| unkept(&error))?;
+                // What was deleted there is opened anew, once.
+                for _ in 0..2 {
+                    let text = self.words(row, data, &tie, now);
+                    if let Some(opened) = self.open(client, &ties, ours, data, tie.clone(), now).await? {
+                        tie = opened;
+                        let path = format!("/contacts/{}/conversations/{}/messages", tie.contact, tie.conversation);
+                        let body = json!({"content": text, "echo_id": row.webhook_id});
+                        if self.post(client, &path, &body, now).await?.is_some() {
+                            tie.told.clone_from(&row.webhook_id);
+                            return ties.keep(ours, &tie).await.map_err(|error| unkept(&error));
+                        }
                     }
-                };
-                let path = format!("/contacts/{}/conversations/{}/messages", tie.contact, tie.conversation);
-                self.post(client, &path, &json!({"content": text, "echo_id": row.webhook_id}), now).await?;
-                let tie = Tie { told: row.webhook_id.clone(), ended: false, ..tie };
-                ties.keep(ours, &tie).await.map_err(|error| unkept(&error))
+                    ties.forget(&tie).await.map_err(|error| unkept(&error))?;
+                    tie = Tie::default();
+                }
+                Err(refused("Chatwoot knows no such inbox, or no conversation in it (404)".to_owned()))
             }
             "conversation.closed" | "conversation.returned" | "handoff.moved" => {
                 let Some(tie) = tie.filter(|tie| !tie.conversation.is_empty()) else { return Ok(()) };
                 let path = format!("/contacts/{}/conversations/{}/toggle_status", tie.contact, tie.conversation);
+                if row.kind == "conversation.closed" {
+                    ties.closed(ours).await.map_err(|error| unkept(&error))?;
+                }
                 ties.keep(ours, &Tie { ended: true, ..tie }).await.map_err(|error| unkept(&error))?;
                 match self.post(client, &path, &json!({}), now).await {
                     // Older versions have no such call: their people end it by hand.
@@ -93,7 +103,17 @@ impl Inbox {
         }
     }
 
-    /// The contact and the conversation there, made if they are missing.
+    /// What is told: all that led to it, where nothing was told before.
+    fn words(&self, row: &OutboxRow, data: &Value, tie: &Tie, now: Timestamp) -> String {
+        let begins = tie.told.is_empty();
+        if row.kind == "handoff.message" && !begins {
+            return said(&data["message"]);
+        }
+        let before = if begins || row.kind == "handoff.created" { transcript(data) } else { String::new() };
+        format!("{OURS}{}{before}", summary(row, &self.people, now))
+    }
+
+    /// The contact and the conversation there, made if they are missing. None if Chatwoot does not know the contact or inbox.
     async fn open(
         &self,
         client: &Client,
@@ -102,9 +122,9 @@ impl Inbox {
         data: &Value,
         mut tie: Tie,
         now: Timestamp,
-    ) -> Result<Tie, Answer> {
+    ) -> Result<Option<Tie>, Answer> {
         if tie.contact.is_empty() {
-            let made = self.post(client, "/contacts", &self.contact(data), now).await?;
+            let Some(made) = self.post(client, "/contacts", &self.contact(data), now).await? else { return Ok(None) };
             made["source_id"].as_str().ok_or_else(unclear)?.clone_into(&mut tie.contact);
             ties.keep(ours, &tie).await.map_err(|error| unkept(&error))?;
         }
@@ -112,11 +132,12 @@ impl Inbox {
             let attributes = json!({"nightdesk_conversation": ours, "channel": data["conversation"]["channel"],
                 "queue": data["handoff"]["queue"], "priority": data["handoff"]["priority"]});
             let body = json!({"custom_attributes": attributes});
-            let made = self.post(client, &format!("/contacts/{}/conversations", tie.contact), &body, now).await?;
+            let path = format!("/contacts/{}/conversations", tie.contact);
+            let Some(made) = self.post(client, &path, &body, now).await? else { return Ok(None) };
             tie.conversation = made["id"].as_i64().ok_or_else(unclear)?.to_string();
             ties.keep(ours, &tie).await.map_err(|error| unkept(&error))?;
         }
-        Ok(tie)
+        Ok(Some(tie))
     }
 
     fn contact(&self, data: &Value) -> Value {
@@ -212,8 +233,10 @@ pub(super) async fn receive(incoming: &Incoming) -> Result<Response, Problem> {
     match (event.what.as_str(), event.status.as_deref()) {
         ("message_created", _) if event.is_a_persons() => {
             let agent = event.sender.as_ref().and_then(|sender| sender.name.as_deref());
+            let text = with_files(event.content.as_deref().unwrap_or_default(), event.files());
+            let status = event.conversation.as_ref().and_then(|conversation| conversation.status.as_deref());
             let id = format!("chatwoot-{}", event.id.unwrap_or_default());
-            incoming.reply(&ours, agent, id, &event.words()).await
+            incoming.reply(&ours, Reply { agent, id, text: &text, over: status == Some("resolved") }).await
         }
         ("conversation_resolved", _) | ("conversation_status_changed", Some("resolved")) => {
             incoming.end(&ours, Action::Close).await

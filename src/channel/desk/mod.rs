@@ -21,13 +21,16 @@ use crate::rules::{WebhookFormat, WebhookSpec};
 
 use super::incoming::taken;
 use super::memory::Memory;
+use super::parts::Length;
 use super::problem::Problem;
 use super::signature::{Profile, key_in_address};
 
 use ties::Ties;
 
-/// Longest reply of an agent, in characters.
-const MAX_TEXT: usize = 8_000;
+/// Longest message of an agent; what is longer is several.
+const MAX_TEXT: Length = Length::Chars(8_000);
+/// Stands for a file of an agent's that has no address which customers can open.
+const UNREACHED: &str = "[文件未能送达 a file that could not be sent]";
 /// Longest name of an agent, in characters.
 const MAX_NAME: usize = 64;
 
@@ -72,6 +75,27 @@ pub fn courier(name: &str, spec: &WebhookSpec, people: &People) -> Option<Arc<dy
     }
 }
 
+/// What an agent of a desk has written.
+#[derive(Debug)]
+struct Reply<'a> {
+    /// The agent's name.
+    agent: Option<&'a str>,
+    /// Names the words, the same when they come again.
+    id: String,
+    /// The words.
+    text: &'a str,
+    /// Whether the conversation has ended there.
+    over: bool,
+}
+
+/// An agent's words, and below them where the files are. Of one that customers cannot open it is said that there is one.
+fn with_files<'a>(text: &str, files: impl Iterator<Item = Option<&'a str>>) -> String {
+    let web = |url: &&str| url.starts_with("https://") || url.starts_with("http://");
+    let file = |url: Option<&str>| url.filter(web).unwrap_or(UNREACHED).to_owned();
+    let all = std::iter::once(text.trim().to_owned()).chain(files.map(file));
+    all.filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
 impl Incoming {
     /// Checks that the desk sent it: by its signature, or, where it makes none, by the key in the address.
     fn verify(&self, form: &str) -> Result<(), Problem> {
@@ -107,26 +131,36 @@ impl Incoming {
 
     /// Our conversation behind one of the desk's; none if it is not one of ours.
     async fn ours(&self, theirs: &str) -> Result<Option<String>, Problem> {
-        let ties = Ties::new(&self.name, &*self.pipeline.store, self.pipeline.clock.now());
-        ties.ours(theirs).await.map_err(|_| Problem::unavailable())
+        self.ties().ours(theirs).await.map_err(|_| Problem::unavailable())
     }
 
-    /// An agent of the desk has written.
-    async fn reply(&self, ours: &str, agent: Option<&str>, id: String, text: &str) -> Result<Response, Problem> {
-        let text: String = text.trim().chars().take(MAX_TEXT).collect();
-        if text.is_empty() {
+    fn ties(&self) -> Ties<'_> {
+        Ties::new(ties::place(&self.name, &self.spec), &*self.pipeline.store, self.pipeline.clock.now())
+    }
+
+    /// An agent of the desk has written. Words beside or after an end do not open the conversation again.
+    async fn reply(&self, ours: &str, said: Reply<'_>) -> Result<Response, Problem> {
+        if said.text.trim().is_empty() {
             return Ok(taken());
         }
-        // What was said at the desk was said: it is not held back here for its wording.
-        self.act(ours, agent, Action::Reply { text, id: Some(id), anyway: true }).await
+        let stays = said.over || self.ties().just_closed(ours).await.map_err(|_| Problem::unavailable())?;
+        for (number, text) in MAX_TEXT.split(said.text).into_iter().enumerate() {
+            let id = if number == 0 { said.id.clone() } else { format!("{}-{number}", said.id) };
+            // What was said at the desk was said: it is not held back here for its wording.
+            self.act(ours, said.agent, Action::Reply { text, id: Some(id), anyway: true, stays }).await?;
+        }
+        Ok(taken())
     }
 
     /// The desk has ended it, unless that was us.
     async fn end(&self, ours: &str, action: Action) -> Result<Response, Problem> {
-        let ties = Ties::new(&self.name, &*self.pipeline.store, self.pipeline.clock.now());
+        let ties = self.ties();
         let tie = ties.theirs(ours).await.map_err(|_| Problem::unavailable())?;
         if tie.is_some_and(|tie| tie.ended) {
             return Ok(taken());
+        }
+        if action == Action::Close {
+            ties.closed(ours).await.map_err(|_| Problem::unavailable())?;
         }
         self.act(ours, None, action).await
     }

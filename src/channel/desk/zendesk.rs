@@ -13,16 +13,16 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::channel::incoming::taken;
-use crate::channel::platform::{ask, refused, words};
+use crate::channel::platform::{ask, ask_for, refused, words};
 use crate::channel::problem::Problem;
 use crate::handoff::{Answer, Courier, People, summary};
 use crate::pipeline::Action;
 use crate::rules::WebhookSpec;
 use crate::store::{OutboxRow, Store};
 
-use super::Incoming;
 use super::chatwoot::{said, transcript, unclear, unkept, unreadable};
-use super::ties::{Tie, Ties};
+use super::ties::{self, Tie, Ties};
+use super::{Incoming, Reply, with_files};
 
 /// Names a request of the account, the same when it is sent again. It is not signed.
 const INVOCATION: &str = "x-zendesk-webhook-invocation-id";
@@ -31,11 +31,25 @@ const SIGNATURE: &str = "x-zendesk-webhook-signature";
 
 /// Longest subject, in characters.
 const SUBJECT: usize = 120;
+/// Changes of a ticket that are looked through for one of ours, newest first.
+const AUDITS: usize = 100;
+/// Longest list of them that is read.
+const AUDITS_READ: usize = 4 * 1024 * 1024;
+
+/// What came of a change to a ticket.
+enum Change {
+    /// It has it.
+    Done,
+    /// It is closed for good.
+    Closed,
+    /// It is there no longer.
+    Gone,
+}
 
 /// An account with its token.
 #[derive(Debug)]
 pub struct Account {
-    name: String,
+    place: String,
     base: String,
     user: String,
     token: SecretString,
@@ -46,7 +60,7 @@ impl Account {
     /// None without address and token, which is an error of `check`.
     pub(super) fn new(name: &str, spec: &WebhookSpec, people: &People) -> Option<Self> {
         Some(Self {
-            name: name.to_owned(),
+            place: ties::place(name, spec),
             base: spec.url.value.trim_end_matches('/').to_owned(),
             user: format!("{}/token", spec.text("email")?),
             token: SecretString::from(spec.text("token")?),
@@ -63,7 +77,7 @@ impl Account {
         let event: Value = serde_json::from_slice(&row.body).map_err(|_| unreadable())?;
         let data = &event["data"];
         let ours = data["conversation"]["id"].as_str().ok_or_else(unreadable)?;
-        let ties = Ties::new(&self.name, store, now);
+        let ties = Ties::new(self.place.clone(), store, now);
         let tie = ties.theirs(ours).await.map_err(|error| unkept(&error))?;
         if tie.as_ref().is_some_and(|tie| tie.told == row.webhook_id) {
             return Ok(());
@@ -87,30 +101,44 @@ impl Account {
             _ => return Ok(()),
         };
         let ends = !row.kind.starts_with("handoff.") || row.kind == "handoff.moved";
-        if let Some(tie) = tie.clone() {
-            let kept = if ends {
-                ties.keep(ours, &Tie { ended: true, ..tie }).await
-            } else {
-                ties.begun(ours, tie).await.map(drop)
-            };
-            kept.map_err(|error| unkept(&error))?;
+        let mut follows = None;
+        if let Some(tie) = tie {
+            let again = tie.begun == row.webhook_id;
+            let tie = Tie { begun: row.webhook_id.clone(), ended: ends, ..tie };
+            ties.keep(ours, &tie).await.map_err(|error| unkept(&error))?;
+            if row.kind == "conversation.closed" {
+                ties.closed(ours).await.map_err(|error| unkept(&error))?;
+            }
+            // A change has no key: whether an attempt before this one arrived is asked.
+            let done = again && self.has(client, &tie.conversation, &row.webhook_id, now).await?;
+            let change =
+                if done { Change::Done } else { self.change(client, &tie.conversation, change, row, now).await? };
+            match change {
+                Change::Done => {
+                    let tie = Tie { told: row.webhook_id.clone(), ..tie };
+                    return ties.keep(ours, &tie).await.map_err(|error| unkept(&error));
+                }
+                // A ticket that is closed for good, or gone, needs no ending.
+                Change::Closed | Change::Gone if ends => return Ok(()),
+                Change::Closed => follows = tie.conversation.parse::<u64>().ok(),
+                Change::Gone => {}
+            }
+            ties.forget(&tie).await.map_err(|error| unkept(&error))?;
         }
-        let changed = match &tie {
-            Some(tie) => self.change(client, &tie.conversation, &change, now).await?,
-            None => false,
-        };
-        let tie = match tie {
-            Some(tie) if changed => tie,
-            // A ticket that is closed for good, or gone, needs no ending.
-            Some(_) if ends => return Ok(()),
-            _ => self.create(client, row, data, now).await?,
-        };
+        let tie = self.create(client, row, data, follows, now).await?;
         let tie = Tie { told: row.webhook_id.clone(), ended: ends, ..tie };
         ties.keep(ours, &tie).await.map_err(|error| unkept(&error))
     }
 
-    /// Makes a ticket. The same key at every attempt: Zendesk makes one for each.
-    async fn create(&self, client: &Client, row: &OutboxRow, data: &Value, now: Timestamp) -> Result<Tie, Answer> {
+    /// Makes a ticket, which may follow one that is closed for good. The same key at every attempt: Zendesk makes one for each.
+    async fn create(
+        &self,
+        client: &Client,
+        row: &OutboxRow,
+        data: &Value,
+        follows: Option<u64>,
+        now: Timestamp,
+    ) -> Result<Tie, Answer> {
         // As it was then, at every attempt: the key is good for one and the same request.
         let summary = summary(row, &self.people, row.created_at);
         let text = said(&data["message"]);
@@ -124,10 +152,13 @@ impl Account {
             .into_iter()
             .flatten()
             .collect();
-        let ticket = json!({
+        let mut ticket = json!({
             "subject": subject, "comment": {"body": body, "public": false}, "priority": priority(data),
             "requester": requester(data), "external_id": data["conversation"]["id"], "tags": tags,
         });
+        if let Some(closed) = follows {
+            ticket["via_followup_source_id"] = closed.into();
+        }
         let request =
             client.post(format!("{}/api/v2/tickets.json", self.base)).header("idempotency-key", &row.webhook_id);
         let made = good(self.send(request, &json!({"ticket": ticket}), now).await?)?;
@@ -136,15 +167,38 @@ impl Account {
         Ok(Tie { contact: number(&made["ticket"]["requester_id"]).unwrap_or_default(), conversation, ..Tie::default() })
     }
 
-    /// Changes a ticket; false if it can no longer be changed.
-    async fn change(&self, client: &Client, ticket: &str, change: &Value, now: Timestamp) -> Result<bool, Answer> {
+    /// Changes a ticket; the audit of the change names the delivery.
+    async fn change(
+        &self,
+        client: &Client,
+        ticket: &str,
+        mut change: Value,
+        row: &OutboxRow,
+        now: Timestamp,
+    ) -> Result<Change, Answer> {
+        change["metadata"] = json!({"nightdesk": row.webhook_id});
         let request = client.put(format!("{}/api/v2/tickets/{ticket}.json", self.base));
-        let (status, answer) = self.send(request, &json!({"ticket": change}), now).await?;
-        let closed = status.as_u16() == 422 && answer.to_string().contains("closed");
-        if closed || status.as_u16() == 404 {
-            return Ok(false);
+        match self.send(request, &json!({"ticket": change}), now).await {
+            Ok((StatusCode::NOT_FOUND, _)) | Err(Answer::Status(404, _)) => Ok(Change::Gone),
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, answer)) if answer.to_string().contains("closed") => {
+                Ok(Change::Closed)
+            }
+            answer => good(answer?).map(|_| Change::Done),
         }
-        good((status, answer)).map(|_| true)
+    }
+
+    /// Whether a ticket has had a delivery already.
+    async fn has(&self, client: &Client, ticket: &str, delivery: &str, now: Timestamp) -> Result<bool, Answer> {
+        let url = format!("{}/api/v2/tickets/{ticket}/audits.json?sort_order=desc&per_page={AUDITS}", self.base);
+        let request = client.get(url).basic_auth(&self.user, Some(self.token.expose_secret()));
+        match ask_for(request, AUDITS_READ, now).await {
+            Ok((StatusCode::NOT_FOUND, _)) | Err(Answer::Status(404, _)) => Ok(false),
+            answer => {
+                let found = good(answer?)?;
+                let mut audits = found["audits"].as_array().into_iter().flatten();
+                Ok(audits.any(|audit| audit["metadata"]["custom"]["nightdesk"] == delivery))
+            }
+        }
     }
 }
 
@@ -207,7 +261,8 @@ fn good((status, answer): (StatusCode, Value)) -> Result<Value, Answer> {
 /// The body that our documentation gives for the trigger's webhook.
 #[derive(Debug, Deserialize)]
 struct Event {
-    /// `comment` or `solved`, in so many words: what Zendesk calls a status hangs on the account's language.
+    /// `comment`, `answered` (a comment that solves the ticket) or `solved`, in so many words: what Zendesk calls a status hangs
+    /// on the account's language.
     #[serde(rename = "event")]
     what: String,
     ticket_id: Value,
@@ -221,9 +276,20 @@ struct Event {
     author_email: String,
     #[serde(default)]
     author_role: String,
+    /// Addresses of the comment's files, a space between them.
+    #[serde(default)]
+    files: String,
     /// Of the ticket, where the body has it.
     #[serde(default)]
     status: String,
+}
+
+impl Event {
+    /// Whether the ticket is solved. A status in another language says nothing.
+    fn is_solved(&self) -> bool {
+        let status = self.status.trim();
+        self.what == "answered" || ["solved", "closed"].iter().any(|over| status.eq_ignore_ascii_case(over))
+    }
 }
 
 /// Takes what the account's webhook posts.
@@ -246,7 +312,7 @@ pub(super) async fn receive(incoming: &Incoming) -> Result<Response, Problem> {
     match event.what.as_str() {
         "solved" => incoming.end(&ours, Action::Close).await,
         // A customer may answer by mail: that is no word of the shop's.
-        "comment" if !event.author_role.to_lowercase().contains("end") => {
+        "comment" | "answered" if !event.author_role.to_lowercase().contains("end") => {
             let named = incoming.headers.get(INVOCATION).and_then(|id| id.to_str().ok());
             // The header is not signed, so a signature is good for one of them: nothing old becomes new by another.
             let signature = incoming.headers.get(SIGNATURE).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -258,9 +324,11 @@ pub(super) async fn receive(incoming: &Incoming) -> Result<Response, Problem> {
             // Without the header the same words of the same ticket are the same comment.
             let id = named.map_or_else(|| crate::token::Tokens::conversation(&ticket, &event.comment), str::to_owned);
             let id: String = format!("zendesk-{id}").chars().take(128).collect();
-            let said = incoming.reply(&ours, Some(event.author_name.as_str()), id, &event.comment).await?;
+            let text = with_files(&event.comment, event.files.split_whitespace().map(Some));
+            let agent = Some(event.author_name.as_str());
+            let said = incoming.reply(&ours, Reply { agent, id, text: &text, over: event.is_solved() }).await?;
             // Solved with the same click: the words come first.
-            if event.status.eq_ignore_ascii_case("solved") {
+            if event.is_solved() {
                 return incoming.end(&ours, Action::Close).await;
             }
             Ok(said)

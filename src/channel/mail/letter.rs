@@ -4,6 +4,8 @@ use mail_parser::{Address, HeaderValue, Message, MessageParser, MimeHeaders, Par
 
 use crate::message::Attachment;
 
+use super::returned::{self, Returned};
+
 /// Most characters of a letter that are kept.
 const MAX_TEXT: usize = 40_000;
 /// Most characters of a subject.
@@ -49,6 +51,8 @@ pub struct Mail {
     pub text: String,
     /// What is enclosed.
     pub attachments: Vec<Attachment>,
+    /// The letter of ours that comes back with it, if one does.
+    pub returned: Option<Returned>,
 }
 
 impl Mail {
@@ -96,6 +100,7 @@ impl Mail {
         mail.references.drain(..most);
         mail.text = words(&message);
         mail.attachments = message.attachments().take(MAX_ATTACHMENTS).map(attachment).collect();
+        mail.returned = returned::read(&message);
         Some(mail)
     }
 
@@ -135,7 +140,7 @@ fn ids<'a>(value: &'a HeaderValue<'_>) -> impl Iterator<Item = String> + use<'a>
 }
 
 /// An id as it may stand in a header again.
-fn id(text: &str) -> Option<String> {
+pub(super) fn id(text: &str) -> Option<String> {
     let text = text.trim().trim_start_matches('<').trim_end_matches('>');
     let fits = |c: char| c.is_ascii_graphic() && !matches!(c, '<' | '>');
     (!text.is_empty() && text.len() <= MAX_ID && text.chars().all(fits)).then(|| text.to_owned())
@@ -170,7 +175,7 @@ fn plain(text: &str) -> String {
     text.chars().filter(|c| seen(*c)).map(|c| if c == '\u{a0}' { ' ' } else { c }).collect()
 }
 
-fn one_line(text: &str, most: usize) -> String {
+pub(super) fn one_line(text: &str, most: usize) -> String {
     let words: Vec<&str> =
         text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
     words.join(" ").chars().take(most).collect()

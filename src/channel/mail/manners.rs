@@ -106,7 +106,7 @@ fn peoples(envelope: &Envelope, mail: &Mail, spec: &MailSpec) -> Option<&'static
 }
 
 /// Senders behind which there is never a person.
-fn is_system(address: &str) -> bool {
+pub(super) fn is_system(address: &str) -> bool {
     let local = local_part(address);
     matches!(local.as_str(), "mailer-daemon" | "listserv" | "majordomo" | "mailman" | "postmaster")
         || local.starts_with("owner-")

@@ -1,7 +1,7 @@
 //! Channels of kind `mail`: letters in by LMTP or SMTP, letters out by SMTP.
 //!
 //! `session` speaks the protocol, `letter` reads what came, `manners` says whether a machine may answer, `quote` finds the sender's
-//! own words, `receive` puts them into ours. `compose` writes letters and `send` brings them away. The knowledge is that of every
+//! own words, `returned` which letter of ours comes back, `receive` puts all that into ours. `compose` writes letters and `send` brings them away. The knowledge is that of every
 //! channel; how often a machine may say the same is decided with it (`decide/letters.rs`).
 
 mod compose;
@@ -10,6 +10,7 @@ mod listen;
 pub mod manners;
 pub mod quote;
 mod receive;
+pub mod returned;
 mod send;
 mod session;
 

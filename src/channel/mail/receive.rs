@@ -5,13 +5,13 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
-use crate::message::{Customer, Gesture, Kind, Letter, Role};
+use crate::message::{Conversation, Customer, Gesture, Kind, Letter, Role};
 use crate::pipeline::{Arrival, Pipeline, PipelineError};
 use crate::rules::MailSpec;
 use crate::token::Tokens;
 
 use super::letter::{Mail, Mailbox};
-use super::manners::{Envelope, Verdict, verdict};
+use super::manners::{Envelope, Verdict, is_system, verdict};
 use super::quote;
 use super::session::{Reply, Take};
 
@@ -61,6 +61,11 @@ async fn taken(channel: &str, spec: &MailSpec, pipeline: &Arc<Pipeline>, envelop
     }
     let why = match verdict(&envelope, &mail, spec) {
         Verdict::Nobody(why) => {
+            match returned(channel, pipeline, &mail, &digest).await {
+                Ok(None) => {}
+                Ok(Some(arrival)) => return accepted(pipeline, arrival).await,
+                Err(reply) => return reply,
+            }
             pipeline.metrics.undecided(channel, "silent", "automatic_sender");
             tracing::info!(channel, why, "A letter was taken that neither a machine nor a person answers.");
             return Reply::new(250, "2.0.0 Taken");
@@ -72,11 +77,57 @@ async fn taken(channel: &str, spec: &MailSpec, pipeline: &Arc<Pipeline>, envelop
         Ok(arrival) => arrival,
         Err(reply) => return reply,
     };
+    accepted(pipeline, arrival).await
+}
+
+async fn accepted(pipeline: &Arc<Pipeline>, arrival: Arrival) -> Reply {
     match pipeline.accept(arrival).await {
         Ok(_) => Reply::new(250, "2.0.0 Taken"),
         Err(PipelineError::RateLimited(_)) => Reply::new(451, "4.7.1 Too many letters from this sender; try again"),
         Err(PipelineError::Store(_) | PipelineError::NotAsked | PipelineError::Internal) => later(),
     }
+}
+
+/// A letter of ours that came back: people see it in the conversation, and one of them gets the case if the bot had it. Whose
+/// letter it was says its id, which nobody can invent.
+async fn returned(
+    channel: &str,
+    pipeline: &Arc<Pipeline>,
+    mail: &Mail,
+    digest: &str,
+) -> Result<Option<Arrival>, Reply> {
+    let by_server = mail.from.iter().any(|from| is_system(&from.address));
+    let Some(back) = mail.returned.as_ref().filter(|back| back.failed.unwrap_or(by_server)) else { return Ok(None) };
+    let Some(id) = conversation_of(&back.message_id, &pipeline.tokens) else { return Ok(None) };
+    let row = match pipeline.store.conversation(&id).await {
+        Ok(Some(row)) if row.channel == channel => row,
+        Ok(_) => return Ok(None),
+        Err(_) => return Err(later()),
+    };
+    let known: Option<Conversation> = serde_json::from_str(&row.body).ok();
+    let Some(conversation) = known else { return Ok(None) };
+    tracing::warn!(channel, conversation = id, "A letter came back; people are told.");
+    let to = back.recipient.as_deref().unwrap_or(&row.thread);
+    let text = if pipeline.engine.load().book().settings.default_language().starts_with("zh") {
+        format!("邮件未能送达 {to}：{}", back.why)
+    } else {
+        format!("A letter to {to} did not arrive: {}", back.why)
+    };
+    Ok(Some(Arrival {
+        channel: channel.to_owned(),
+        account: String::new(),
+        thread: row.thread,
+        customer: conversation.customer,
+        id: mail.message_id.clone().unwrap_or_else(|| digest.to_owned()),
+        kind: Kind::Notice,
+        text,
+        url: None,
+        locale: None,
+        gesture: Gesture::Undelivered,
+        role: Role::System,
+        origin: None,
+        reply_with: Value::Null,
+    }))
 }
 
 async fn arrival(
@@ -159,13 +210,15 @@ fn named(mail: &Mail, envelope: &Envelope, tokens: &Tokens) -> Option<String> {
         let (local, _) = address.rsplit_once('@')?;
         tokens.conversation_of_letter(local.split_once('+')?.1.to_lowercase().strip_prefix(MARK)?)
     };
-    let of_id = |id: &String| {
-        let (local, _) = id.split_once('@')?;
-        let mark = local.rsplit_once('.')?.1.strip_prefix(MARK)?;
-        (mark.len() == MARK_LENGTH).then(|| tokens.conversation_of_letter(mark))?
-    };
     let by_address = envelope.recipients.iter().chain(&mail.to).find_map(subaddress);
-    by_address.or_else(|| mail.references.iter().rev().find_map(of_id))
+    by_address.or_else(|| mail.references.iter().rev().find_map(|id| conversation_of(id, tokens)))
+}
+
+/// The conversation that the id of a letter of ours names.
+fn conversation_of(id: &str, tokens: &Tokens) -> Option<String> {
+    let (local, _) = id.split_once('@')?;
+    let mark = local.rsplit_once('.')?.1.strip_prefix(MARK)?;
+    (mark.len() == MARK_LENGTH).then(|| tokens.conversation_of_letter(mark))?
 }
 
 /// What is decided on: the sender's own words, and of a first letter its subject too, which often is the question.

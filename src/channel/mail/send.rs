@@ -58,6 +58,7 @@ impl Courier for Postman {
             match tokio::time::timeout(2 * TIMEOUT, transport.test_connection()).await {
                 Ok(Ok(true)) => Ok(self.spec.sender().to_owned()),
                 Ok(Ok(false)) | Err(_) => Err(Answer::Failed("the mail server does not answer".to_owned())),
+                Ok(Err(error)) if error.is_permanent() => Err(not_us(&error)),
                 Ok(Err(error)) => Err(meaning(&error)),
             }
         })
@@ -135,8 +136,21 @@ impl Postman {
         let transport = self.transport().map_err(|error| Answer::Failed(words(&error)))?;
         match tokio::time::timeout(WHOLE, transport.send_raw(&envelope, &bytes)).await {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(meaning(&error)),
+            Ok(Err(error)) => Err(self.meant(&transport, &error).await),
             Err(_) => Err(Answer::Failed("the mail server took too long".to_owned())),
+        }
+    }
+
+    /// What a refusal means. One for good is about the letter, unless the server refuses us without any letter too: that is mended
+    /// at the server or in the settings, and the letter goes then.
+    async fn meant(&self, transport: &AsyncSmtpTransport<Tokio1Executor>, error: &smtp::Error) -> Answer {
+        let answer = meaning(error);
+        if !matches!(answer, Answer::Refused { .. }) || !error.is_permanent() {
+            return answer;
+        }
+        match tokio::time::timeout(2 * TIMEOUT, transport.test_connection()).await {
+            Ok(Err(alone)) if alone.is_permanent() => not_us(&alone),
+            _ => answer,
         }
     }
 
@@ -183,6 +197,17 @@ fn meaning(error: &smtp::Error) -> Answer {
         }
         500..=599 => refused(status, &format!("the mail server refuses the letter for good ({said})")),
         _ => Answer::Again { status, error: format!("the mail server wants it later ({said})") },
+    }
+}
+
+/// What it means when the server wants nothing of us, whatever the letter.
+fn not_us(error: &smtp::Error) -> Answer {
+    match meaning(error) {
+        Answer::Refused { status, .. } => Answer::Again {
+            status,
+            error: format!("the mail server takes no letters from this machine or user ({})", words(error)),
+        },
+        answer => answer,
     }
 }
 

@@ -1,23 +1,26 @@
 //! Channels of kind `messenger`, a Facebook page, and `instagram`, an Instagram account,
 //! <https://developers.facebook.com/docs/messenger-platform/webhooks>.
 //!
-//! What the shop's people write in the page's own inbox comes back as an echo, and stands in the transcript as their word. It does
-//! not take the case: that is done in the console.
+//! What the shop's people write in the page's own inbox, or by another app, comes back as an echo: it stands in the transcript as
+//! their word, and by it they have the case.
 
 use std::sync::Arc;
 
 use axum::response::Response;
 use futures_util::future::BoxFuture;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::Client;
+use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::diag::Report;
 use crate::handoff::{Answer, Endpoint};
-use crate::message::{Gesture, Kind, Role};
-use crate::pipeline::Arrival;
+use crate::message::{Gesture, Kind, Role, State};
+use crate::pipeline::{Action, Actor, AgentError, Arrival};
 use crate::rules::{ChannelKind, ChannelSpec};
+use crate::store::{EventRow, SeenKey};
+use crate::token::Tokens;
 
 use super::super::door::{Door, Request};
 use super::super::incoming::{customer, taken};
@@ -28,8 +31,10 @@ use super::{Graph, checked};
 
 /// Stands in all that we send, so that its echo is known.
 const OURS: &str = "nightdesk";
-/// The app that the page's own inbox is.
-const INBOX: i64 = 263_902_037_430_900;
+/// Events of a conversation that are looked through for our own words.
+const LOOK: usize = 50;
+/// For so long our own words come back.
+const ECHOED: SignedDuration = SignedDuration::from_hours(1);
 
 /// The kind `messenger`.
 #[derive(Debug)]
@@ -78,7 +83,9 @@ struct Message {
     is_echo: bool,
     #[serde(default)]
     metadata: String,
-    app_id: Option<i64>,
+    /// A number, or the same in words.
+    #[serde(default)]
+    app_id: Value,
     quick_reply: Option<Quick>,
     #[serde(default)]
     attachments: Vec<Attachment>,
@@ -123,7 +130,14 @@ impl Door for Messenger {
                     continue;
                 }
                 for event in entry.messaging.into_iter().filter_map(|event| request.element(event)) {
-                    arrivals.extend(request.understood(read(&request, event))?);
+                    let Some(arrival) = request.understood(read(&request, event))? else { continue };
+                    if arrival.role != Role::Human {
+                        arrivals.push(arrival);
+                        continue;
+                    }
+                    // In their order: what the customer wrote before is the bot's, what comes after is the person's.
+                    request.accept_all(std::mem::take(&mut arrivals)).await?;
+                    by_a_person(&request, arrival).await?;
                 }
             }
             request.accept_all(arrivals).await?;
@@ -147,22 +161,79 @@ fn read(request: &Request, event: Event) -> Result<Option<Arrival>, Problem> {
     }
     let Some(message) = event.message else { return Ok(None) };
     if message.is_echo {
-        // Ours is marked, another app's is a machine's, and what has no words is nothing to keep.
-        let by_app = message.app_id.is_some_and(|app| app != INBOX);
-        if by_app || message.metadata == OURS || message.text.is_empty() {
+        // Ours is marked, and the shop may name apps whose words are a machine's. What has neither words nor files is nothing.
+        let app = message.app_id.as_str().map_or_else(|| message.app_id.to_string(), str::to_owned);
+        let machine = request.spec.all("machine_apps").iter().any(|known| known.expose_secret() == app);
+        if machine || message.metadata == OURS || (message.text.is_empty() && message.attachments.is_empty()) {
             return Ok(None);
         }
         let arrival = request.words(customer(&event.recipient.id, None), message.mid, &message.text)?;
-        return Ok(Some(Arrival { role: Role::Human, gesture: Gesture::Automatic, ..arrival }));
+        let arrival = Arrival { role: Role::Human, gesture: Gesture::Automatic, ..arrival };
+        return Ok(Some(with_file(arrival, message.attachments)));
     }
     let arrival = request.words(customer(&event.sender.id, None), message.mid, &message.text)?;
     if let Some(quick) = message.quick_reply {
         return Ok(Some(request.pressed(arrival, &quick.payload)));
     }
-    let Some(attachment) = message.attachments.into_iter().next() else { return Ok(Some(arrival)) };
+    Ok(Some(with_file(arrival, message.attachments)))
+}
+
+fn with_file(arrival: Arrival, attachments: Vec<Attachment>) -> Arrival {
+    let Some(attachment) = attachments.into_iter().next() else { return arrival };
     let kind = if attachment.kind == "image" { Kind::Image } else { Kind::File };
     let url = attachment.payload["url"].as_str().filter(|url| url.starts_with("https://") && url.len() <= 2_048);
-    Ok(Some(Arrival { kind, url: url.map(str::to_owned), ..arrival }))
+    Arrival { kind, url: url.map(str::to_owned), ..arrival }
+}
+
+/// A person has written to a customer beside us: the words are kept, and the case is that person's, once for each message.
+async fn by_a_person(request: &Request, arrival: Arrival) -> Result<(), Problem> {
+    let (store, id) = (&request.pipeline.store, Tokens::conversation(&request.channel, &arrival.thread));
+    let key = SeenKey {
+        channel: arrival.channel.clone(),
+        account: arrival.account.clone(),
+        sender: arrival.customer.id.clone(),
+        id: arrival.id.clone(),
+    };
+    // What comes again after it was handed back changes nothing any more.
+    let seen = store.seen(&key).await.map_err(|_| Problem::unavailable())?.is_some();
+    if seen || is_ours(request, &id, &arrival.text).await? {
+        return Ok(());
+    }
+    let known = store.conversation(&id).await.map_err(|_| Problem::unavailable())?;
+    let has = known.as_ref().and_then(|row| State::parse(&row.state));
+    // First who has it, so that no failure in between leaves the words without it.
+    if has.is_some_and(|state| state != State::Human) {
+        take(request, &id).await?;
+    }
+    request.accept_all(vec![arrival]).await?;
+    if known.is_none() { take(request, &id).await } else { Ok(()) }
+}
+
+async fn take(request: &Request, id: &str) -> Result<(), Problem> {
+    match request.pipeline.act(id, &Actor::Inbox, Action::Take).await {
+        Err(AgentError::Store(_)) => Err(Problem::unavailable()),
+        // It is so already.
+        _ => Ok(()),
+    }
+}
+
+/// Whether words on Instagram are an echo of ours: there it is not marked.
+async fn is_ours(request: &Request, id: &str, text: &str) -> Result<bool, Problem> {
+    if request.spec.kind != ChannelKind::Instagram || text.is_empty() {
+        return Ok(false);
+    }
+    let since = request.pipeline.clock.now().checked_sub(ECHOED).unwrap_or(Timestamp::MIN);
+    let store = &request.pipeline.store;
+    let events = store.events_before(id, u64::MAX >> 1, LOOK).await.map_err(|_| Problem::unavailable())?;
+    let echoed = |event: &EventRow| {
+        let said: Value = serde_json::from_str(&event.body).unwrap_or_default();
+        // What a colleague wrote there has no name of ours.
+        let by_us = event.role == Role::Bot.as_str() || said["agent"].is_string();
+        let words = said["text"].as_str().map(str::trim).filter(|words| !words.is_empty());
+        // Long texts go out in pieces, options below the last.
+        by_us && words.is_some_and(|words| words.contains(text.trim()) || text.trim().starts_with(words))
+    };
+    Ok(events.iter().any(|event| event.kind == "message" && event.at >= since && echoed(event)))
 }
 
 /// Sends as the page.
@@ -179,7 +250,7 @@ impl Api for Page {
     }
 
     fn buttons(&self) -> Option<Buttons> {
-        Some(Buttons { most: 13, label: Length::Utf16(20), id: 1_000 })
+        Some(Buttons { most: 13, label: Length::Utf16(20), id: 1_000, head: None })
     }
 
     fn who<'a>(&'a self, client: &'a Client, now: Timestamp) -> BoxFuture<'a, Result<String, Answer>> {

@@ -234,7 +234,7 @@ impl Api for Number {
     }
 
     fn buttons(&self) -> Option<Buttons> {
-        Some(Buttons { most: 10, label: Length::Utf16(24), id: 200 })
+        Some(Buttons { most: 10, label: Length::Utf16(24), id: 200, head: None })
     }
 
     fn who<'a>(&'a self, client: &'a Client, now: Timestamp) -> BoxFuture<'a, Result<String, Answer>> {

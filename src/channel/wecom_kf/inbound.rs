@@ -46,6 +46,19 @@ pub(super) enum What {
     Nothing,
 }
 
+impl Item {
+    /// The customer whom a person of the shop sees to by this, in WeCom: by a word, by taking the conversation, or by ending it.
+    pub(super) fn attended(&self) -> Option<&str> {
+        let person = match &self.what {
+            What::Said(arrival) => arrival.role == Role::Human,
+            What::Taken(..) => true,
+            What::Ended(servicer, _) => !servicer.is_empty(),
+            _ => false,
+        };
+        person.then_some(self.customer.as_str())
+    }
+}
+
 /// The conversation as we name it: one customer may write to several accounts.
 pub(super) fn thread(open_kfid: &str, customer: &str) -> String {
     format!("{open_kfid}/{customer}")

@@ -4,7 +4,7 @@
 //! One worker for each account, so that no two pull the same. How far it has read is kept after the messages are on disk: what
 //! was read and not kept comes again, and is known by its id.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use crate::store::{KeptRow, StoreError};
 use super::super::memory::Memory;
 use super::api::{Account, BAD_MSG_TOKEN, TOO_FAST, Trouble};
 use super::bell::Bell;
-use super::inbound;
+use super::inbound::{self, Item};
 
 /// Between two looks at the settings, and at what sending has found out.
 const LOOK: Duration = Duration::from_secs(1);
@@ -34,6 +34,10 @@ const POLL: Duration = Duration::from_mins(1);
 const PAGE: u32 = 200;
 /// Pages of one pull.
 const PAGES: usize = 10_000;
+/// Pages that are read ahead of the one that is taken, to see what people of the shop have answered meanwhile.
+const AHEAD: usize = 20;
+/// After so many pulls that failed nothing is read ahead any more.
+const IN_VAIN: u32 = 3;
 
 /// Keeps a worker for each account of each channel of this kind. Never ends.
 pub async fn watch(pipeline: Arc<Pipeline>, memory: Arc<Memory>, client: Client) {
@@ -111,6 +115,13 @@ pub(super) struct Worker {
     pub(super) began: Timestamp,
 }
 
+/// What one answer of the platform gave.
+struct Page {
+    items: Vec<Item>,
+    /// How far was read with it, where that is to be kept.
+    keep: Option<String>,
+}
+
 /// Why a pull did not come to its end. It is begun again where it was kept last.
 pub(super) enum Stopped {
     /// The platform.
@@ -129,7 +140,7 @@ impl Worker {
     async fn run(self) {
         let (mut failures, mut last) = (0_u32, String::new());
         loop {
-            let wait = match self.pull().await {
+            let wait = match self.pull(failures).await {
                 Ok(()) => {
                     if failures > 0 {
                         tracing::info!(
@@ -185,13 +196,20 @@ impl Worker {
         Ok(self.began)
     }
 
-    /// Pulls all that there is.
-    async fn pull(&self) -> Result<(), Stopped> {
+    /// Pulls all that there is. Pages are read ahead before the first is taken: after a time in which nothing was pulled, what a
+    /// customer wrote may have been answered by a person in WeCom, and that stands further on.
+    async fn pull(&self, failures: u32) -> Result<(), Stopped> {
         let (store, key) = (&self.pipeline.store, format!("cursor:{}", self.open_kfid));
         let mut cursor = store.kept(&self.channel, &key, self.pipeline.clock.now()).await?;
         let first = cursor.is_none();
         let since = if first { self.since().await? } else { self.began };
+        let (mut ahead, mut end) = (VecDeque::new(), false);
         for _ in 0..PAGES {
+            if end || ahead.len() > AHEAD {
+                let Some(page) = ahead.pop_front() else { return Ok(()) };
+                self.take_page(page, &ahead, &key, first.then_some(since)).await?;
+                continue;
+            }
             let now = self.pipeline.clock.now();
             let mut body = json!({"limit": PAGE, "voice_format": 0, "open_kfid": self.open_kfid});
             if let Some(cursor) = &cursor {
@@ -207,7 +225,15 @@ impl Worker {
                     self.bell.forget();
                     continue;
                 }
-                Err(trouble) => return Err(Stopped::Platform(trouble)),
+                Err(trouble) => {
+                    // Where no further page is to be had, what was read is taken without it, so that it goes on at all.
+                    if failures >= IN_VAIN || matches!(trouble, Trouble::Code(TOO_FAST, _)) {
+                        while let Some(page) = ahead.pop_front() {
+                            self.take_page(page, &ahead, &key, first.then_some(since)).await?;
+                        }
+                    }
+                    return Err(Stopped::Platform(trouble));
+                }
             };
             let Some(list) =
                 page["msg_list"].as_array().map(Vec::as_slice).or(page["msg_list"].is_null().then_some(&[]))
@@ -216,42 +242,62 @@ impl Worker {
                     "`msg_list` is not a list".to_owned(),
                 ))));
             };
-            self.take_all(list, first.then_some(since)).await?;
             let more = page["has_more"] == 1;
             let next = page["next_cursor"].as_str().filter(|next| !next.is_empty() && cursor.as_deref() != Some(next));
             let moved = next.is_some();
             if let Some(next) = next {
                 cursor = Some(next.to_owned());
             }
+            end = !more || !moved;
             // The first time all pages are one: what is history must not look like news after a stop in between.
-            if (!first || !more)
-                && let Some(value) = cursor.clone().filter(|_| moved || first)
-            {
-                let (place, key) = (self.channel.clone(), key.clone());
-                store.keep(vec![KeptRow { place, key, value, until: None }]).await?;
-            }
-            if !more || !moved {
-                return Ok(());
-            }
+            let keep = if first { !more } else { moved };
+            ahead.push_back(Page { items: self.read_all(list), keep: cursor.clone().filter(|_| keep) });
         }
         Ok(())
     }
 
-    /// Brings a page to disk, in its order.
-    async fn take_all(&self, list: &[Value], since: Option<Timestamp>) -> Result<(), Stopped> {
-        let (mut later, mut waited) = (Vec::new(), HashMap::new());
-        for item in list {
-            let Some(item) = inbound::read(&self.channel, &self.open_kfid, item) else {
+    /// Reads the items of a page.
+    fn read_all(&self, list: &[Value]) -> Vec<Item> {
+        let read = |item| {
+            let read = inbound::read(&self.channel, &self.open_kfid, item);
+            if read.is_none() {
                 tracing::warn!(channel = self.channel, "The platform gave a message without an id, which is left out.");
-                continue;
-            };
+            }
+            read
+        };
+        list.iter().filter_map(read).collect()
+    }
+
+    /// Brings a page to disk, in its order, and then how far was read.
+    async fn take_page(
+        &self,
+        page: Page,
+        ahead: &VecDeque<Page>,
+        key: &str,
+        since: Option<Timestamp>,
+    ) -> Result<(), Stopped> {
+        // Whom a person sees to further on: on the pages behind this one, and then on this one from its end.
+        let mut attended: HashSet<&str> =
+            ahead.iter().flat_map(|page| &page.items).filter_map(Item::attended).collect();
+        let mut answered: Vec<bool> = Vec::with_capacity(page.items.len());
+        for item in page.items.iter().rev() {
+            answered.push(attended.contains(item.customer.as_str()));
+            attended.extend(item.attended());
+        }
+        answered.reverse();
+        let (mut later, mut waited) = (Vec::new(), HashMap::new());
+        for (item, answered) in page.items.into_iter().zip(answered) {
             if since.is_some_and(|since| item.sent < since.as_second()) {
                 continue;
             }
-            later.extend(self.take(item, &mut waited).await?);
+            later.extend(self.take(item, answered, &mut waited).await?);
         }
         for waits in later {
             waits.end().await.map_err(Stopped::Ours)?;
+        }
+        if let Some(value) = page.keep {
+            let (place, key) = (self.channel.clone(), key.to_owned());
+            self.pipeline.store.keep(vec![KeptRow { place, key, value, until: None }]).await?;
         }
         Ok(())
     }

@@ -19,7 +19,7 @@ use super::api::{Account, Trouble, WRONG_STATE};
 /// What a text may have.
 pub(super) const TEXT: Length = Length::Bytes(2_048);
 /// What may stand above the buttons.
-const HEAD: usize = 1_024;
+pub(super) const HEAD: Length = Length::Bytes(1_024);
 /// Longest id of a button, in bytes.
 const MENU_ID: usize = 64;
 
@@ -45,7 +45,7 @@ impl Api for Sender {
     }
 
     fn buttons(&self) -> Option<Buttons> {
-        Some(Buttons { most: 10, label: Length::Bytes(128), id: MENU_ID })
+        Some(Buttons { most: 10, label: Length::Bytes(128), id: MENU_ID, head: Some(HEAD) })
     }
 
     fn budget(&self) -> Option<u32> {
@@ -105,11 +105,11 @@ pub(super) fn words(text: &str, choices: &[Choice]) -> Value {
     if choices.is_empty() {
         return json!({"msgtype": "text", "text": {"content": text}});
     }
-    if text.len() > HEAD || choices.iter().any(|choice| choice.id.len() > MENU_ID) {
+    if !HEAD.holds(text) || choices.iter().any(|choice| choice.id.len() > MENU_ID) {
         let lines: Vec<String> =
             (1..).zip(choices).map(|(at, choice): (u32, _)| format!("{at}. {}", choice.label)).collect();
         let list = lines.join("\n");
-        let head = Length::Bytes(2_047_usize.saturating_sub(list.len())).cut(text);
+        let head = Length::Bytes(2_047_usize.saturating_sub(list.len())).first(text);
         return json!({"msgtype": "text", "text": {"content": format!("{head}\n{list}")}});
     }
     let click = |choice: &Choice| json!({"type": "click", "click": {"id": choice.id, "content": choice.label}});

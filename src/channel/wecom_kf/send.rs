@@ -19,7 +19,7 @@ use crate::store::{KeptRow, OutboxRow, Store, StoreError};
 use super::super::parts::{self, Length};
 use super::super::platform::{Api, Choice, Platform, refused};
 use super::api::{Account, NOT_RECEIVING, Trouble};
-use super::say::{Sender, TEXT, msgid, words};
+use super::say::{HEAD, Sender, TEXT, msgid, words};
 
 /// Messages within 48 hours of the customer's last, as the platform's documentation has it.
 const BUDGET: u32 = 5;
@@ -139,6 +139,15 @@ impl Trip<'_> {
 
     /// Says a message by the code that the platform gave with the present state, if it gave one.
     async fn said_by_code(&self, thread: &str, data: &Value) -> Result<bool, Answer> {
+        // What the bot said while it had the conversation is not said into a person's, who came in between with that code.
+        if data["state"] == State::Bot.as_str() {
+            return Ok(false);
+        }
+        // Of a person's words nothing is left out: they go whole, or are a dead letter that the person sees.
+        let message = &data["message"];
+        if message["role"] == Role::Human.as_str() && !TEXT.holds(message["text"].as_str().unwrap_or_default()) {
+            return Ok(false);
+        }
         let key = format!("code:{thread}");
         let kept = self.store.kept(&self.kf.channel, &key, self.now).await.map_err(unreadable)?;
         let Some(kept) = kept else { return Ok(false) };
@@ -170,6 +179,7 @@ impl Trip<'_> {
         }
     }
 
+    /// Says what goes into the one message that the platform takes here: whole sentences, where it is not all.
     async fn by_code(&self, code: &str, data: &Value, before: String) -> Result<(), Trouble> {
         let message = &data["message"];
         let options = message["options"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -178,14 +188,25 @@ impl Trip<'_> {
             |option: &Value| Choice { id: word(option, "id"), label: Length::Bytes(128).cut(&word(option, "label")) };
         // Only at the end and as a welcome the platform takes buttons.
         let buttons = (1..=10).contains(&options.len()) && (data["state"] == State::Closed.as_str());
-        let mut body = if buttons {
-            let own = message["text"].as_str().unwrap_or_default();
-            let parts: Vec<&str> = [before.as_str(), own].into_iter().filter(|part| !part.is_empty()).collect();
-            let choices: Vec<Choice> = options.iter().map(choice).collect();
-            words(&parts.join("\n\n"), &choices)
-        } else {
-            words(&TEXT.cut(&parts::text(std::slice::from_ref(message))), &[])
-        };
+        let mut own = parts::text(std::slice::from_ref(message));
+        let (mut length, mut choices) = (TEXT, Vec::new());
+        if buttons {
+            message["text"].as_str().unwrap_or_default().trim().clone_into(&mut own);
+            (length, choices) = (HEAD, options.iter().map(choice).collect());
+        }
+        let own_short = length.first(&own);
+        // The goodbye gives way to the question, and not the other way round.
+        let before_short = length.less_bytes(own_short.len() + 2).first(&before);
+        if own_short != own || before_short != before {
+            tracing::warn!(
+                channel = self.kf.channel,
+                delivery = self.row.webhook_id,
+                "The platform takes one message here, and the text is longer; whole sentences of it are sent."
+            );
+        }
+        let parts: Vec<&str> =
+            [before_short.as_str(), &own_short].into_iter().filter(|part| !part.is_empty()).collect();
+        let mut body = words(&parts.join("\n\n"), &choices);
         body["code"] = json!(code);
         body["msgid"] = json!(msgid(&format!("{}0", self.row.webhook_id.trim_start_matches("evt_"))));
         self.kf.account.call(self.client, "send_msg_on_event", &body, self.now).await.map(|_| ())

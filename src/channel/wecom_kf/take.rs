@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
+use crate::decide::survey;
 use crate::message::{Conversation, Customer, Gesture, Inbound, Kind, Role, State};
-use crate::pipeline::{Action, Actor, AgentError, Arrival, Later, PipelineError, Taken};
+use crate::pipeline::{Action, Actor, AgentError, Arrival, Known, Later, PipelineError, Taken};
 use crate::store::{Commit, NewDelivery, SeenKey, SeenRow, StoreError};
 use crate::token::Tokens;
 
@@ -25,10 +26,12 @@ const TRIES: usize = 3;
 const PAUSE: Duration = Duration::from_millis(100);
 
 impl Worker {
-    /// Does what an item says; a message may wait for the customer's next one.
+    /// Does what an item says; a message may wait for the customer's next one. `answered` says that a person answers it further
+    /// on in what was pulled.
     pub(super) async fn take(
         &self,
         item: Item,
+        answered: bool,
         waited: &mut HashMap<String, Duration>,
     ) -> Result<Option<Later>, Stopped> {
         let thread = inbound::thread(&self.open_kfid, &item.customer);
@@ -39,16 +42,19 @@ impl Worker {
                     && self.pipeline.store.seen(&self.seen(&item.id, &item.customer, &thread).key).await?.is_none()
                 {
                     self.taken(&thread, &item.servicer, false).await?;
-                    let waits = self.hand_in(*arrival, waited).await?;
+                    let waits = self.hand_in(*arrival, Known::Nothing, waited).await?;
                     // Where nobody had written before there is a conversation only now.
                     self.taken(&thread, &item.servicer, false).await?;
                     return Ok(waits);
                 }
-                return self.hand_in(*arrival, waited).await;
+                // A score is none of what a person answers.
+                let score = survey::is_apart(&arrival.gesture);
+                let known = if answered && !score { Known::Answered } else { Known::Nothing };
+                return self.hand_in(*arrival, known, waited).await;
             }
             What::NotArrived(ref msgid, kind) => {
                 let arrival = self.not_arrived(&item, msgid, kind);
-                return self.hand_in(arrival, waited).await;
+                return self.hand_in(arrival, Known::Nothing, waited).await;
             }
             What::Receives(servicer, receives) => {
                 tracing::info!(
@@ -70,9 +76,12 @@ impl Worker {
         match item.what {
             What::Entered(code) => commit.outbox.extend(self.welcome(&thread, &item.customer, &code, item.sent)),
             What::Taken(servicer, code) => {
-                // Of a customer who is not known here the bot would speak by it into a person's conversation.
-                let known = self.taken(&thread, &servicer, true).await?;
+                // Of a customer who is not known here the bot would speak by it into a person's conversation. Before the word that
+                // a person is there, which goes by it.
+                let id = Tokens::conversation(&self.channel, &thread);
+                let known = self.pipeline.store.conversation(&id).await?.is_some();
                 self.keep_code(&thread, code.filter(|_| known), false, item.sent).await?;
+                self.taken(&thread, &servicer, true).await?;
             }
             What::Ended(servicer, code) => {
                 self.keep_code(&thread, code, true, item.sent).await?;
@@ -93,27 +102,30 @@ impl Worker {
         Ok(None)
     }
 
-    /// Hands a message to the pipeline. One who writes more than the limit allows is waited for a little, and then left out.
+    /// Hands a message to the pipeline. One who writes more than the limit allows is waited for a little; what is more goes to a
+    /// person, because the platform does not send it again.
     async fn hand_in(
         &self,
         arrival: Arrival,
+        mut known: Known,
         waited: &mut HashMap<String, Duration>,
     ) -> Result<Option<Later>, Stopped> {
         let mut tries = 0;
         loop {
-            match self.pipeline.take(arrival.clone()).await {
+            match self.pipeline.take_known(arrival.clone(), known).await {
                 Ok(Taken::Now(_)) | Err(PipelineError::NotAsked) => return Ok(None),
                 Ok(Taken::Later(later) | Taken::Again(later)) => return Ok(Some(later)),
                 Err(PipelineError::RateLimited(wait)) => {
                     let all = waited.entry(arrival.customer.id.clone()).or_default();
                     *all = all.saturating_add(wait);
-                    if *all > PATIENCE {
+                    if known == Known::Nothing && *all > PATIENCE {
                         tracing::warn!(
                             channel = self.channel,
                             id = arrival.id,
-                            "A customer writes too much; a message was left out."
+                            "A customer writes too much; a person gets the message."
                         );
-                        return Ok(None);
+                        known = Known::OverLimit;
+                        continue;
                     }
                     sleep(wait).await;
                 }
@@ -135,15 +147,16 @@ impl Worker {
         }
     }
 
-    /// A person of WeCom has a conversation; `anyway` also where a person has it here. False if it is not known here.
-    async fn taken(&self, thread: &str, servicer: &str, anyway: bool) -> Result<bool, Stopped> {
+    /// A person of WeCom has a conversation; `anyway` also where a person has it here.
+    async fn taken(&self, thread: &str, servicer: &str, anyway: bool) -> Result<(), Stopped> {
         let id = Tokens::conversation(&self.channel, thread);
+        // What waits to be completed is answered by that, and not by the bot on the way.
+        self.pipeline.answered_there(&id).await;
         let row = self.pipeline.store.conversation(&id).await?;
-        let known = row.is_some();
         if row.is_some_and(|row| anyway || row.state != State::Human.as_str()) {
             self.act(thread, servicer, Action::Take).await?;
         }
-        Ok(known)
+        Ok(())
     }
 
     /// Does in our conversation what a person did in WeCom; false if it changes nothing here.

@@ -1,6 +1,6 @@
 //! Chatwoot and Zendesk, written from their documentation: their APIs, which misbehave when told to, and what they post.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -36,6 +36,8 @@ pub enum Mood {
     Page,
     /// After so long; nothing was taken.
     Slow(Duration),
+    /// It was taken, but the answer breaks off in the middle.
+    Lost,
 }
 
 /// A request that was taken.
@@ -57,6 +59,12 @@ struct Inner {
     status: HashMap<String, String>,
     made: u64,
     tickets: HashMap<String, u64>,
+    /// Conversations of Chatwoot and tickets that were deleted.
+    gone: HashSet<String>,
+    /// Tickets that are closed for good.
+    closed: HashSet<String>,
+    /// What was changed in each ticket, oldest first.
+    audits: HashMap<String, Vec<Value>>,
 }
 
 /// Both desks on one port: their paths differ.
@@ -111,6 +119,16 @@ impl Desks {
         self.inner.lock().unwrap().status.insert(conversation.to_owned(), status.to_owned());
     }
 
+    /// Somebody deletes a conversation or ticket.
+    pub fn delete(&self, id: &str) {
+        self.inner.lock().unwrap().gone.insert(id.to_owned());
+    }
+
+    /// Time closes a ticket for good.
+    pub fn close(&self, ticket: &str) {
+        self.inner.lock().unwrap().closed.insert(ticket.to_owned());
+    }
+
     /// The requests that were taken whose method and path begin so.
     pub fn calls(&self, what: &str) -> Vec<Call> {
         self.inner.lock().unwrap().calls.iter().filter(|call| call.what.starts_with(what)).cloned().collect()
@@ -126,23 +144,50 @@ impl Desks {
     }
 }
 
-async fn answer(inner: &Mutex<Inner>, method: &Method, path: &str, headers: HeaderMap, body: &[u8]) -> Response {
-    let error = |status: u16, error: &str| {
-        (StatusCode::from_u16(status).unwrap(), axum::Json(json!({"error": error}))).into_response()
-    };
-    let mood = if *method == Method::GET { None } else { inner.lock().unwrap().moods.pop_front() };
-    match mood {
-        None => {}
-        Some(Mood::Status(status)) => return error(status, "told to fail"),
-        Some(Mood::Busy(seconds)) => {
-            return (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, seconds.to_string())]).into_response();
+fn error(status: u16, error: &str) -> Response {
+    (StatusCode::from_u16(status).unwrap(), axum::Json(json!({"error": error}))).into_response()
+}
+
+/// The answer of a desk in this mood, if it takes nothing.
+async fn misbehaves(mood: Option<Mood>) -> Option<Response> {
+    match mood? {
+        Mood::Lost => None,
+        Mood::Status(status) => Some(error(status, "told to fail")),
+        Mood::Busy(seconds) => {
+            Some((StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, seconds.to_string())]).into_response())
         }
-        Some(Mood::Truncated) => return (StatusCode::OK, "{\"id\": 1").into_response(),
-        Some(Mood::Page) => return (StatusCode::OK, "<html>maintenance</html>").into_response(),
-        Some(Mood::Slow(time)) => {
+        Mood::Truncated => Some((StatusCode::OK, "{\"id\": 1").into_response()),
+        Mood::Page => Some((StatusCode::OK, "<html>maintenance</html>").into_response()),
+        Mood::Slow(time) => {
             tokio::time::sleep(time).await;
-            return error(503, "slow");
+            Some(error(503, "slow"))
         }
+    }
+}
+
+/// What is said of a conversation or ticket that nothing more can be done with.
+fn is_over(inner: &Inner, parts: &[&str]) -> Option<Response> {
+    match parts {
+        ["public", .., "conversations", id, _] if inner.gone.contains(*id) => {
+            Some(error(404, "Resource could not be found"))
+        }
+        ["api", "v2", "tickets", id, ..] if inner.gone.contains(id.trim_end_matches(".json")) => {
+            Some(error(404, "RecordNotFound"))
+        }
+        ["api", "v2", "tickets", id] if inner.closed.contains(id.trim_end_matches(".json")) => {
+            let why = json!({"status": [{"description": "Status: closed prevents ticket update"}]});
+            let refused = json!({"error": "RecordInvalid", "description": "Record validation errors", "details": why});
+            Some((StatusCode::UNPROCESSABLE_ENTITY, axum::Json(refused)).into_response())
+        }
+        _ => None,
+    }
+}
+
+async fn answer(inner: &Mutex<Inner>, method: &Method, path: &str, headers: HeaderMap, body: &[u8]) -> Response {
+    let mood = if *method == Method::GET { None } else { inner.lock().unwrap().moods.pop_front() };
+    let lost = matches!(mood, Some(Mood::Lost));
+    if let Some(response) = misbehaves(mood).await {
+        return response;
     }
     let get = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let basic = base64::engine::general_purpose::STANDARD.encode(format!("bot@shop.example/token:{TOKEN}"));
@@ -158,6 +203,9 @@ async fn answer(inner: &Mutex<Inner>, method: &Method, path: &str, headers: Head
     let mut inner = inner.lock().unwrap();
     inner.calls.push(Call { what: format!("{method} {path}"), headers: headers.clone(), body: body.clone() });
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    if let Some(response) = is_over(&inner, &parts) {
+        return response;
+    }
     let said = match (method.as_str(), parts.as_slice()) {
         // A bot may not read these, whatever its token.
         ("GET", ["api", "v1", "accounts", "7", "conversations", "meta"]) => {
@@ -213,9 +261,19 @@ async fn answer(inner: &Mutex<Inner>, method: &Method, path: &str, headers: Head
             return (StatusCode::CREATED, axum::Json(json!({"ticket": {"id": id, "requester_id": 42}})))
                 .into_response();
         }
-        ("PUT", ["api", "v2", "tickets", _]) => json!({"ticket": {"id": 1}}),
+        ("PUT", ["api", "v2", "tickets", id]) => {
+            let audit = json!({"metadata": {"system": {}, "custom": body["ticket"]["metadata"]}});
+            inner.audits.entry(id.trim_end_matches(".json").to_owned()).or_default().push(audit);
+            json!({"ticket": {"id": 1}})
+        }
+        ("GET", ["api", "v2", "tickets", id, "audits.json"]) => {
+            json!({"audits": inner.audits.get(*id).cloned().unwrap_or_default()})
+        }
         _ => return error(404, "not found"),
     };
+    if lost {
+        return (StatusCode::OK, "{\"id\": 1").into_response();
+    }
     axum::Json(said).into_response()
 }
 
