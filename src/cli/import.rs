@@ -50,7 +50,9 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
-    let shop = known_shop(global);
+    let places =
+        args.out.as_ref().map(|out| (out.clone(), args.rules_out.clone().unwrap_or_else(|| rules_beside(out))));
+    let shop = known_shop(global, places.as_ref());
     let mut options = options(args)?;
     options.taken = shop.as_ref().map(ids).unwrap_or_default();
     let texts = args.files.iter().map(|file| Ok((name(file), read(file)?))).collect::<Result<Vec<_>, Failure>>()?;
@@ -58,11 +60,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
     let mut imported = import::read(&sources, &options)?;
     let base = shop.clone().unwrap_or_else(|| Files::from_texts([("nightdesk.yaml", small(&imported, args).as_str())]));
     import::accept(&mut imported, args.queue.as_deref(), &|written| check(global, base.clone(), written));
-    imported.left.sort();
-    imported.left.dedup();
     let written = import::written(&imported.entries, args.queue.as_deref());
-    let places =
-        args.out.as_ref().map(|out| (out.clone(), args.rules_out.clone().unwrap_or_else(|| rules_beside(out))));
     let mut saved = Vec::new();
     if let Some((faq, rules)) = &places {
         save(&[(faq, &written.faq), (rules, &written.rules)], args.force, &mut saved)?;
@@ -112,9 +110,15 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     fs::read(file).with_context(|| format!("{} cannot be read", file.display()))
 }
 
-/// The files of the shop, if there is one without errors: what is brought in is then checked within it.
-fn known_shop(global: &Global) -> Option<Files> {
-    let files = Files::read(&global.dir);
+/// The files of the shop, if there is one without errors: what is brought in is then checked within it. Those that are to be
+/// written over no longer count.
+fn known_shop(global: &Global, places: Option<&(PathBuf, PathBuf)>) -> Option<Files> {
+    let mut files = Files::read(&global.dir);
+    let same = |path: &str, out: &Path| {
+        let whole = |path: &Path| fs::canonicalize(path).ok();
+        whole(out).is_some_and(|out| whole(&global.dir.join(path)) == Some(out))
+    };
+    files.texts.retain(|path, _| !places.is_some_and(|(faq, rules)| same(path, faq) || same(path, rules)));
     let (engine, _) = shop::open_files(&global.dir, files.clone(), Clock::system().now());
     engine.map(|_| files)
 }

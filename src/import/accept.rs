@@ -29,6 +29,7 @@ pub fn accept(imported: &mut Imported, queue: Option<&str>, check: &dyn Fn(&Writ
             leave(imported, index, text.unwrap_or_default(), finding);
         }
     }
+    super::in_order(&mut imported.left);
 }
 
 /// The entry that a finding is about, and the place in it.

@@ -148,7 +148,7 @@ fn said(nodes: &[Node], place: &str, left: &mut Vec<Left>) -> Result<Vec<String>
     let mut all = vec![String::new()];
     for node in nodes {
         let ways = match node {
-            Node::Text(text) => vec![text.split_whitespace().collect::<Vec<_>>().join(" ")],
+            Node::Text(text) => vec![in_one_line(text)],
             Node::Element(element) => match element.name.as_str() {
                 "br" => vec!["\n".to_owned()],
                 "p" | "split" => {
@@ -180,11 +180,7 @@ fn said(nodes: &[Node], place: &str, left: &mut Vec<Left>) -> Result<Vec<String>
                 }
             },
         };
-        let join = |said: &String, way: &String| {
-            let gap = if said.is_empty() || said.ends_with('\n') || way.starts_with('\n') { "" } else { " " };
-            format!("{said}{gap}{way}")
-        };
-        all = all.iter().flat_map(|said| ways.iter().map(move |way| join(said, way))).collect();
+        all = all.iter().flat_map(|said| ways.iter().map(move |way| format!("{said}{way}"))).collect();
         if all.len() > MAX_VARIANTS {
             return Err(format!("more than {MAX_VARIANTS} ways to say it"));
         }
@@ -192,9 +188,14 @@ fn said(nodes: &[Node], place: &str, left: &mut Vec<Left>) -> Result<Vec<String>
     Ok(all)
 }
 
-/// Lines without spaces around them.
+/// A text whose line ends are spaces, as XML means them; whether it begins or ends with one is kept.
+fn in_one_line(text: &str) -> String {
+    text.replace(char::is_whitespace, " ")
+}
+
+/// Lines without spaces around them, nor two in a row.
 fn tidy(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let lines: Vec<String> = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
     lines.join("\n").trim().to_owned()
 }
 

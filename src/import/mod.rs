@@ -20,6 +20,7 @@ mod table;
 mod write;
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use serde::Serialize;
 
@@ -132,7 +133,29 @@ pub fn read(sources: &[Source<'_>], options: &Options) -> Result<Imported, Impor
     }
     entries.extend(rasa.entries(&mut imported.left));
     imported.entries = join::join(entries, options, &Fold::new(), &mut imported.left);
+    in_order(&mut imported.left);
     Ok(imported)
+}
+
+/// By place, line 2 before line 10, and nothing twice.
+fn in_order(left: &mut Vec<Left>) {
+    let key = |place: &str| {
+        let mut key = String::new();
+        let mut digits = String::new();
+        for sign in place.chars().chain([' ']) {
+            if sign.is_ascii_digit() {
+                digits.push(sign);
+                continue;
+            }
+            if !digits.is_empty() {
+                let _ = write!(key, "{:0>9}", std::mem::take(&mut digits));
+            }
+            key.push(sign);
+        }
+        key
+    };
+    left.sort_by_cached_key(|left| (key(&left.place), left.what.clone(), left.why.clone()));
+    left.dedup();
 }
 
 fn read_one(

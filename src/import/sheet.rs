@@ -10,7 +10,9 @@ use super::Source;
 const MAX_ROWS: usize = 200_000;
 const MAX_COLUMNS: usize = 256;
 const MAX_CELLS: usize = 2_000_000;
-/// Most bytes that a workbook may unpack to: calamine holds its texts in memory and knows no bound.
+/// Bytes that a workbook may unpack to: calamine holds its texts in memory and knows no bound. Real ones shrink to a tenth.
+const UNPACKED: u64 = 16 * 1024 * 1024;
+const MAX_RATIO: u64 = 100;
 const MAX_UNPACKED: u64 = 256 * 1024 * 1024;
 /// Most parts of a workbook, and sheets that are read.
 const MAX_PARTS: usize = 4096;
@@ -45,7 +47,8 @@ pub(super) fn csv(name: &str, text: &str) -> Result<(Table, &'static str), Strin
     // Excel's own way to name it.
     let first = text.lines().next().unwrap_or_default().trim_end();
     let named = first.strip_prefix("sep=").and_then(|sign| SEPARATORS.iter().find(|(s, _)| sign.as_bytes() == [*s]));
-    let (text, before) = if named.is_some() { (text.get(first.len()..).unwrap_or_default(), 0) } else { (text, 0) };
+    // What is left of its line counts, so that places stay true.
+    let text = named.map_or(text, |_| text.get(first.len()..).unwrap_or_default());
     let (separator, word) = match named {
         Some(named) => *named,
         // The last of equals wins; the comma is what a file without any separator has.
@@ -57,7 +60,7 @@ pub(super) fn csv(name: &str, text: &str) -> Result<(Table, &'static str), Strin
     for record in reader(text, separator).records() {
         let record = record.map_err(|error| format!("it is not a table: {error}"))?;
         let line = record.position().map_or(0, |position| usize::try_from(position.line()).unwrap_or(0));
-        table.push(line + before, record.iter().map(str::to_owned).collect())?;
+        table.push(line, record.iter().map(str::to_owned).collect())?;
     }
     Ok((table, word))
 }
@@ -66,12 +69,15 @@ fn reader(text: &str, separator: u8) -> csv::Reader<&[u8]> {
     csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(separator).from_reader(text.as_bytes())
 }
 
-/// How well a separator parts the first rows: how many have the same number of columns, and how many that are.
+/// How well a separator parts the first rows: how many have the same number of columns, and how many that are. A sign with a
+/// space behind it belongs to a sentence.
 fn fit(text: &str, separator: u8) -> (usize, usize) {
     const FIRST: usize = 50;
-    let lengths: Vec<usize> = reader(text, separator).records().take(FIRST).flatten().map(|r| r.len()).collect();
+    let rows = reader(text, separator).into_records().take(FIRST).flatten();
+    let parted = rows.filter(|row| row.len() > 1 && !row.iter().skip(1).any(|cell| cell.starts_with(' ')));
+    let lengths: Vec<usize> = parted.map(|row| row.len()).collect();
     let same = |length: &usize| lengths.iter().filter(|other| *other == length).count();
-    lengths.iter().filter(|length| **length > 1).map(|length| (same(length), *length)).max().unwrap_or_default()
+    lengths.iter().map(|length| (same(length), *length)).max().unwrap_or_default()
 }
 
 /// The sheets of a workbook that hold anything.
@@ -121,13 +127,15 @@ fn measure(bytes: &[u8]) -> Result<(), String> {
     if archive.len() > MAX_PARTS {
         return Err(format!("this workbook has more than {MAX_PARTS} parts"));
     }
-    let mut room = MAX_UNPACKED;
+    let packed = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    let most = packed.saturating_mul(MAX_RATIO).saturating_add(UNPACKED).min(MAX_UNPACKED);
+    let mut room = most;
     for index in 0..archive.len() {
         let part = archive.by_index(index).map_err(|error| broken(&error))?;
         let size = std::io::copy(&mut part.take(room + 1), &mut std::io::sink()).map_err(|error| broken(&error))?;
-        room = room.checked_sub(size).ok_or_else(|| {
-            format!("this workbook unpacks to more than {} MiB; save only its table", MAX_UNPACKED / (1024 * 1024))
-        })?;
+        room = room
+            .checked_sub(size)
+            .ok_or_else(|| format!("this workbook unpacks to more than {most} bytes; save only its table"))?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ mod check;
 mod decisions;
 mod hostile_files;
 mod hours;
+mod import;
 mod layers;
 mod licences;
 mod likeness;
