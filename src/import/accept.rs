@@ -56,14 +56,11 @@ fn leave(imported: &mut Imported, index: usize, text: &str, finding: &Finding) {
     let Some(entry) = imported.entries.get_mut(index) else { return };
     let why = format!("check refuses it: {}", finding.message);
     let question = entry.questions.iter().position(|question| quoted(question) == text);
-    match question.filter(|_| entry.questions.len() > 1) {
-        Some(at) => {
-            let question = entry.questions.remove(at);
-            imported.left.push(Left::new(&entry.place, &question, why));
-        }
-        None => {
-            let entry = imported.entries.remove(index);
-            imported.left.push(Left::new(&entry.place, entry.name(), why));
-        }
+    if let Some(at) = question.filter(|_| entry.questions.len() > 1) {
+        let question = entry.questions.remove(at);
+        imported.left.push(Left::new(&entry.place, &question, why));
+    } else {
+        let entry = imported.entries.remove(index);
+        imported.left.push(Left::new(&entry.place, entry.name(), why));
     }
 }

@@ -229,7 +229,7 @@ fn parse(text: &str) -> Result<Element, String> {
                 open.push(element(tag.name().as_ref(), tag.attributes_raw(), began));
             }
             Event::Empty(tag) => {
-                add(Node::Element(element(tag.name().as_ref(), tag.attributes_raw(), began)), &mut open)
+                add(Node::Element(element(tag.name().as_ref(), tag.attributes_raw(), began)), &mut open);
             }
             Event::End(_) => {
                 if let Some(element) = open.pop() {

@@ -82,7 +82,7 @@ impl Files {
                         let text = value.text().unwrap_or_default();
                         match placeholder(text) {
                             Some(slot) => {
-                                reader.leave(value, name, &format!("its text has {slot}, which has no counterpart"))
+                                reader.leave(value, name, &format!("its text has {slot}, which has no counterpart"));
                             }
                             None if item.get("condition").is_some() || item.get("channel").is_some() => {}
                             None => texts.push(literal(text)),

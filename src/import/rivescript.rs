@@ -157,7 +157,7 @@ impl Reader<'_> {
         match words.next().unwrap_or_default() {
             "version" | "array" | "local" => {}
             "sub" | "person" => {
-                self.leave(line, "a substitution; if both words mean the same, put them into synonyms.yaml")
+                self.leave(line, "a substitution; if both words mean the same, put them into synonyms.yaml");
             }
             _ => self.leave(line, "a variable; put what texts say into `settings` of nightdesk.yaml"),
         }
@@ -291,7 +291,9 @@ fn variants(reply: &str) -> Result<Vec<String>, String> {
         all = next;
         rest = inner.get(end + "{/random}".len()..).unwrap_or_default();
     }
-    all.iter_mut().for_each(|said| said.push_str(rest));
+    for said in &mut all {
+        said.push_str(rest);
+    }
     match all.iter().find_map(|said| tag(said)) {
         Some(tag) => Err(format!("its reply has {tag}, which has no counterpart")),
         None => Ok(all),

@@ -59,7 +59,11 @@ pub(super) fn csv(name: &str, text: &str) -> Result<(Table, &'static str), Strin
     let mut table = Table { name: name.to_owned(), rows: Vec::new() };
     for record in reader(text, separator).records() {
         let record = record.map_err(|error| format!("it is not a table: {error}"))?;
-        let line = record.position().map_or(0, |position| usize::try_from(position.line()).unwrap_or(0));
+        // The reader says where it began to look; empty lines before the record are not of it.
+        let (begin, line) = record.position().map_or((0, 0), |position| (position.byte(), position.line()));
+        let rest = usize::try_from(begin).ok().and_then(|begin| text.as_bytes().get(begin..)).unwrap_or_default();
+        let blank = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).filter(|byte| **byte == b'\n');
+        let line = usize::try_from(line).unwrap_or(usize::MAX).saturating_add(blank.count());
         table.push(line, record.iter().map(str::to_owned).collect())?;
     }
     Ok((table, word))
@@ -174,6 +178,8 @@ mod tests {
     fn places_are_lines_of_the_file() {
         let (table, _) = csv("t.csv", "q,a\n\n\"x\ny\",z\nlast,one\n").expect("is a table");
         assert_eq!(table.rows.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [1, 3, 5]);
+        let (table, _) = csv("t.csv", "sep=;\r\nq;a\r\n").expect("is a table");
+        assert_eq!(table.rows[0].0, 2);
     }
 
     #[test]

@@ -132,6 +132,7 @@ fn layout(table: &Table, options: &Options, left: &mut Vec<Left>) -> Result<Layo
         let columns = guessed(table).ok_or_else(|| {
             "no columns of questions and answers were found; name them with --columns question=A,answer=B".to_owned()
         })?;
+        unused(table, &columns, left);
         return Ok(Layout { columns, heads: Vec::new(), skipped: 0 });
     }
     let mut columns: Vec<(Field, usize)> = Vec::new();
@@ -139,7 +140,7 @@ fn layout(table: &Table, options: &Options, left: &mut Vec<Left>) -> Result<Layo
         let place = format!("{}:{line}", table.name);
         match headed.iter().find(|(_, other)| *other == at).map(|(field, _)| *field) {
             None => {
-                left.push(Left::new(&place, head, "nothing here takes this column; name what it holds with --columns"))
+                left.push(Left::new(&place, head, "nothing here takes this column; name what it holds with --columns"));
             }
             Some(field) if !matches!(field, Field::Question | Field::Phrase) && has(&columns, field) => {
                 let why = format!("a second column of the kind {}; the first is taken", field.word());
@@ -149,6 +150,20 @@ fn layout(table: &Table, options: &Options, left: &mut Vec<Left>) -> Result<Layo
         }
     }
     needed(columns).map(|columns| Layout { columns, heads: first.clone(), skipped: 1 })
+}
+
+/// Lists the columns of a table without heads that nothing takes, each with its first text.
+fn unused(table: &Table, columns: &[(Field, usize)], left: &mut Vec<Left>) {
+    let width = table.rows.iter().map(|(_, cells)| cells.len()).max().unwrap_or_default();
+    for at in (0..width).filter(|at| columns.iter().all(|(_, taken)| taken != at)) {
+        let mut texts = table.rows.iter().filter_map(|(line, cells)| Some((line, cells.get(at)?)));
+        if let Some((line, text)) = texts.find(|(_, text)| !text.trim().is_empty()) {
+            let place = format!("{}:{line}", table.name);
+            let why =
+                format!("nothing here takes column {}; if it is part of a text, the file lacks its quotes", letter(at));
+            left.push(Left::new(&place, text, why));
+        }
+    }
 }
 
 /// A table without a question has its titles asked.
@@ -232,6 +247,14 @@ fn column(table: &Table, layout: &Layout, field: Field, at: usize) -> Column {
 fn entry(table: &Table, row: &(usize, Vec<String>), layout: &Layout, left: &mut Vec<Left>) -> Entry {
     let (number, cells) = row;
     let mut entry = Entry { place: format!("{}:{number}", table.name), ..Entry::default() };
+    let beyond = cells.iter().skip(layout.heads.len()).filter(|_| !layout.heads.is_empty());
+    for cell in beyond.filter(|cell| !cell.trim().is_empty()) {
+        left.push(Left::new(
+            &entry.place,
+            cell,
+            "a cell beyond the last head; if it is part of a text, the file lacks its quotes",
+        ));
+    }
     for (field, at) in &layout.columns {
         let Some(text) = cells.get(*at).map(|cell| clean(cell)).filter(|text| !text.is_empty()) else { continue };
         match field {

@@ -68,7 +68,9 @@ fn rule(out: &mut String, entry: &Entry, queue: Option<&str>) {
     let mut condition = |name: &str, items: Vec<String>| {
         if !items.is_empty() {
             line(out, &format!("        - {name}:"));
-            items.iter().for_each(|item| line(out, &format!("            - {item}")));
+            for item in &items {
+                line(out, &format!("            - {item}"));
+            }
         }
     };
     condition("phrase", entry.phrases.iter().map(|parts| phrase(parts)).collect());
@@ -92,7 +94,9 @@ fn texts(out: &mut String, key: &str, entry: &Entry) {
         [only] => line(out, &format!("    {key}: {}", text(only, &entry.language))),
         several => {
             line(out, &format!("    {key}:"));
-            several.iter().for_each(|one| line(out, &format!("      - {}", text(one, &entry.language))));
+            for one in several {
+                line(out, &format!("      - {}", text(one, &entry.language)));
+            }
         }
     }
 }
