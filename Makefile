@@ -6,7 +6,7 @@ export NODE_PATH := $(CURDIR)/$(NODE_MODULES)
 SIEVE := .cache/sieve
 export NIGHTDESK_SIEVE := $(CURDIR)/$(SIEVE)
 
-.PHONY: run test unit lint fmt docs check conversations browser licences tools eval fit bench
+.PHONY: run test unit lint fmt docs check conversations browser licences tools eval groups fit bench
 
 run: ## The daemon on the shipped files
 	cargo run --release -- serve
@@ -47,6 +47,9 @@ browser: tools ## The demo page and the widget in a real Chromium
 
 eval: ## How well messages are understood: the sets of docs/quality.md in DATA=directory, and the shop's own; without DATA these alone
 	scripts/eval "$(DATA)"
+
+groups: ## How well `suggest` groups: the sets of docs/quality.md in DATA=directory, and the shop's own; without DATA these alone
+	scripts/groups "$(DATA)"
 
 fit: ## The coefficients of the confidence, from the sets of docs/quality.md in DATA=directory
 	scripts/fit "$(DATA)"

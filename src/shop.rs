@@ -22,7 +22,17 @@ pub fn open(dir: &Path, now: Timestamp) -> (Option<Engine>, Report) {
 /// The same for files that were read before, so that what was hashed is what is used.
 #[must_use]
 pub fn open_files(dir: &Path, files: Files, now: Timestamp) -> (Option<Engine>, Report) {
-    let (engine, mut report) = Engine::load(files, &Process { dir: dir.to_owned() });
+    open_with(files, &Process { dir: dir.to_owned() }, now)
+}
+
+/// The same for a copy of a shop's files, such as those of an older revision: secrets are looked for where the shop is.
+#[must_use]
+pub fn open_copy(copy: &Path, shop: &Path, now: Timestamp) -> (Option<Engine>, Report) {
+    open_with(Files::read(copy), &Process { dir: shop.to_owned() }, now)
+}
+
+fn open_with(files: Files, secrets: &Process, now: Timestamp) -> (Option<Engine>, Report) {
+    let (engine, mut report) = Engine::load(files, secrets);
     if let Some(engine) = &engine {
         lint::check(engine, now, &mut report);
         report.sort();

@@ -61,11 +61,13 @@ impl Length {
                 return parts;
             }
             let head = &rest[..fits];
-            let after = |marks: &[&str]| marks.iter().filter_map(|m| Some(head.rfind(m)? + m.len())).max();
+            // Not so early that next to nothing is said.
+            let after = |marks: &[&str]| {
+                marks.iter().filter_map(|m| Some(head.rfind(m)? + m.len())).filter(|end| *end > fits / 4).max()
+            };
             let end = after(&["\n\n"])
                 .or_else(|| after(&["\n"]))
                 .or_else(|| after(&["。", "！", "？", ". ", "! ", "? "]))
-                .filter(|end| *end > fits / 4)
                 .unwrap_or(fits);
             parts.push(rest[..end].trim().to_owned());
             rest = rest[end..].trim_start();
@@ -172,6 +174,12 @@ mod tests {
             assert!(limit.holds(&limit.first(&whole)) && limit.first(&whole).ends_with('。') && !limit.holds(&whole));
             assert_eq!((limit.first("短").as_str(), Length::Bytes(2).first("短").as_str()), ("短", ""));
         }
+        let greeting = format!("您好！\n\n{}", "我们九点上班。".repeat(120));
+        let first = Length::Bytes(2_048).first(&greeting);
+        assert!(
+            first.ends_with('。') && first.len() > 1_500,
+            "an early paragraph does not lead to half a sentence: {first}"
+        );
         let full = "满".repeat(300);
         assert_eq!(Length::Chars(300).cut(&full), full, "what just fits is not cut");
         assert_eq!(Length::Chars(300).split(&full), [full]);

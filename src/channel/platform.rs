@@ -181,40 +181,8 @@ impl<A: Api> Platform<A> {
         Ok(())
     }
 
-    /// The texts of a message, none if it has no words, and the buttons below the last.
     fn texts(&self, message: &Value) -> (Vec<String>, Vec<Choice>) {
-        let options = message["options"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let buttons = self.api.buttons().filter(|buttons| {
-            // Words that are cut read alike, so then it is a list.
-            let fits = |option: &Value| {
-                let (id, label) = (option["id"].as_str(), option["label"].as_str().unwrap_or_default().trim());
-                id.is_some_and(|id| id.len() <= buttons.id) && buttons.label.cut(label) == label
-            };
-            (1..=buttons.most).contains(&options.len()) && options.iter().all(fits)
-        });
-        let (text, choices) = match buttons {
-            Some(_) => {
-                let word = |option: &Value, key: &str| option[key].as_str().unwrap_or_default().trim().to_owned();
-                let choice = |option: &Value| Choice { id: word(option, "id"), label: word(option, "label") };
-                let text = message["text"].as_str().unwrap_or_default().trim().to_owned();
-                (text, options.iter().map(choice).collect())
-            }
-            None => (parts::text(std::slice::from_ref(message)), Vec::new()),
-        };
-        if text.is_empty() {
-            return (Vec::new(), Vec::new());
-        }
-        let mut texts = self.api.length().split(&text);
-        if let Some(head) = buttons.and_then(|buttons| buttons.head)
-            && let Some(last) = texts.pop()
-        {
-            // As few messages as may be: only what is above the buttons has to be short.
-            let tail = head.split(&last).pop().unwrap_or_default();
-            let front = last.strip_suffix(&tail).unwrap_or_default().trim_end();
-            texts.extend((!front.is_empty()).then(|| front.to_owned()));
-            texts.push(tail);
-        }
-        (texts, choices)
+        texts(self.api.length(), self.api.buttons(), message)
     }
 
     /// The bot leaves one of the messages that may be sent to a person.
@@ -288,6 +256,42 @@ impl Progress<'_> {
         };
         self.store.keep(vec![row]).await.map_err(|_| unreadable())
     }
+}
+
+/// The texts of a message, none if it has no words, and the buttons below the last.
+pub(super) fn texts(length: Length, buttons: Option<Buttons>, message: &Value) -> (Vec<String>, Vec<Choice>) {
+    let options = message["options"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let buttons = buttons.filter(|buttons| {
+        // Words that are cut read alike, so then it is a list.
+        let fits = |option: &Value| {
+            let (id, label) = (option["id"].as_str(), option["label"].as_str().unwrap_or_default().trim());
+            id.is_some_and(|id| id.len() <= buttons.id) && buttons.label.cut(label) == label
+        };
+        (1..=buttons.most).contains(&options.len()) && options.iter().all(fits)
+    });
+    let (text, choices) = match buttons {
+        Some(_) => {
+            let word = |option: &Value, key: &str| option[key].as_str().unwrap_or_default().trim().to_owned();
+            let choice = |option: &Value| Choice { id: word(option, "id"), label: word(option, "label") };
+            let text = message["text"].as_str().unwrap_or_default().trim().to_owned();
+            (text, options.iter().map(choice).collect())
+        }
+        None => (parts::text(std::slice::from_ref(message)), Vec::new()),
+    };
+    if text.is_empty() {
+        return (Vec::new(), Vec::new());
+    }
+    let mut texts = length.split(&text);
+    if let Some(head) = buttons.and_then(|buttons| buttons.head)
+        && let Some(last) = texts.pop()
+    {
+        // As few messages as may be: only what is above the buttons has to be short.
+        let tail = head.split(&last).pop().unwrap_or_default();
+        let front = last.strip_suffix(&tail).unwrap_or_default().trim_end();
+        texts.extend((!front.is_empty()).then(|| front.to_owned()));
+        texts.push(tail);
+    }
+    (texts, choices)
 }
 
 fn unreadable() -> Answer {

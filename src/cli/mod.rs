@@ -5,14 +5,19 @@ mod chat;
 mod check;
 mod eval;
 mod explain;
+mod export;
 mod history;
 mod hours;
 mod import;
 mod mend;
+mod progress;
 mod queue;
+mod recorded;
+mod replay;
 mod rollback;
 mod schema;
 mod serve;
+mod suggest;
 mod test;
 
 use std::io::IsTerminal;
@@ -102,6 +107,8 @@ enum Command {
     Explain(explain::Args),
     /// Rule sets that were in use, and what changed in each.
     History(history::Args),
+    /// Writes what customers wrote and what was decided, masked, one JSON object a line.
+    Export(export::Args),
     /// Tells when people are there.
     Hours(hours::Args),
     /// Brings in what other programs know: tables, Rasa, RiveScript, AIML, Chatwoot, Live Helper Chat.
@@ -110,8 +117,12 @@ enum Command {
     Queue(queue::Args),
     /// Puts the files of an earlier rule set in place of those of now.
     Rollback(rollback::Args),
+    /// Decides recorded messages again, and shows what two sets of files decide otherwise.
+    Replay(replay::Args),
     /// JSON Schemas of the files, for editors: prints one, or writes all and names them in the files.
     Schema(schema::Args),
+    /// Groups what went unanswered, and drafts entries for it.
+    Suggest(suggest::Args),
 }
 
 /// Why a command ended without doing its work.
@@ -150,6 +161,9 @@ pub fn run() -> ExitCode {
         Command::Hours(args) => hours::run(global, &args),
         Command::Import(args) => import::run(global, &args),
         Command::Schema(args) => schema::run(global, &args),
+        Command::Export(args) => export::run(global, &args),
+        Command::Replay(args) => replay::run(global, &args),
+        Command::Suggest(args) => suggest::run(global, &args),
     };
     match ended {
         Ok(Ended::Fine) => ExitCode::SUCCESS,

@@ -30,7 +30,7 @@ use crate::message::{Conversation, Gesture, Inbound, Kind, OutcomeKind, Priority
 use crate::rules::model::Origin;
 use crate::text::key;
 
-pub use elsewhere::{answered, over_limit};
+pub use elsewhere::{answered, over_limit, returned};
 pub use knowledge::Knowledge;
 pub use outcome::{LookupRequest, Outcome, Target, Trace, TraceCandidate, TraceHours, TraceNear, TraceNotice};
 pub use together::{continued, decide, waits};
@@ -142,10 +142,18 @@ fn undelivered(turn: Turn<'_>) -> Outcome {
     if before.state != State::Bot {
         return turn.unchanged().silent(Reason::Undelivered, true);
     }
+    undelivered_to_bot(turn)
+}
+
+fn undelivered_to_bot(turn: Turn<'_>) -> Outcome {
+    let before = turn.before;
     let mut outcome = turn.hand_over(&Wish::because(Reason::Undelivered), &[]);
     outcome.replies.clear();
     outcome.decision.notices.clear();
     outcome.conversation.notices.clone_from(&before.notices);
+    // The words are ours or a server's, not the customer's.
+    outcome.conversation.language.clone_from(&before.language);
+    outcome.conversation.unanswered.clone_from(&before.unanswered);
     outcome
 }
 

@@ -112,6 +112,12 @@ impl Engine {
         self.told_pilots(decide::over_limit(self.knowledge_of(&inbound.customer), inbound, conversation, now), inbound)
     }
 
+    /// What comes of word that a letter of ours came back.
+    #[must_use]
+    pub fn returned(&self, inbound: &Inbound, conversation: &Conversation, now: Timestamp) -> Outcome {
+        self.told_pilots(decide::returned(self.knowledge_of(&inbound.customer), inbound, conversation, now), inbound)
+    }
+
     /// Decides messages that a customer writes in a row, each before the wait for it is over, as the daemon does. One outcome for
     /// each.
     #[must_use]

@@ -10,6 +10,7 @@
 mod confidence;
 mod cosine;
 mod explain;
+mod field;
 mod measure;
 mod nearest;
 mod reading;
@@ -23,6 +24,7 @@ mod words;
 use rustc_hash::FxHashMap;
 
 pub use explain::{Share, Why};
+pub use field::{Field, names};
 pub use measure::Measures;
 pub use reading::Mended;
 pub use synonyms::Synonyms;
@@ -269,6 +271,12 @@ impl Likeness {
             parts.push("!".to_owned());
         }
         parts.join(" ")
+    }
+
+    /// Folded texts beside each other, to group them; the synonyms are those of the examples, and nothing else is.
+    #[must_use]
+    pub fn field(&self, folded: &[&str]) -> Field {
+        Field::new(folded, &self.synonyms)
     }
 
     /// How entries are scored.

@@ -10,6 +10,8 @@ use crate::rules::ChannelKind;
 const ONE_MESSAGE: &[(&str, usize)] = &[
     ("greeting", 2_048),
     ("waiting", 2_048),
+    ("closed", 2_048),
+    ("handed_over", 2_048),
     ("delayed", 2_048),
     ("taken", 2_048),
     ("transferred", 2_048),

@@ -19,7 +19,7 @@ use std::cell::{OnceCell, RefCell};
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::likeness::{Method, Near, Why};
+use crate::likeness::{Field, Method, Near, Why};
 use crate::text::{Fold, Folded};
 
 pub use compile::{Builder, ExpressionId, Fault, PatternError, PhraseError};
@@ -145,6 +145,12 @@ impl Matcher {
     #[must_use]
     pub fn essence(&self, text: &str) -> String {
         self.likely.likeness.essence(self.fold.squeeze(text).text())
+    }
+
+    /// Folded texts beside each other, to group them.
+    #[must_use]
+    pub fn field(&self, folded: &[&str]) -> Field {
+        self.likely.likeness.field(folded)
     }
 
     /// How many sentences were learned from.

@@ -207,7 +207,7 @@ impl Pipeline {
         action: &Action,
         now: Timestamp,
     ) -> Result<(Conversation, Events), AgentError> {
-        if let (Action::Reply { text, stays: true, .. }, State::Closed) = (action, before.state) {
+        if let (Action::Reply { text, stays: true, .. }, State::Closed | State::Bot) = (action, before.state) {
             let mut events = Events::after(&before.id, seq, now);
             events.push("message", Role::Human, words(text, actor.name()), before.state, None);
             return Ok((before.clone(), events));

@@ -124,6 +124,8 @@ pub enum Known {
     Answered,
     /// It was waited for in vain: it is taken over the limit, and a person gets it.
     OverLimit,
+    /// It says that a letter of ours came back.
+    Returned,
 }
 
 /// What may be done with a message.
@@ -139,6 +141,8 @@ enum Way {
     Answered,
     /// It is over the limit: a person gets it.
     OverLimit,
+    /// It says that what was written did not arrive: a person gets it.
+    Returned,
 }
 
 /// Why a message was not taken. Nothing is on disk then, and the sender may send it again.
@@ -251,7 +255,15 @@ impl Pipeline {
     /// # Errors
     /// When it was not taken; the sender may send it again.
     pub async fn accept(self: &Arc<Self>, arrival: Arrival) -> Result<Accepted, PipelineError> {
-        match self.take(arrival).await? {
+        self.accept_known(arrival, Known::Nothing).await
+    }
+
+    /// The same of a message of which something is known.
+    ///
+    /// # Errors
+    /// When it was not taken; the sender may send it again.
+    pub async fn accept_known(self: &Arc<Self>, arrival: Arrival, known: Known) -> Result<Accepted, PipelineError> {
+        match self.take_known(arrival, known).await? {
             Taken::Now(accepted) => Ok(accepted),
             Taken::Later(later) | Taken::Again(later) => later.end().await,
         }
@@ -312,6 +324,7 @@ impl Pipeline {
         let way = match known {
             Known::Answered => Way::Answered,
             Known::OverLimit => Way::OverLimit,
+            Known::Returned => Way::Returned,
             Known::Nothing if until.is_some() => Way::MayWait,
             Known::Nothing => Way::Final,
         };
@@ -524,6 +537,7 @@ fn handle(
         Way::Continued => engine.continued(inbound, conversation, now),
         Way::Answered => engine.answered(inbound, conversation, now),
         Way::OverLimit => engine.over_limit(inbound, conversation, now),
+        Way::Returned => engine.returned(inbound, conversation, now),
         Way::MayWait | Way::Final => engine.handle(inbound, conversation, now),
     }));
     decided

@@ -15,11 +15,19 @@ use super::record::Events;
 
 /// The conversation with what the events say by letter counted, where letters are bounded.
 pub(super) fn lettered(engine: &Engine, mut after: Conversation, events: &Events, now: Timestamp) -> Conversation {
-    let by_letter = engine.book().settings.channel(&after.channel).is_some_and(ChannelSpec::hears_at_once);
-    if by_letter && is_automatic(events) {
+    let channel = engine.book().settings.channel(&after.channel).filter(|channel| channel.hears_at_once());
+    // One over the bound is enough to know that it is passed; more of what is not sent would hold the next day's answers up.
+    let open =
+        channel.is_some_and(|channel| bound(channel).is_none_or(|bound| letters::of_today(&after, now) <= bound));
+    if open && is_automatic(events) {
         letters::noticed(&mut after, now);
     }
     after
+}
+
+/// Most automatic letters within a day.
+fn bound(channel: &ChannelSpec) -> Option<usize> {
+    MailSpec::of(channel).map(|mail| usize::try_from(mail.per_day).unwrap_or(usize::MAX))
 }
 
 /// Whether events say something, and a machine all of it.
@@ -38,8 +46,7 @@ pub(super) fn platform_hears(
     let Some(channel) = engine.book().settings.channel(&after.channel).filter(|channel| channel.delivers()) else {
         return Vec::new();
     };
-    let bound = MailSpec::of(channel).map(|mail| usize::try_from(mail.per_day).unwrap_or(usize::MAX));
-    if bound.is_some_and(|bound| is_automatic(events) && letters::of_today(after, now) > bound) {
+    if bound(channel).is_some_and(|bound| is_automatic(events) && letters::of_today(after, now) > bound) {
         tracing::info!(channel = after.channel, "A notice was not sent: `per_day` automatic letters were.");
         return Vec::new();
     }

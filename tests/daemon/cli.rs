@@ -254,7 +254,9 @@ fn wrong_usage_is_exit_code_2_and_says_what_to_do() {
 #[test]
 fn help_and_version_are_there() {
     let help = said(&["--help"]);
-    for command in ["serve", "check", "test", "chat", "explain", "queue", "schema", "hours"] {
+    for command in
+        ["serve", "check", "test", "chat", "explain", "queue", "schema", "hours", "export", "replay", "suggest"]
+    {
         assert!(help.contains(command), "{help}");
     }
     assert!(said(&["--version"]).starts_with("nightdesk "));

@@ -500,8 +500,9 @@ async fn words_that_come_after_the_end_are_said_and_open_nothing() {
             let event = json!({"event": "solved", "ticket_id": 35_001});
             ticket_says(&daemon, "inv-end", &event).await
         };
+        let conversation = client.conversation().to_owned();
         let words = async || {
-            let said = by_people(&daemon, client.conversation()).await;
+            let said = by_people(&daemon, &conversation).await;
             said.iter().map(|data| data["text"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
         };
         let state = async || list(&daemon).await[0]["state"].clone();
@@ -527,6 +528,13 @@ async fn words_that_come_after_the_end_are_said_and_open_nothing() {
         assert_eq!(says(4, "我再看看", false).await, 200);
         assert_eq!(state().await, "human", "{format}");
         assert_eq!(words().await.len(), 4, "{format}");
+        // They end it a second time, the customer goes on with the bot, and a word from before is late: the bot keeps the customer.
+        assert_eq!((ends().await, state().await), (200, json!("closed")), "{format}");
+        client.say("怎么退货").await;
+        assert_eq!(state().await, "bot", "{format}");
+        assert_eq!((says(5, "再见", false).await, state().await), (200, json!("bot")), "{format}");
+        assert_eq!((ends().await, state().await), (200, json!("bot")), "{format}: what it has with the bot goes on");
+        assert_eq!(words().await.len(), 5, "{format}");
     }
 }
 

@@ -536,6 +536,18 @@ async fn a_persons_letter_that_comes_back_is_told_to_people_where_they_have_the_
     assert!(str_at(&heard, "/data/message/text").contains("mailbox full"), "{heard:#}");
     assert_eq!(heard["data"]["message"]["undelivered"], true);
     assert_eq!(stage.conversations().await.len(), 1, "a report opens no conversation");
+    // The case is closed when the answer comes back: somebody has to know. Once, however many reports there are.
+    let answer = agent(stage.daemon.address(), &conversation, "messages", json!({"text": "已经退款。"})).await;
+    assert_eq!(answer.status, 200);
+    let last = header(&stage.letter().await, "message-id").to_owned();
+    agent(stage.daemon.address(), &conversation, "close", json!({})).await;
+    stage.letter().await;
+    for n in 0..3 {
+        stage.send("", &bounce(&last, "failed").replace("failed.1@", &format!("late.{n}@"))).await;
+    }
+    let row = &stage.conversations().await[0];
+    assert_eq!(row["state"], "queued", "{row:#}");
+    assert_eq!(told(&transcript(stage.daemon.address(), &conversation).await).len(), 2);
     stage.quiet().await;
 }
 

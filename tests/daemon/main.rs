@@ -11,6 +11,7 @@ mod delivery;
 mod desks;
 mod editors;
 mod escalation;
+mod export;
 mod forced_hours;
 mod hostile;
 mod inbound;

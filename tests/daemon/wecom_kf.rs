@@ -634,13 +634,17 @@ async fn what_a_colleague_answered_while_nightdesk_was_down_the_bot_does_not_ans
     kf.writes("ended", "e1", now + 1, &json!({"content": "怎么退货"}));
     kf.writes("alone", "a1", now + 2, &json!({"content": "怎么开发票"}));
     kf.push(colleague("n2", "new", now + 3, "可以的"));
+    kf.push(colleague("e0", "ended", now + 2, "可以退"));
+    // Nobody saw to this one: the platform ended it by itself.
+    kf.writes("lapsed", "l1", now + 1, &json!({"content": "怎么开发票"}));
+    kf.event("l2", now + 3, json!({"event_type": "session_status_change", "external_userid": "lapsed", "change_type": 3, "old_servicer_userid": "zhang"}));
     kf.event("e2", now + 3, json!({"event_type": "session_status_change", "external_userid": "ended", "change_type": 3, "old_servicer_userid": "zhang"}));
     kf.push(colleague("k2", "known", now + 4, "七天内都行"));
     kf.writes("ended", "e3", now + 9, &json!({"content": "怎么开发票"}));
     let daemon = Daemon::start(&shop, WEDNESDAY).await;
     // What nobody answered is answered, and what was written after the end.
-    wait_for("the answers", || async { (told(&kf, "在订单页申请发票").len() == 3).then_some(()) }).await;
-    assert_eq!(told(&kf, "在订单页申请发票"), ["alone", "ended", "known"]);
+    wait_for("the answers", || async { (told(&kf, "在订单页申请发票").len() == 4).then_some(()) }).await;
+    assert_eq!(told(&kf, "在订单页申请发票"), ["alone", "ended", "known", "lapsed"]);
     let transcript_of = async |customer: &str| {
         let list = get(&format!("http://{}/v1/conversations?limit=50", daemon.address())).await;
         let list = list.json["conversations"].as_array().unwrap().clone();

@@ -16,7 +16,7 @@ const LAYERS: &[&[&str]] = &[
     &["decide"],
     &["engine"],
     &["lint", "import"],
-    &["rehearsal", "shop"],
+    &["rehearsal", "suggest", "replay", "shop"],
     // Pure above, async below.
     &["store", "hub", "token", "history"],
     &["telemetry", "lookup"],

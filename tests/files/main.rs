@@ -12,5 +12,7 @@ mod layers;
 mod licences;
 mod likeness;
 mod pilots;
+mod replay;
 mod source;
+mod suggest;
 mod wording;

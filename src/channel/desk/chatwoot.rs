@@ -229,7 +229,10 @@ pub(super) async fn receive(incoming: &Incoming) -> Result<Response, Problem> {
     let event: Event = incoming.json()?;
     let theirs = event.conversation.as_ref().map_or(event.id, |conversation| conversation.id);
     let Some(theirs) = theirs else { return Ok(taken()) };
-    let Some(ours) = incoming.ours(&theirs.to_string()).await? else { return Ok(taken()) };
+    let Some(ours) = incoming.ours(&theirs.to_string()).await? else {
+        // Conversations that customers began there themselves are no business of ours.
+        return Ok(taken());
+    };
     match (event.what.as_str(), event.status.as_deref()) {
         ("message_created", _) if event.is_a_persons() => {
             let agent = event.sender.as_ref().and_then(|sender| sender.name.as_deref());

@@ -16,6 +16,7 @@ use axum::response::Response;
 use serde::de::DeserializeOwned;
 
 use crate::handoff::{Courier, People};
+use crate::message::State;
 use crate::pipeline::{Action, Actor, AgentError, Pipeline};
 use crate::rules::{WebhookFormat, WebhookSpec};
 
@@ -134,6 +135,20 @@ impl Incoming {
         self.ties().ours(theirs).await.map_err(|_| Problem::unavailable())
     }
 
+    /// Whether a conversation of ours is there at all.
+    async fn is_ours(&self, id: &str) -> Result<bool, Problem> {
+        Ok(self.pipeline.store.conversation(id).await.map_err(|_| Problem::unavailable())?.is_some())
+    }
+
+    /// A word of an agent that belongs to no conversation of ours.
+    fn stray(&self) -> Response {
+        tracing::warn!(
+            webhook = self.name,
+            "An agent answered in a conversation that is tied to none of ours, so no customer gets it; was the webhook's address or inbox changed?"
+        );
+        taken()
+    }
+
     fn ties(&self) -> Ties<'_> {
         Ties::new(ties::place(&self.name, &self.spec), &*self.pipeline.store, self.pipeline.clock.now())
     }
@@ -143,7 +158,12 @@ impl Incoming {
         if said.text.trim().is_empty() {
             return Ok(taken());
         }
-        let stays = said.over || self.ties().just_closed(ours).await.map_err(|_| Problem::unavailable())?;
+        let (ties, unavailable) = (self.ties(), |_| Problem::unavailable());
+        let stays = said.over || ties.just_closed(ours).await.map_err(unavailable)?;
+        if !stays && let Some(tie) = ties.theirs(ours).await.map_err(unavailable)? {
+            // They have opened it again, so its next end is theirs.
+            ties.begun(ours, tie).await.map_err(unavailable)?;
+        }
         for (number, text) in MAX_TEXT.split(said.text).into_iter().enumerate() {
             let id = if number == 0 { said.id.clone() } else { format!("{}-{number}", said.id) };
             // What was said at the desk was said: it is not held back here for its wording.
@@ -156,7 +176,11 @@ impl Incoming {
     async fn end(&self, ours: &str, action: Action) -> Result<Response, Problem> {
         let ties = self.ties();
         let tie = ties.theirs(ours).await.map_err(|_| Problem::unavailable())?;
-        if tie.is_some_and(|tie| tie.ended) {
+        let row = self.pipeline.store.conversation(ours).await.map_err(|_| Problem::unavailable())?;
+        let with_people =
+            row.is_some_and(|row| row.state == State::Human.as_str() || row.state == State::Queued.as_str());
+        // What the customer has with the bot by now is not the desk's to end.
+        if tie.is_some_and(|tie| tie.ended) || !with_people {
             return Ok(taken());
         }
         if action == Action::Close {

@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 use crate::message::{Conversation, Customer, Gesture, Kind, Letter, Role};
-use crate::pipeline::{Arrival, Pipeline, PipelineError};
+use crate::pipeline::{Arrival, Known, Pipeline, PipelineError};
 use crate::rules::MailSpec;
 use crate::token::Tokens;
 
@@ -61,9 +61,9 @@ async fn taken(channel: &str, spec: &MailSpec, pipeline: &Arc<Pipeline>, envelop
     }
     let why = match verdict(&envelope, &mail, spec) {
         Verdict::Nobody(why) => {
-            match returned(channel, pipeline, &mail, &digest).await {
+            match returned(channel, pipeline, &mail).await {
                 Ok(None) => {}
-                Ok(Some(arrival)) => return accepted(pipeline, arrival).await,
+                Ok(Some(arrival)) => return accepted(pipeline, arrival, Known::Returned).await,
                 Err(reply) => return reply,
             }
             pipeline.metrics.undecided(channel, "silent", "automatic_sender");
@@ -77,11 +77,11 @@ async fn taken(channel: &str, spec: &MailSpec, pipeline: &Arc<Pipeline>, envelop
         Ok(arrival) => arrival,
         Err(reply) => return reply,
     };
-    accepted(pipeline, arrival).await
+    accepted(pipeline, arrival, Known::Nothing).await
 }
 
-async fn accepted(pipeline: &Arc<Pipeline>, arrival: Arrival) -> Reply {
-    match pipeline.accept(arrival).await {
+async fn accepted(pipeline: &Arc<Pipeline>, arrival: Arrival, known: Known) -> Reply {
+    match pipeline.accept_known(arrival, known).await {
         Ok(_) => Reply::new(250, "2.0.0 Taken"),
         Err(PipelineError::RateLimited(_)) => Reply::new(451, "4.7.1 Too many letters from this sender; try again"),
         Err(PipelineError::Store(_) | PipelineError::NotAsked | PipelineError::Internal) => later(),
@@ -90,12 +90,7 @@ async fn accepted(pipeline: &Arc<Pipeline>, arrival: Arrival) -> Reply {
 
 /// A letter of ours that came back: people see it in the conversation, and one of them gets the case if the bot had it. Whose
 /// letter it was says its id, which nobody can invent.
-async fn returned(
-    channel: &str,
-    pipeline: &Arc<Pipeline>,
-    mail: &Mail,
-    digest: &str,
-) -> Result<Option<Arrival>, Reply> {
+async fn returned(channel: &str, pipeline: &Arc<Pipeline>, mail: &Mail) -> Result<Option<Arrival>, Reply> {
     let by_server = mail.from.iter().any(|from| is_system(&from.address));
     let Some(back) = mail.returned.as_ref().filter(|back| back.failed.unwrap_or(by_server)) else { return Ok(None) };
     let Some(id) = conversation_of(&back.message_id, &pipeline.tokens) else { return Ok(None) };
@@ -118,7 +113,8 @@ async fn returned(
         account: String::new(),
         thread: row.thread,
         customer: conversation.customer,
-        id: mail.message_id.clone().unwrap_or_else(|| digest.to_owned()),
+        // Once for each letter: whoever has got one could make any number of reports of it.
+        id: format!("returned:{}", back.message_id),
         kind: Kind::Notice,
         text,
         url: None,

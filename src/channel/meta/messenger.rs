@@ -19,13 +19,13 @@ use crate::handoff::{Answer, Endpoint};
 use crate::message::{Gesture, Kind, Role, State};
 use crate::pipeline::{Action, Actor, AgentError, Arrival};
 use crate::rules::{ChannelKind, ChannelSpec};
-use crate::store::{EventRow, SeenKey};
+use crate::store::{EventRow, KeptRow, SeenKey};
 use crate::token::Tokens;
 
 use super::super::door::{Door, Request};
 use super::super::incoming::{customer, taken};
 use super::super::parts::Length;
-use super::super::platform::{Api, Buttons, Choice, Platform, Said, words};
+use super::super::platform::{Api, Buttons, Choice, Platform, Said, texts, words};
 use super::super::problem::Problem;
 use super::{Graph, checked};
 
@@ -196,6 +196,11 @@ async fn by_a_person(request: &Request, arrival: Arrival) -> Result<(), Problem>
     };
     // What comes again after it was handed back changes nothing any more.
     let seen = store.seen(&key).await.map_err(|_| Problem::unavailable())?.is_some();
+    let now = request.pipeline.clock.now();
+    if seen && store.kept(FIRST_WORD, &arrival.id, now).await.map_err(|_| Problem::unavailable())?.is_some() {
+        // The words are there, and something failed before the case was taken.
+        return take_first(request, &id, &arrival.id).await;
+    }
     if seen || is_ours(request, &id, &arrival.text).await? {
         return Ok(());
     }
@@ -205,8 +210,22 @@ async fn by_a_person(request: &Request, arrival: Arrival) -> Result<(), Problem>
     if has.is_some_and(|state| state != State::Human) {
         take(request, &id).await?;
     }
+    let message = arrival.id.clone();
+    if known.is_none() {
+        let until = now.checked_add(SignedDuration::from_hours(48)).ok();
+        let row = KeptRow { place: FIRST_WORD.to_owned(), key: message.clone(), value: String::new(), until };
+        store.keep(vec![row]).await.map_err(|_| Problem::unavailable())?;
+    }
     request.accept_all(vec![arrival]).await?;
-    if known.is_none() { take(request, &id).await } else { Ok(()) }
+    if known.is_none() { take_first(request, &id, &message).await } else { Ok(()) }
+}
+
+/// Where it is kept that somebody wrote to a customer whom we do not know yet, until the case is taken.
+const FIRST_WORD: &str = "meta:first-word";
+
+async fn take_first(request: &Request, id: &str, message: &str) -> Result<(), Problem> {
+    take(request, id).await?;
+    request.pipeline.store.forget(FIRST_WORD, message).await.map(drop).map_err(|_| Problem::unavailable())
 }
 
 async fn take(request: &Request, id: &str) -> Result<(), Problem> {
@@ -229,11 +248,18 @@ async fn is_ours(request: &Request, id: &str, text: &str) -> Result<bool, Proble
         let said: Value = serde_json::from_str(&event.body).unwrap_or_default();
         // What a colleague wrote there has no name of ours.
         let by_us = event.role == Role::Bot.as_str() || said["agent"].is_string();
-        let words = said["text"].as_str().map(str::trim).filter(|words| !words.is_empty());
-        // Long texts go out in pieces, options below the last.
-        by_us && words.is_some_and(|words| words.contains(text.trim()) || text.trim().starts_with(words))
+        // Long texts go out in pieces, and options that are no buttons below the last.
+        by_us && texts(length(true), Some(BUTTONS), &said).0.iter().any(|piece| piece.trim() == text.trim())
     };
     Ok(events.iter().any(|event| event.kind == "message" && event.at >= since && echoed(event)))
+}
+
+/// Quick replies.
+const BUTTONS: Buttons = Buttons { most: 13, label: Length::Utf16(20), id: 1_000, head: None };
+
+/// Longest text of one message.
+const fn length(instagram: bool) -> Length {
+    if instagram { Length::Bytes(1_000) } else { Length::Utf16(2_000) }
 }
 
 /// Sends as the page.
@@ -246,11 +272,11 @@ struct Page {
 
 impl Api for Page {
     fn length(&self) -> Length {
-        if self.instagram { Length::Bytes(1_000) } else { Length::Utf16(2_000) }
+        length(self.instagram)
     }
 
     fn buttons(&self) -> Option<Buttons> {
-        Some(Buttons { most: 13, label: Length::Utf16(20), id: 1_000, head: None })
+        Some(BUTTONS)
     }
 
     fn who<'a>(&'a self, client: &'a Client, now: Timestamp) -> BoxFuture<'a, Result<String, Answer>> {

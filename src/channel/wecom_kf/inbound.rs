@@ -47,12 +47,12 @@ pub(super) enum What {
 }
 
 impl Item {
-    /// The customer whom a person of the shop sees to by this, in WeCom: by a word, by taking the conversation, or by ending it.
+    /// The customer whom a person of the shop sees to by this, in WeCom: by a word, or by taking the conversation. Its
+    /// end alone says nothing: the platform ends what nobody sees to.
     pub(super) fn attended(&self) -> Option<&str> {
         let person = match &self.what {
             What::Said(arrival) => arrival.role == Role::Human,
             What::Taken(..) => true,
-            What::Ended(servicer, _) => !servicer.is_empty(),
             _ => false,
         };
         person.then_some(self.customer.as_str())

@@ -204,8 +204,9 @@ impl Worker {
         let first = cursor.is_none();
         let since = if first { self.since().await? } else { self.began };
         let (mut ahead, mut end) = (VecDeque::new(), false);
+        let most = if failures >= IN_VAIN { 0 } else { AHEAD };
         for _ in 0..PAGES {
-            if end || ahead.len() > AHEAD {
+            if end || ahead.len() > most {
                 let Some(page) = ahead.pop_front() else { return Ok(()) };
                 self.take_page(page, &ahead, &key, first.then_some(since)).await?;
                 continue;
@@ -238,6 +239,9 @@ impl Worker {
             let Some(list) =
                 page["msg_list"].as_array().map(Vec::as_slice).or(page["msg_list"].is_null().then_some(&[]))
             else {
+                while let Some(page) = ahead.pop_front() {
+                    self.take_page(page, &ahead, &key, first.then_some(since)).await?;
+                }
                 return Err(Stopped::Platform(Trouble::NoAnswer(Answer::Failed(
                     "`msg_list` is not a list".to_owned(),
                 ))));

@@ -83,7 +83,7 @@ impl Desks {
         let kept = Arc::clone(&inner);
         let router = Router::new().fallback(any(move |method: Method, uri: Uri, headers: HeaderMap, body: Bytes| {
             let inner = Arc::clone(&kept);
-            async move { answer(&inner, &method, uri.path(), headers, &body).await }
+            async move { answer(&inner, &method, &uri, headers, &body).await }
         }));
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { address, inner }
@@ -183,7 +183,8 @@ fn is_over(inner: &Inner, parts: &[&str]) -> Option<Response> {
     }
 }
 
-async fn answer(inner: &Mutex<Inner>, method: &Method, path: &str, headers: HeaderMap, body: &[u8]) -> Response {
+async fn answer(inner: &Mutex<Inner>, method: &Method, uri: &Uri, headers: HeaderMap, body: &[u8]) -> Response {
+    let (path, query) = (uri.path(), uri.query().unwrap_or_default());
     let mood = if *method == Method::GET { None } else { inner.lock().unwrap().moods.pop_front() };
     let lost = matches!(mood, Some(Mood::Lost));
     if let Some(response) = misbehaves(mood).await {
@@ -267,7 +268,14 @@ async fn answer(inner: &Mutex<Inner>, method: &Method, path: &str, headers: Head
             json!({"ticket": {"id": 1}})
         }
         ("GET", ["api", "v2", "tickets", id, "audits.json"]) => {
-            json!({"audits": inner.audits.get(*id).cloned().unwrap_or_default()})
+            // Oldest first unless asked otherwise, and so many as are asked for.
+            let mut audits: Vec<Value> = inner.audits.get(*id).cloned().unwrap_or_default();
+            if query.contains("sort_order=desc") {
+                audits.reverse();
+            }
+            let asked = query.split('&').find_map(|pair| pair.strip_prefix("per_page=")?.parse().ok());
+            audits.truncate(asked.unwrap_or(100));
+            json!({"audits": audits})
         }
         _ => return error(404, "not found"),
     };
