@@ -15,6 +15,7 @@ pub mod handoff;
 pub mod history;
 pub mod hours;
 pub mod hub;
+pub mod import;
 pub mod likeness;
 pub mod lint;
 pub mod lookup;

@@ -8,6 +8,7 @@ mod explain;
 mod export;
 mod history;
 mod hours;
+mod import;
 mod mend;
 mod progress;
 mod queue;
@@ -111,6 +112,8 @@ enum Command {
     Export(export::Args),
     /// Tells when people are there.
     Hours(hours::Args),
+    /// Brings in what other programs know: tables, Rasa, RiveScript, AIML, Chatwoot, Live Helper Chat.
+    Import(import::Args),
     /// Hand-offs that wait for people, and deliveries that wait for receivers.
     Queue(queue::Args),
     /// Puts the files of an earlier rule set in place of those of now.
@@ -159,6 +162,7 @@ pub fn run() -> ExitCode {
         Command::History(args) => history::run(global, &args),
         Command::Rollback(args) => rollback::run(global, &args),
         Command::Hours(args) => hours::run(global, &args),
+        Command::Import(args) => import::run(global, &args),
         Command::Schema(args) => schema::run(global, &args),
         Command::Export(args) => export::run(global, &args),
         Command::Replay(args) => replay::run(global, &args),

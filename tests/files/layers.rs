@@ -15,7 +15,7 @@ const LAYERS: &[&[&str]] = &[
     &["template"],
     &["decide"],
     &["engine"],
-    &["lint"],
+    &["lint", "import"],
     &["rehearsal", "suggest", "replay", "shop"],
     // Pure above, async below.
     &["store", "hub", "token", "history"],

@@ -8,6 +8,7 @@ mod decisions;
 mod guide;
 mod hostile_files;
 mod hours;
+mod import;
 mod layers;
 mod licences;
 mod likeness;
