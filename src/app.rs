@@ -152,7 +152,7 @@ impl App {
         warn_of_deaf_queues(settings.knowledge());
         deliverer.update(endpoints);
         metrics.reloaded(&settings.knowledge().hash, pipeline.clock.now());
-        let history = History::below(&options.data);
+        let history = History::below(&data);
         let reloader = Arc::new(Reloader::new(options.dir, Arc::clone(&pipeline), deliverer, history, files));
         reloader.recall_forced().await?;
         pipeline.resume_lookups().await?;

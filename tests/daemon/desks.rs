@@ -530,6 +530,7 @@ async fn words_that_come_after_the_end_are_said_and_open_nothing() {
         assert_eq!(words().await.len(), 4, "{format}");
         // They end it a second time, the customer goes on with the bot, and a word from before is late: the bot keeps the customer.
         assert_eq!((ends().await, state().await), (200, json!("closed")), "{format}");
+        client.quiet().await;
         client.say("怎么退货").await;
         assert_eq!(state().await, "bot", "{format}");
         assert_eq!((says(5, "再见", false).await, state().await), (200, json!("bot")), "{format}");
