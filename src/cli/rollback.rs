@@ -20,6 +20,9 @@ pub(super) struct Args {
     /// Directory of the store.
     #[arg(long, default_value = "data", env = "NIGHTDESK_DATA", value_name = "DIR")]
     data: PathBuf,
+    /// Also where the set has errors, so that a daemon would keep what it has.
+    #[arg(long)]
+    anyway: bool,
     /// Show what would change, and change nothing.
     #[arg(long)]
     dry_run: bool,
@@ -37,16 +40,16 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
     }
     // What was fine then may not be now: a secret may be gone, a calendar be moved.
     let (engine, report) = shop::open_files(&global.dir, now.with_texts(&new), clock.now());
-    if engine.is_none() {
+    if engine.is_none() && !args.anyway {
         anstream::eprint!("{}", super::errors_only(report).render(Format::Human, global.colored()));
-        anyhow::bail!("the files of {} have errors today, so nothing was changed", set.hash);
+        anyhow::bail!("the files of {} have errors today, so nothing was changed; --anyway brings them back", set.hash);
     }
     anstream::print!("{}", differences(&old, &new, global.colored()));
     if args.dry_run {
         anstream::println!("nothing was changed; without --dry-run it is");
         return Ok(Ended::Fine);
     }
-    let hash = hash_of(&global.dir, &now, clock.now());
+    let (hash, usable) = hash_of(&global.dir, &now, clock.now());
     history
         .keep(&now, &hash, clock.now(), author(&global.dir), Some("as it was before a rollback"))
         .context("the files as they are could not be kept, so nothing was changed")?;
@@ -56,10 +59,8 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
     for file in old.keys().filter(|file| !new.contains_key(*file)) {
         fs::remove_file(global.dir.join(file)).with_context(|| format!("{file} could not be removed"))?;
     }
-    anstream::println!(
-        "the files are those of {} again; a running daemon takes them up within a second\nnightdesk rollback {hash} undoes this",
-        set.hash
-    );
+    anstream::println!("the files are those of {} again; a running daemon takes them up by itself", set.hash);
+    anstream::println!("nightdesk rollback {hash}{} undoes this", if usable { "" } else { " --anyway" });
     Ok(Ended::Fine)
 }
 
@@ -77,10 +78,12 @@ fn wanted(history: &History, hash: Option<&str>, now: &Files) -> Result<RuleSet,
     Err(HistoryError::Unknown(String::new())).context("there is no earlier rule set")
 }
 
-/// A name for a set that may have errors, and so no engine: that of the engine if it has one.
-fn hash_of(dir: &Path, files: &Files, now: jiff::Timestamp) -> String {
-    let (engine, _) = shop::open_files(dir, files.clone(), now);
-    engine.map_or_else(|| format!("unused-{}", now.as_second()), |engine| engine.knowledge().hash.clone())
+/// A name for a set, and whether it can be used: one that has errors has no engine to name it.
+fn hash_of(dir: &Path, files: &Files, now: jiff::Timestamp) -> (String, bool) {
+    match shop::open_files(dir, files.clone(), now) {
+        (Some(engine), _) => (engine.knowledge().hash.clone(), true),
+        (None, _) => (format!("unused-{}", now.as_second()), false),
+    }
 }
 
 fn put(dir: &Path, file: &str, old: Option<&str>, new: &str) -> Result<(), Failure> {

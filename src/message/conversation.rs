@@ -16,7 +16,7 @@ pub struct OpenHandoff {
     pub queue: String,
     /// How soon a person should look.
     pub priority: Priority,
-    /// Why, as the rule put it or one of [`Reason`].
+    /// Why, as the rule put it or one of [`Reason`](super::Reason).
     pub reason: String,
     /// When it began.
     pub created_at: Timestamp,

@@ -120,6 +120,59 @@ fn chat_answers_line_by_line_when_piped() {
     assert!(!talk.contains("winner"), "only when it is asked for");
 }
 
+/// A shop of its own with the shipped files.
+fn copied_shop() -> tempfile::TempDir {
+    fn copy(from: &Path, to: &Path) {
+        if from.is_dir() {
+            fs::create_dir_all(to).unwrap();
+            for entry in fs::read_dir(from).unwrap() {
+                let path = entry.unwrap().path();
+                copy(&path, &to.join(path.file_name().unwrap()));
+            }
+        } else {
+            fs::copy(from, to).unwrap();
+        }
+    }
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["nightdesk.yaml", "faq", "rules", "calendars"] {
+        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join(name), &dir.path().join(name));
+    }
+    dir
+}
+
+#[test]
+fn a_chat_becomes_a_test_that_passes() {
+    let dir = copied_shop();
+    let shop = dir.path().to_str().unwrap();
+    let lines = "怎么退货\n/option 1\n/wait 5m\n转人工\n/take\n/wait 10m\n/return\n退款多久到账\n/test returns-at-night\n/test returns-at-night\n/test ../x\n/as tier=vip\n/test nothing\n/at 2026-10-09T08:00\n转人工\n/nonsense\n/wait soon\n/reload\n";
+    let talk = fine(&typed(&["--dir", shop, "chat", "--at", EVENING], lines));
+    for part in [
+        "明天 9:00",
+        "同事已接手",
+        "written to tests/conversations/returns-at-night.yaml",
+        "is there already",
+        "`../x` cannot be the name of a file",
+        "nothing was said yet",
+        "that is earlier, so a new conversation begins",
+        "/test NAME",
+        "write /wait 3m",
+        "the files are read anew",
+    ] {
+        assert!(talk.contains(part), "`{part}` is missing in\n{talk}");
+    }
+    assert_eq!(talk.matches("written to").count(), 1);
+    insta::assert_snapshot!(
+        "chat_as_a_test",
+        fs::read_to_string(dir.path().join("tests/conversations/returns-at-night.yaml")).unwrap()
+    );
+    assert!(said(&["--dir", shop, "test"]).contains("1 passed, 0 failed"));
+    // It is a test: another answer fails it.
+    let file = dir.path().join("tests/conversations/returns-at-night.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replacen("outcome: faq", "outcome: handoff", 1)).unwrap();
+    assert_eq!(nightdesk(&["--dir", shop, "test"]).status.code(), Some(1));
+}
+
 #[test]
 fn hours_of_the_national_holiday() {
     insta::assert_snapshot!("hours_month", said(&["hours", "month", "2026-10"]));

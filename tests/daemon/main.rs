@@ -13,6 +13,7 @@ mod editors;
 mod escalation;
 mod export;
 mod forced_hours;
+mod history;
 mod hostile;
 mod inbound;
 mod interleavings;

@@ -113,8 +113,11 @@ impl<'a> Chat<'a> {
         self.stage.now.checked_add(wait).unwrap_or(self.stage.now)
     }
 
-    /// The time that the person at the keyboard took passes in the conversation, too.
+    /// The time that the person at the keyboard took passes in the conversation, too. A pipe has no time of its own.
     fn tick(&mut self) {
+        if !self.terminal {
+            return;
+        }
         let passed = self.clock.now().duration_since(self.seen).as_secs();
         self.seen = self.seen.checked_add(SignedDuration::from_secs(passed)).unwrap_or(self.seen);
         self.wait += Duration::from_secs(u64::try_from(passed).unwrap_or(0));
