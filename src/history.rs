@@ -5,10 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use data_encoding::HEXLOWER;
@@ -17,6 +18,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::rules::Files;
 
+/// How long git may take to say who changed the files.
+const GIT_TIME: Duration = Duration::from_secs(2);
 /// Most sets that are kept; the oldest goes first.
 const KEPT: usize = 200;
 
@@ -163,13 +166,35 @@ impl History {
 pub fn author(dir: &Path) -> Option<String> {
     let git = |arguments: &[&str]| {
         let files = ["nightdesk.yaml", "synonyms.yaml", "faq", "rules", "calendars"];
-        let output = Command::new("git").arg("-C").arg(dir).args(arguments).arg("--").args(files).output().ok()?;
-        let text = String::from_utf8(output.stdout).ok()?.trim().to_owned();
-        output.status.success().then_some(text)
+        let mut git = Command::new("git");
+        // Nothing is asked, fetched, locked or run for it: it is only looked at.
+        git.env("GIT_OPTIONAL_LOCKS", "0").env("GIT_NO_LAZY_FETCH", "1").env("GIT_TERMINAL_PROMPT", "0");
+        git.args(["-c", "core.fsmonitor=false", "-C"]).arg(dir).args(arguments).arg("--").args(files);
+        in_time(git.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?)
     };
     let last = git(&["log", "-1", "--format=%an, %h %s"]).filter(|last| !last.is_empty())?;
     let changed = git(&["status", "--porcelain"]).is_some_and(|changed| !changed.is_empty());
     Some(if changed { format!("not committed; before it {last}") } else { last })
+}
+
+/// What a program prints; none if it fails, or takes longer than it may.
+fn in_time(mut child: Child) -> Option<String> {
+    let until = Instant::now() + GIT_TIME;
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => {
+                let mut text = String::new();
+                child.stdout.take()?.read_to_string(&mut text).ok()?;
+                return status.success().then(|| text.trim().to_owned());
+            }
+            Ok(None) if Instant::now() < until => std::thread::sleep(Duration::from_millis(5)),
+            _ => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return None;
+            }
+        }
+    }
 }
 
 /// A file that is there whole or not at all.

@@ -234,7 +234,17 @@ fn without_tabs(file: &Arc<str>, text: &str) -> Option<Fix> {
         out.push_str(&text[from..]);
         out
     };
-    let width = TAB_WIDTHS.into_iter().find(|width| !tabs.is_empty() && read(&written(*width)).is_ok())?;
+    // In a text of several lines a tab may be meant, and beside spaces another width is another meaning.
+    let block = |line: &str| line.trim_end().trim_end_matches(['-', '+']).ends_with(['|', '>']);
+    if tabs.is_empty() || text.lines().any(block) {
+        return None;
+    }
+    let widths: Vec<usize> = TAB_WIDTHS.into_iter().filter(|width| read(&written(*width)).is_ok()).collect();
+    let width = match widths.as_slice() {
+        [only] => *only,
+        [first, ..] if !text.lines().any(|line| line.starts_with(' ')) => *first,
+        _ => return None,
+    };
     let edit =
         |tab: usize| Edit { place: Place { file: Arc::clone(file), span: tab..tab + 1 }, text: " ".repeat(width) };
     Some(Fix { title: "indent with spaces".to_owned(), edits: tabs.into_iter().map(edit).collect() })

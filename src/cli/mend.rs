@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Component, Path};
 
 use anyhow::Context;
 
 use super::Failure;
 use crate::diag::{Report, mend};
+use crate::yaml;
 
 /// Rounds of mending and checking; one mistake can hide another.
 const ROUNDS: usize = 8;
@@ -18,12 +19,23 @@ pub(super) fn all(dir: &Path, check: impl Fn() -> Report, wanted: &dyn Fn(&str) 
     for _ in 0..ROUNDS {
         let mut report = check();
         report.findings.retain(|finding| {
-            finding.fix.as_ref().is_some_and(|fix| fix.edits.iter().all(|edit| wanted(&edit.place.file)))
+            finding.fix.as_ref().is_some_and(|fix| {
+                fix.edits.iter().all(|edit| wanted(&edit.place.file) && lies_within(&edit.place.file))
+            })
         });
         let mended = mend(&report);
         // A fix that brings back what another one took away would never end.
         if mended.texts.is_empty() || before.as_ref() == Some(&mended.texts) {
             return Ok(());
+        }
+        for (file, text) in &mended.texts {
+            // Two mends that are right each may be wrong together; a file that cannot be read would be worse than before.
+            let readable = |text: &str| yaml::parse(file, text).is_ok();
+            let old = report.sources.text(file).unwrap_or_default();
+            anyhow::ensure!(
+                readable(text) || !readable(old),
+                "{file} stays as it was: mended it could not be read; mend it by hand"
+            );
         }
         for (file, text) in &mended.texts {
             let old = report.sources.text(file).unwrap_or_default();
@@ -37,6 +49,11 @@ pub(super) fn all(dir: &Path, check: impl Fn() -> Report, wanted: &dyn Fn(&str) 
         before = Some(mended.texts);
     }
     Ok(())
+}
+
+/// Whether a file is the shop's own: a calendar may lie elsewhere and serve others.
+fn lies_within(file: &str) -> bool {
+    Path::new(file).components().all(|part| matches!(part, Component::Normal(_)))
 }
 
 /// Puts a new text in the place of the old one, unless somebody changed the file meanwhile. There is always one of them, whole.

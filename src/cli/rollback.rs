@@ -1,6 +1,7 @@
 //! `nightdesk rollback`: the files of an earlier rule set in place of those of now, which are kept before.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::Context;
@@ -32,6 +33,14 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
     let (history, clock) = (History::below(&args.data), Clock::system());
     let now = Files::read(&global.dir);
     anyhow::ensure!(!now.texts.is_empty(), "{} holds no shop; name it with --dir", global.dir.display());
+    // What cannot be read cannot be kept, and would be lost.
+    let unread: Vec<&str> = now
+        .findings
+        .iter()
+        .filter(|finding| finding.code != "no-config")
+        .map(|finding| finding.message.as_str())
+        .collect();
+    anyhow::ensure!(unread.is_empty(), "{}; mend it or move it away first, so that nothing is lost", unread.join("; "));
     let set = wanted(&history, args.hash.as_deref(), &now)?;
     let (old, new) = (knowledge(&now), history.texts(&set)?);
     if old == new {
@@ -96,7 +105,9 @@ fn put(dir: &Path, file: &str, old: Option<&str>, new: &str) -> Result<(), Failu
         Some(old) => mend::replace(&path, old, new).with_context(|| format!("{file} stays as it was")),
         None => {
             fs::create_dir_all(path.parent().unwrap_or(dir))?;
-            fs::write(&path, new).with_context(|| format!("{file} could not be written"))
+            // One that is there by now is somebody's.
+            let made = fs::File::create_new(&path).and_then(|mut made| made.write_all(new.as_bytes()));
+            made.with_context(|| format!("{file} could not be written"))
         }
     }
 }

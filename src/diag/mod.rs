@@ -157,7 +157,15 @@ pub struct Report {
 
 impl Report {
     /// Adds a finding.
-    pub fn push(&mut self, finding: Finding) {
+    pub fn push(&mut self, mut finding: Finding) {
+        // What comes from outside must not be written into the file in place of its name.
+        let filled_in = |edit: &Edit| {
+            let text = self.sources.text(&edit.place.file).unwrap_or_default();
+            text.get(edit.place.span.clone()).is_some_and(|written| written.contains("${"))
+        };
+        if finding.fix.as_ref().is_some_and(|fix| fix.edits.iter().any(filled_in)) {
+            finding.fix = None;
+        }
         self.findings.push(finding);
     }
 

@@ -2,7 +2,7 @@
 
 use regex::Regex;
 
-use crate::diag::{Edit, Finding, Fix, Place, Report};
+use crate::diag::{Edit, Finding, Fix, Place, Report, quoted};
 use crate::engine::Engine;
 use crate::rules::model::Located;
 use crate::text::is_han;
@@ -81,10 +81,19 @@ fn without_edges(pattern: &Located<String>, report: &Report) -> Option<Fix> {
 
 /// The folded sign in place of one that never occurs.
 fn in_place_of(sign: char, folded: &str, pattern: &Located<String>, report: &Report) -> Option<Fix> {
+    // To leave a sign out may join what it parts, or give a quantifier to another.
+    if folded.trim().is_empty() {
+        return None;
+    }
     let better = regex::escape(folded.trim());
-    let title = if better.is_empty() { format!("leave `{sign}` out") } else { format!("write `{better}`") };
-    let signs = pattern.value.match_indices(sign).map(|(at, found)| (at, found.len(), better.clone()));
-    edit_all(pattern, signs, &title, report)
+    let written = report.sources.text(&pattern.place.file)?.get(pattern.place.span.clone())?;
+    let text = match written.as_bytes().first() {
+        Some(b'"') => quoted(&better).trim_matches('"').to_owned(),
+        Some(b'\'') => better.replace('\'', "''"),
+        _ => better.clone(),
+    };
+    let signs = pattern.value.match_indices(sign).map(|(at, found)| (at, found.len(), text.clone()));
+    edit_all(pattern, signs, &format!("write `{better}`"), report)
 }
 
 /// Edits at places within a pattern; none where it is written with escapes, so that the places are not those of the file.

@@ -210,7 +210,8 @@ fn check_scalar(node: &Node, text: &str, kind: &Kind, what: &str, report: &mut R
             if words.contains(&text) {
                 return;
             }
-            let finding = Finding::error("unknown-word", format!("`{what}` cannot be `{text}`")).at(&node.place);
+            let shown = as_written(node, text, report);
+            let finding = Finding::error("unknown-word", format!("`{what}` cannot be `{shown}`")).at(&node.place);
             report.push(
                 match nearest(text, words.iter().copied()) {
                     Some(word) => finding.label(format!("did you mean `{word}`?")),
@@ -378,7 +379,7 @@ fn check_duplicates(entries: &[(Node, Node)], report: &mut Report) {
 
 fn wrong(node: &Node, kind: &Kind, what: &str, report: &mut Report) {
     let found = match &node.value {
-        Value::Scalar { text, .. } => format!("`{}`", shorten(text)),
+        Value::Scalar { text, .. } => format!("`{}`", shorten(as_written(node, text, report))),
         _ => node.describe().to_owned(),
     };
     let finding = Finding::error("wrong-type", format!("`{what}` is {found}, but {} is needed", expected(kind)))
@@ -390,6 +391,12 @@ fn wrong(node: &Node, kind: &Kind, what: &str, report: &mut Report) {
         }
         _ => finding,
     });
+}
+
+/// A value for people: one that came from outside as the name that stands for it, for it may be a secret.
+fn as_written<'a>(node: &Node, text: &'a str, report: &'a Report) -> &'a str {
+    let source = report.sources.text(&node.place.file).unwrap_or_default();
+    source.get(node.place.span.clone()).filter(|written| written.contains("${")).unwrap_or(text)
 }
 
 fn shorten(text: &str) -> String {

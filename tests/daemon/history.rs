@@ -73,6 +73,12 @@ async fn a_change_is_undone_and_the_undoing_too() {
     let done = said(&nightdesk(&shop, &["rollback"]));
     assert_eq!(fs::read_to_string(shop.dir().join("faq/warranty.yaml")).unwrap(), warranty("两年"), "{done}");
     assert!(!shop.dir().join("faq/new.yaml").exists());
+    // What cannot be read could not be kept, so it is not touched.
+    fs::write(shop.dir().join("faq/warranty.yaml"), b"faq: [] # \xd6\xca\xb1\xa3\n").unwrap();
+    let refused = nightdesk(&shop, &["rollback"]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("nothing is lost"), "{refused:?}");
+    assert!(fs::read(shop.dir().join("faq/warranty.yaml")).unwrap().ends_with(b"\xb1\xa3\n"));
+    shop.write("faq/warranty.yaml", &warranty("两年"));
     // And one further back; the daemon answers so.
     said(&nightdesk(&shop, &["rollback", &first[..8]]));
     answers(&daemon, "一年").await;

@@ -274,6 +274,51 @@ fn mending_keeps_line_ends_marks_links_and_rights() {
 }
 
 #[test]
+fn what_comes_from_outside_is_neither_shown_nor_written_down() {
+    let dir = shop(None);
+    fs::write(dir.path().join("secrets/desk"), "yes-SECRET\n").unwrap();
+    let settings = fs::read_to_string(dir.path().join("nightdesk.yaml")).unwrap();
+    let wrong = format!(
+        "{settings}access: {{agents: \"${{file:secrets/desk}}\"}}\nwording: {{agents: \"${{file:secrets/desk}}\"}}\n"
+    );
+    fs::write(dir.path().join("nightdesk.yaml"), &wrong).unwrap();
+    for options in [&["--fix"][..], &["--format", "json"], &["--format", "sarif"], &["--format", "github"]] {
+        let output = check(dir.path(), options);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(!text(&output).contains("SECRET"), "{}", text(&output));
+    }
+    assert_eq!(fs::read_to_string(dir.path().join("nightdesk.yaml")).unwrap(), wrong);
+}
+
+#[test]
+fn a_mended_pattern_is_written_as_its_quotes_want_it() {
+    for (before, after) in [
+        (r#""退货？""#, r#""退货\\?""#),
+        ("'退货？'", r"'退货\?'"),
+        ("退货？", r"退货\?"),
+        ("'where　is'", "'where　is'"),
+    ] {
+        let dir = shop(None);
+        let rule = |pattern: &str| {
+            format!("rules:\n  - id: a.b\n    when: {{regex: {pattern}}}\n    reply: {{zh: 好, en: Good}}\n")
+        };
+        fs::write(dir.path().join("rules/x.yaml"), rule(before)).unwrap();
+        let output = check(dir.path(), &["--fix"]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+        assert_eq!(fs::read_to_string(dir.path().join("rules/x.yaml")).unwrap(), rule(after));
+    }
+}
+
+#[test]
+fn tabs_that_may_be_meant_are_left() {
+    let dir = shop(None);
+    let file = "faq:\n\t- id: a.b\n\t  title: x\n\t  questions: [x]\n\t  answer: |\n\t    one\n\t    \ttwo\n";
+    fs::write(dir.path().join("faq/x.yaml"), file).unwrap();
+    check(dir.path(), &["--fix"]);
+    assert_eq!(fs::read_to_string(dir.path().join("faq/x.yaml")).unwrap(), file);
+}
+
+#[test]
 fn paths_narrow_what_is_mended() {
     let dir = shop(Some("unknown-key"));
     assert!(!text(&check(dir.path(), &["--fix", "rules"])).contains("mended"));
