@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::channel::mail::{Doors, ListenError};
 use crate::clock::Clock;
 use crate::diag::Report;
+use crate::engine::Engine;
 use crate::handoff::{Deliverer, DeliveryObserver};
 use crate::history::History;
 use crate::pipeline::{OutboxListener, Pipeline};
@@ -138,6 +139,7 @@ impl App {
             Arc::new(Bell(Arc::clone(&deliverer))),
         ));
         let settings = pipeline.engine.load_full();
+        let built = Engine::clone(&settings);
         let public = settings.book().settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
         pipeline.public_url.store(Arc::new(public));
         let access = &settings.book().settings.access;
@@ -153,8 +155,9 @@ impl App {
         deliverer.update(endpoints);
         metrics.reloaded(&settings.knowledge().hash, pipeline.clock.now());
         let history = History::below(&data);
-        let reloader = Arc::new(Reloader::new(options.dir, Arc::clone(&pipeline), deliverer, history, files));
+        let reloader = Arc::new(Reloader::new(options.dir, Arc::clone(&pipeline), deliverer, history, files, built));
         reloader.recall_forced().await?;
+        reloader.recall_pilots().await?;
         pipeline.resume_lookups().await?;
         let (reload, requests) = mpsc::channel(1);
         watched("reload", &back_tasks, &back, Arc::clone(&reloader).watch(back.clone()));
@@ -172,6 +175,12 @@ impl App {
             &back_tasks,
             &back,
             stoppable(crate::weekly::watch(Arc::clone(&pipeline), data), back.clone()),
+        );
+        watched(
+            "pilots",
+            &back_tasks,
+            &back,
+            stoppable(crate::pilots::watch(Arc::clone(&pipeline), Arc::clone(&reloader)), back.clone()),
         );
         let connections =
             Arc::new(Connections::new(limits.connections, limits.connections_per_address, Arc::clone(&metrics)));

@@ -1,5 +1,10 @@
 //! New files without a restart: built whole in the background, then swapped in; a failed one leaves the old in use and says so.
 
+mod pilots;
+
+pub use pilots::Written;
+
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,6 +22,7 @@ use crate::handoff::{Deliverer, Endpoint, People};
 use crate::history::{self, History};
 use crate::hours::{Forced, ForcedHours};
 use crate::pipeline::Pipeline;
+use crate::report::trial::Kept;
 use crate::rules::{Files, Settings, WebhookFormat, WebhookSpec};
 use crate::shop;
 use crate::store::{ForcedRow, StoreError};
@@ -30,8 +36,23 @@ pub struct Reloader {
     pipeline: Arc<Pipeline>,
     deliverer: Arc<Deliverer>,
     history: History,
-    turn: tokio::sync::Mutex<Files>,
+    turn: tokio::sync::Mutex<Current>,
     last: Mutex<LastReload>,
+    /// Pilots by id.
+    known: Mutex<BTreeMap<String, Known>>,
+}
+
+/// A pilot of the files in use, or one that ended by itself.
+struct Known {
+    kept: Kept,
+    /// Whether the files in use have it.
+    written: bool,
+}
+
+/// The files in use, and what they make: no pilot has ended, and nobody has set any hours.
+struct Current {
+    files: Files,
+    built: Engine,
 }
 
 /// What became of the files when they were read last.
@@ -57,7 +78,7 @@ impl std::fmt::Debug for Reloader {
 }
 
 impl Reloader {
-    /// For the files in `dir`; `files` are those in use.
+    /// For the files in `dir`; `files` are those in use, of which `built` was made.
     #[must_use]
     pub fn new(
         dir: PathBuf,
@@ -65,9 +86,11 @@ impl Reloader {
         deliverer: Arc<Deliverer>,
         history: History,
         files: Files,
+        built: Engine,
     ) -> Self {
+        let turn = tokio::sync::Mutex::new(Current { files, built });
         let started = LastReload { at: pipeline.clock.now(), ok: true, errors: 0, warnings: 0, first: None };
-        Self { dir, pipeline, deliverer, history, turn: tokio::sync::Mutex::new(files), last: Mutex::new(started) }
+        Self { dir, pipeline, deliverer, history, turn, last: Mutex::new(started), known: Mutex::default() }
     }
 
     /// What became of the files when they were read last; the start counts.
@@ -89,9 +112,7 @@ impl Reloader {
         let dir = self.dir.clone();
         let files = tokio::task::spawn_blocking(move || Files::read(&dir)).await;
         let Ok(files) = files else { return failed() };
-        let report = self.put_in_use(files.clone()).await;
-        *current = files;
-        report
+        self.put_in_use(files, &mut current).await
     }
 
     /// Reads all files, and goes on only if something has changed.
@@ -99,13 +120,14 @@ impl Reloader {
         let mut current = self.turn.lock().await;
         let dir = self.dir.clone();
         let Ok(files) = tokio::task::spawn_blocking(move || Files::read(&dir)).await else { return };
-        if files != *current {
-            let _ = self.put_in_use(files.clone()).await;
-            *current = files;
+        if files != current.files {
+            let _ = self.put_in_use(files, &mut current).await;
         }
     }
 
-    async fn put_in_use(&self, files: Files) -> Report {
+    /// The files are the current ones from then on, with or without errors: who looks again finds nothing new.
+    async fn put_in_use(&self, files: Files, current: &mut Current) -> Report {
+        current.files = files.clone();
         let (dir, now) = (self.dir.clone(), self.pipeline.clock.now());
         let began = std::time::Instant::now();
         let kept = files.clone();
@@ -122,6 +144,9 @@ impl Reloader {
         self.remember(&report);
         match (engine, endpoints) {
             (Some(engine), Some(endpoints)) if report.errors() == 0 => {
+                current.built = engine;
+                self.settle(current).await;
+                let engine = self.running(current).await;
                 self.use_engine(&engine, endpoints);
                 let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
                 let engine = self.pipeline.engine.load();
@@ -150,7 +175,7 @@ impl Reloader {
 
     /// Keeps the set that is in use in the history, so that it can be brought back.
     async fn keep_current(&self) {
-        let files = self.turn.lock().await.clone();
+        let files = self.turn.lock().await.files.clone();
         self.keep(files).await;
     }
 

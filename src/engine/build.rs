@@ -120,6 +120,10 @@ fn check_settings(settings: &Settings, report: &mut Report) {
     lookups::check_settings(&settings.lookups, report);
     webhooks::check(settings, report);
     crate::rules::report::check(settings, report);
+    crate::rules::pilots::check_settings(settings, report);
+    if let Some(webhook) = settings.stop.as_ref().and_then(|stop| stop.webhook.as_ref()) {
+        reference(webhook, settings.webhooks.keys(), "webhook", report);
+    }
     if let Some(webhook) = settings.report.as_ref().and_then(|spec| spec.webhook.as_ref()) {
         reference(webhook, settings.webhooks.keys(), "webhook", report);
     }

@@ -27,7 +27,7 @@ use crate::message::{Conversation, Customer, Fetched, Inbound};
 use crate::rules::Book;
 use crate::rules::Files;
 use crate::rules::load::{self, Secrets};
-use crate::rules::pilots::book_for;
+use crate::rules::pilots::{book_for, without, written};
 
 pub use pilots::Arm;
 pub use suggest::Suggestion;
@@ -39,6 +39,8 @@ pub use wording::Unfit;
 pub struct Engine {
     knowledge: Knowledge,
     book: Arc<Book>,
+    /// What operations wrote, pilots and all, where there are any.
+    whole: Option<Arc<Book>>,
     /// By share, ascending.
     arms: Vec<Arm>,
 }
@@ -48,15 +50,17 @@ impl Engine {
     #[must_use]
     pub fn build(book: Book, report: &mut Report) -> Option<Self> {
         let arms = pilots::arms(&book, report);
-        let rest = if arms.as_ref().is_some_and(Vec::is_empty) { book } else { book_for(&book, None).0 };
-        let engine = Self::of(rest, report)?;
-        Some(Self { arms: arms?, ..engine })
+        if arms.as_ref().is_some_and(Vec::is_empty) {
+            return Self::of(book, report);
+        }
+        let engine = Self::of(book_for(&book, None).0, report)?;
+        Some(Self { arms: arms?, whole: Some(Arc::new(book)), ..engine })
     }
 
     /// Compiles a Book as it stands, pilots and all.
     fn of(book: Book, report: &mut Report) -> Option<Self> {
         let knowledge = build::build(&book, report)?;
-        (report.errors() == 0).then(|| Self { knowledge, book: Arc::new(book), arms: Vec::new() })
+        (report.errors() == 0).then(|| Self { knowledge, book: Arc::new(book), whole: None, arms: Vec::new() })
     }
 
     /// Reads and compiles all files of a shop: what `serve`, `check`, `test`, `chat` and `explain` begin with.
@@ -232,6 +236,26 @@ impl Engine {
             arm.engine = arm.engine.with_settings(others);
         }
         engine
+    }
+
+    /// Ids and versions of the pilots, those of nobody among them.
+    #[must_use]
+    pub fn pilots(&self) -> Vec<(String, String)> {
+        let written = self.whole.iter().flat_map(|book| written(book));
+        written.map(|(id, version)| (id.to_owned(), version.to_owned())).collect()
+    }
+
+    /// The same without these pilots: their customers get what the rest have. None if it cannot be built, which would be a mistake
+    /// of ours.
+    #[must_use]
+    pub fn without(&self, stopped: &[String]) -> Option<Self> {
+        let Some(whole) = self.whole.as_ref().filter(|_| !stopped.is_empty()) else { return Some(self.clone()) };
+        Self::build(without(whole, stopped), &mut Report::default())
+    }
+
+    /// Everything that is decided with for some customer, as it was written.
+    pub fn books(&self) -> impl Iterator<Item = &Book> {
+        std::iter::once(self.book()).chain(self.arms.iter().map(|arm| arm.engine.book()))
     }
 
     /// What customers of pilots get, by share, ascending.

@@ -70,7 +70,7 @@ impl Note {
     pub(super) fn of(row: &OutboxRow, people: &People, now: Timestamp) -> Self {
         let Event { timestamp, data } = Event::read(&row.body);
         let mut note = Self { chinese: people.chinese, urgent: is_urgent(row), ..Self::default() };
-        if let Some(report) = &data.report {
+        if let Some(report) = data.report.as_ref().or(data.pilot.as_ref()) {
             note.report(report);
             return note;
         }
@@ -127,14 +127,16 @@ impl Note {
         note
     }
 
-    /// A report's figures, each with that of the period before.
+    /// A report's figures, each with that of the period before; or a pilot's, each with that of the rest.
     fn report(&mut self, told: &event::Told) {
         self.title = shorten(&told.title, WORDS);
         for figure in told.figures.iter().take(GROUPS) {
             let value = format!("{} ({})", shorten(&figure.value, VALUE), shorten(&figure.before, VALUE));
             self.facts.push(Fact { label: shorten(&figure.label, VALUE), value });
         }
-        self.fact(words::FILE, &shorten(&told.file, VALUE));
+        if !told.file.is_empty() {
+            self.fact(words::FILE, &shorten(&told.file, VALUE));
+        }
     }
 
     fn what(&self, kind: &str, data: &Data) -> String {

@@ -42,6 +42,13 @@ pub enum News {
         /// The message's id.
         id: String,
     },
+    /// A pilot ended by itself.
+    Pilot {
+        /// Its id.
+        pilot: String,
+        /// In what it was worse: a fixed word.
+        why: &'static str,
+    },
 }
 
 impl News {
@@ -51,6 +58,7 @@ impl News {
         match self {
             Self::Queue { .. } => "queue",
             Self::Message { .. } => "message",
+            Self::Pilot { .. } => "pilot",
         }
     }
 }

@@ -34,12 +34,11 @@ pub(super) struct Known {
 pub(super) struct Catalog(BTreeMap<String, Known>);
 
 /// Class of rules that take complaints.
-const COMPLAINT: &str = "complaint";
+pub(super) const COMPLAINT: &str = "complaint";
 
 impl Catalog {
     pub(super) fn of(engine: &Engine) -> Self {
-        let arms = engine.arms().iter().flat_map(|arm| &arm.engine.book().rules);
-        let all = engine.book().rules.iter().chain(arms);
+        let all = engine.books().flat_map(|book| &book.rules);
         Self(all.map(|rule| (rule.id.value.clone(), known(rule))).collect())
     }
 

@@ -16,6 +16,7 @@ mod share;
 mod svg;
 pub mod text;
 mod traffic;
+pub mod trial;
 mod waits;
 
 use std::collections::BTreeMap;

@@ -1,12 +1,12 @@
 //! Shares and how far they can be trusted.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The normal deviate of a 95 % interval.
 const Z: f64 = 1.959_963_984_540_054;
 
 /// A part of a whole, counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Share {
     /// How many of them.
     pub part: u64,

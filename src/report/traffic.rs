@@ -215,9 +215,19 @@ impl<'a> Pass<'a> {
 }
 
 /// Whether it is about what a customer wrote: not a colleague through the platform, not a machine, not the later answer of a look-up.
-fn is_customers(row: &TallyRow) -> bool {
+pub(super) fn is_customers(row: &TallyRow) -> bool {
     row.role.as_deref().is_none_or(|role| role == "visitor")
         && !matches!(row.reason.as_str(), "automatic_sender" | "undelivered")
+}
+
+/// Whether it brought the conversation to a person, or was written to one.
+pub(super) fn needed_a_person(row: &TallyRow) -> bool {
+    row.queue.is_some() || row.outcome == "handoff" || row.reason == "human_owns"
+}
+
+/// Whether it is a complaint: by the class of its rule, or a low score.
+pub(super) fn is_complaint(row: &TallyRow, of_rule: impl Fn(&str) -> bool) -> bool {
+    row.reason == "low_score" || row.rule.as_deref().is_some_and(of_rule)
 }
 
 /// Reasons of messages to which the bot owed nothing: a person has them, or they are part of the next one.
@@ -275,7 +285,7 @@ impl Counter {
         if let Some(again) = again {
             traffic.repeated.count(again);
         }
-        let people = row.queue.is_some() || row.outcome == "handoff" || row.reason == "human_owns";
+        let people = needed_a_person(row);
         let of_day = self.days.entry(day).or_default();
         of_day.0 += 1;
         of_day.1 += u64::from(by_bot);
@@ -287,8 +297,7 @@ impl Counter {
         let talk = self.talks.entry(conversation).or_default();
         talk.people |= people;
         talk.again |= again == Some(true);
-        talk.complaint |=
-            row.reason == "low_score" || row.rule.as_deref().is_some_and(|rule| catalog.is_complaint(rule));
+        talk.complaint |= is_complaint(row, |rule| catalog.is_complaint(rule));
         if calls_for_an_answer(row) {
             talk.sure = by_bot && !doubt && row.reason != "repeated";
         }

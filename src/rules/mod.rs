@@ -24,6 +24,7 @@ pub use channels::{ChannelKind, ChannelSpec, SIGNATURES, WechatSpec};
 pub use files::Files;
 pub use lookup::{LookupSettings, ParcelAccount, SignMethod, SignSpec, TimeFormat};
 pub use mail::{MailSpec, SmtpTls, same_mailbox};
+pub use pilots::StopSpec;
 pub use report::{Every, ReportSpec};
 pub use settings::{Access, DEFAULT_RETRY, Limits, MatchingSpec, QueueSpec, RouteSpec, ScheduleSpec, Settings, json};
 pub use webhook::{Rate, WebhookFormat, WebhookSpec};

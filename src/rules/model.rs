@@ -103,6 +103,8 @@ pub struct Rule {
     pub rollout: Option<Located<u16>>,
     /// The rule in whose place those customers get it.
     pub replaces: Option<Located<String>>,
+    /// Stands for what is written of it, where it has a share: another text is another pilot.
+    pub version: Option<String>,
 }
 
 impl Rule {

@@ -8,11 +8,87 @@ use aws_lc_rs::digest::{SHA256, digest};
 
 use crate::diag::{Finding, Report};
 
+use crate::diag::Place;
+use crate::yaml::Node;
+
+use super::Settings;
 use super::book::Book;
-use super::model::{Condition, Rule};
+use super::model::{Condition, Located, Rule};
+use super::read::located;
+use super::shape;
 
 /// Numbers that customers have.
 const NUMBERS: u64 = 10_000;
+
+/// Points by which more conversations of a pilot may go to a person, unless the shop says otherwise, in ten-thousandths.
+const DEFAULT_HANDOFF: u16 = 500;
+/// Points by which more of them may hold a complaint, unless the shop says otherwise, in ten-thousandths.
+const DEFAULT_COMPLAINTS: u16 = 200;
+/// Conversations on each side before anything is concluded, unless the shop says otherwise.
+const DEFAULT_AFTER: u64 = 50;
+
+/// `pilots: {stop: …}`: when a pilot ends by itself.
+#[derive(Clone, Debug)]
+pub struct StopSpec {
+    /// Where it stands.
+    pub place: Place,
+    /// Points by which more of its conversations may go to a person, in ten-thousandths.
+    pub handoff: u16,
+    /// Points by which more of its conversations may hold a complaint, in ten-thousandths.
+    pub complaints: u16,
+    /// Conversations on each side before anything is concluded.
+    pub after: u64,
+    /// Webhook that is told.
+    pub webhook: Option<Located<String>>,
+}
+
+impl StopSpec {
+    /// Reads `stop:`.
+    pub(super) fn read(node: &Node) -> Self {
+        let text = |key: &str| node.get(key).and_then(Node::text);
+        Self {
+            place: node.place.clone(),
+            handoff: text("handoff").and_then(shape::share).unwrap_or(DEFAULT_HANDOFF),
+            complaints: text("complaints").and_then(shape::share).unwrap_or(DEFAULT_COMPLAINTS),
+            after: text("after").and_then(|after| after.parse().ok()).unwrap_or(DEFAULT_AFTER),
+            webhook: node.get("webhook").and_then(located),
+        }
+    }
+}
+
+/// Looks at `pilots:`, once the webhooks are known.
+pub(crate) fn check_settings(settings: &Settings, report: &mut Report) {
+    let Some(name) = settings.stop.as_ref().and_then(|stop| stop.webhook.as_ref()) else { return };
+    if let Some(webhook) = settings.webhooks.get(&name.value)
+        && webhook.format.is_desk()
+    {
+        let format = webhook.format.as_str();
+        let what = format!("`{}` is a {format}, which takes cases of customers only", name.value);
+        let help = "name a webhook of a program or of a group of people";
+        report.push(Finding::error("bad-pilot", what).at(&name.place).help(help));
+    }
+}
+
+/// Stands for a text: a pilot whose text is another one is another pilot.
+#[must_use]
+pub fn version(text: &[u8]) -> String {
+    let hash = digest(&SHA256, text);
+    data_encoding::HEXLOWER.encode(hash.as_ref().get(..16).unwrap_or_default())
+}
+
+/// Ids and versions of the pilots that are written in a Book.
+pub fn written(book: &Book) -> impl Iterator<Item = (&str, &str)> {
+    book.rules.iter().filter_map(|rule| Some((rule.id.value.as_str(), rule.version.as_deref()?)))
+}
+
+/// The Book as if these pilots were not written in it. What leads to them leads nowhere, and is no mistake.
+#[must_use]
+pub fn without(book: &Book, stopped: &[String]) -> Book {
+    let mut left = book.clone();
+    left.rules.retain(|rule| rule.rollout.is_none() || !stopped.contains(&rule.id.value));
+    left.unread.ids.extend(stopped.iter().cloned());
+    left
+}
 
 /// A customer's number, from 0 to 9,999.
 #[must_use]

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use crate::yaml::{Node, Value};
 
 use super::model::{Careful, Condition, Located, Origin, Phrase, Rule, Text};
-use super::{dialogue, lookup, shape};
+use super::{dialogue, json, lookup, pilots, shape};
 
 /// A scalar with its place.
 #[must_use]
@@ -120,6 +120,7 @@ fn common(node: &Node) -> Option<Rule> {
             .get("rollout")
             .and_then(|share| Some(Located { value: shape::share(share.text()?)?, place: share.place.clone() })),
         replaces: node.get("replaces").and_then(located),
+        version: node.get("rollout").map(|_| pilots::version(json(node).to_string().as_bytes())),
     })
 }
 

@@ -152,6 +152,7 @@ pub static CONFIG: Shape = Shape {
         Key::new("lookups", Kind::Map(&LOOKUPS), "How rules may ask the shop's own systems."),
         Key::new("survey", Kind::Map(&SURVEY), "What is done with the answers to the survey."),
         Key::new("report", Kind::Map(&REPORT), "The report by itself every week."),
+        Key::new("pilots", Kind::Map(&PILOTS), "What becomes of pilots."),
         Key::new("wording", Kind::Map(&WATCH), "What becomes of messages with words that must not be said."),
         Key::new("access", Kind::Map(&ACCESS), "Tokens of agents and of the administrator."),
         Key::new("public_url", Kind::Str, "Address under which platforms reach this program, for links in webhooks."),
@@ -437,6 +438,23 @@ pub static REPORT: Shape = Shape {
         Key::new("webhook", Kind::Id, "Webhook that is told the figures at a glance."),
         Key::new("keep", Kind::Int(1, 10_000), "Pages that are kept. 12."),
         Key::new("product", Kind::Id, "Attribute or slot that says which product a conversation is about. product."),
+    ],
+};
+
+/// `pilots:`.
+pub static PILOTS: Shape = Shape {
+    name: "the pilots",
+    keys: &[Key::new("stop", Kind::Map(&STOP), "When a pilot ends by itself; never if left out.")],
+};
+
+/// `stop:` of `pilots:`.
+pub static STOP: Shape = Shape {
+    name: "the stop rule",
+    keys: &[
+        Key::new("handoff", Kind::Share, "Points by which more of its conversations may go to a person. 5%."),
+        Key::new("complaints", Kind::Share, "Points by which more of its conversations may hold a complaint. 2%."),
+        Key::new("after", Kind::Int(10, 1_000_000), "Conversations on each side before anything is concluded. 50."),
+        Key::new("webhook", Kind::Named(Names::Webhooks), "Webhook that is told."),
     ],
 };
 

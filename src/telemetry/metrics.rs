@@ -80,6 +80,11 @@ struct WordingLabels {
     sent: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PilotLabel {
+    pilot: String,
+}
+
 type Seconds = Gauge<f64, AtomicU64>;
 
 /// All figures of a daemon.
@@ -110,6 +115,7 @@ pub struct Metrics {
     reload_ok: Gauge,
     reload_at: Seconds,
     rule_set: Family<HashLabel, Gauge>,
+    pilots: Family<PilotLabel, Gauge>,
     store_failures: Counter,
 }
 
@@ -150,6 +156,7 @@ impl Metrics {
             reload_ok: Gauge::default(),
             reload_at: Seconds::default(),
             rule_set: Family::default(),
+            pilots: Family::default(),
             store_failures: Counter::default(),
         };
         metrics.register();
@@ -190,6 +197,7 @@ impl Metrics {
         r.register("last_reload_successful", "1 if the files as they are now are in use", self.reload_ok.clone());
         r.register("last_reload_success_timestamp_seconds", "When the files in use were read", self.reload_at.clone());
         r.register("rule_set_info", "Hash of the files in use", self.rule_set.clone());
+        r.register("pilot_stopped", "1 for a pilot that ended by itself, 0 for one that runs", self.pilots.clone());
         r.register("store_failures", "Steps that the store refused", self.store_failures.clone());
     }
 
@@ -301,6 +309,14 @@ impl Metrics {
     pub fn reload_failed(&self) {
         self.reloads.get_or_create(&ResultLabel { result: "failed" }).inc();
         self.reload_ok.set(0);
+    }
+
+    /// The pilots of the files in use, and whether they ended by themselves.
+    pub fn pilots<'a>(&self, pilots: impl Iterator<Item = (&'a str, bool)>) {
+        self.pilots.clear();
+        for (pilot, stopped) in pilots {
+            self.pilots.get_or_create(&PilotLabel { pilot: pilot.to_owned() }).set(i64::from(stopped));
+        }
     }
 
     /// Depths and ages, read from the store when somebody asks.

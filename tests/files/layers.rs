@@ -25,6 +25,7 @@ const LAYERS: &[&[&str]] = &[
     &["channel"],
     &["changes"],
     &["reload", "weekly"],
+    &["pilots"],
     &["server"],
     &["app"],
     &["cli"],

@@ -35,11 +35,19 @@ export function shopView(status, again) {
     make('th', { scope: 'row' }, line.endpoint, ' ', line.stopped ? chip('urgent', say('stopped')) : ''),
     make('td', { className: 'num' }, String(line.pending)), make('td', { className: 'num' }, line.dead ? chip('urgent', String(line.dead)) : '0'),
     make('td', { className: 'num' }, line.oldest ? age(line.oldest) : '–')));
+  const percent = (share) => `${(100 * share.part / Math.max(share.whole, 1)).toFixed(1)} %`;
+  const pilots = status.pilots.map(({ pilot, since, stopped }) => make('li', { className: 'line' },
+    make('div', { className: 'grow' },
+      make('p', {}, make('code', {}, pilot), ' ', stopped ? chip('urgent', say('pilotStopped')) : chip('good', say('pilotRuns'))),
+      make('p', { className: 'soft' }, stopped
+        ? `${instant(stopped.at)} · ${say(`pilot.${stopped.why}`, percent(stopped.pilot))} · ${say('pilotRest', percent(stopped.rest))}`
+        : say('pilotSince', instant(since))))));
   return make('div', { className: 'page' },
     make('h1', { className: 'sr' }, say('shop')),
     card(say('hours'), make('ul', { className: 'lines' }, hoursLines(status.queues, again))),
     card(say('schedules'), make('div', { className: 'wide' }, make('table', { className: 'hours' }, make('thead', {}, make('tr', {}, head)), make('tbody', {}, queues)))),
     card(say('files'), verdict, files),
+    pilots.length ? card(say('pilots'), make('ul', { className: 'lines' }, pilots)) : '',
     card(say('outbox'), outbox.length
       ? make('div', { className: 'wide' }, make('table', {}, make('thead', {}, make('tr', {},
         ['endpoint', 'pending', 'dead', 'oldest'].map((name) => make('th', { scope: 'col' }, say(name))))), make('tbody', {}, outbox)))

@@ -57,6 +57,8 @@ const WORDS = {
   open: ['营业中', 'Open'], shut: ['休息中', 'Closed'], always: ['全天', 'at all hours'], until: ['到 %', 'until %'], opens: ['% 上班', 'opens %'], neverOpens: ['没有上班时间', 'no opening in reach'],
   schedules: ['各队列', 'Queues'], files: ['规则文件', 'Rule files'], ruleSet: ['版本', 'Rule set'], rules: ['条目数', 'Rules and entries'],
   lastRead: ['上次读取', 'Last read'], inUse: ['已启用', 'In use'], notInUse: ['有 % 个错误，仍在使用上一版', '% errors; the last good version stays in use'],
+  pilots: ['试点', 'Pilots'], pilotRuns: ['进行中', 'Running'], pilotStopped: ['已自动停止', 'Ended by itself'], pilotSince: ['自 %', 'since %'],
+  'pilot.handoff': ['转人工 %', '% went to a person'], 'pilot.complaints': ['投诉 %', '% complained'], pilotRest: ['其余顾客 %', 'the rest %'],
   warnings: ['% 个警告', '% warnings'], filesOk: ['文件没有问题', 'The files are fine'],
   outbox: ['投递概况', 'Outgoing'], outboxClear: ['没有积压', 'Nothing waits'], endpoint: ['接收方', 'Receiver'], stopped: ['已停用', 'stopped'],
   webhook: ['推送', 'Webhook'], oldest: ['最久', 'Oldest'],

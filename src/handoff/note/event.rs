@@ -27,6 +27,7 @@ pub(super) struct Data {
     pub transfer: Option<Transfer>,
     pub survey: Option<Survey>,
     pub report: Option<Told>,
+    pub pilot: Option<Told>,
     pub slots: Option<Map<String, Value>>,
     message: Option<Said>,
     transcript: Option<Vec<Said>>,
@@ -34,7 +35,7 @@ pub(super) struct Data {
     reply_url: Option<String>,
 }
 
-/// A report.
+/// A report, or a pilot that ended.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Told {

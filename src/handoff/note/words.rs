@@ -45,6 +45,7 @@ pub(super) fn event(kind: &str, why: Option<&str>) -> Option<Words> {
         ("handoff.escalated", _) => ("时限已过，没有人接手，已升级", "Nobody took it in time; escalated"),
         ("conversation.returned", _) => ("会话已交还机器人", "Handed back to the bot"),
         ("conversation.closed", _) => ("会话已结束", "Closed"),
+        ("pilot.stopped", _) => ("试点已自动停止", "A pilot ended by itself"),
         ("report.weekly", _) => ("每周报告", "Weekly report"),
         (TEST, _) => (
             "nightdesk 测试消息：收到这条，说明通知能送到这里",

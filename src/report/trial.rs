@@ -1,0 +1,274 @@
+//! Whether a pilot does worse than the rest: counted from the decisions since it is in use, a few more at each look.
+//!
+//! Owns the count and the judgement, both with the report's own definitions and its statistics. Refuses to end anything.
+
+use jiff::Timestamp;
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
+use serde::{Deserialize, Serialize};
+use std::hash::BuildHasher;
+
+use crate::engine::Engine;
+use crate::rules::StopSpec;
+use crate::store::{DecisionFilter, Store, StoreError, TallyRow};
+
+use super::catalog::COMPLAINT;
+use super::share::{Difference, Share};
+use super::traffic::{is_complaint, is_customers, needed_a_person};
+
+/// Place in the store under which pilots are kept, by id.
+pub const KEPT: &str = "pilot";
+/// Rows of a page.
+const PAGE: usize = 10_000;
+
+/// What is kept of a pilot as it is written now.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Kept {
+    /// Stands for its text.
+    pub version: String,
+    /// Since when this text is in use.
+    pub since: Timestamp,
+    /// That it ended by itself, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<Stopped>,
+}
+
+/// Why a pilot ended by itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stopped {
+    /// When.
+    pub at: Timestamp,
+    /// In what it was worse.
+    pub why: Worse,
+    /// Its conversations.
+    pub pilot: Share,
+    /// Those of customers who did not take part.
+    pub rest: Share,
+    /// The least by which it is worse, from 0 to 1: the lower end of the 95 % interval.
+    pub least: f64,
+}
+
+/// In what a pilot is worse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Worse {
+    /// More of its conversations go to people.
+    Handoff,
+    /// More of its conversations hold a complaint.
+    Complaints,
+}
+
+impl Worse {
+    /// The word in the log and for programs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Handoff => "handoff",
+            Self::Complaints => "complaints",
+        }
+    }
+}
+
+/// Conversations on one side.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Side {
+    /// Those that went to a person.
+    pub people: Share,
+    /// Those with a complaint.
+    pub complaints: Share,
+}
+
+/// Whether one share is larger than another by more than some points (in ten-thousandths), as surely as a 95 % interval says, with
+/// enough conversations on both sides.
+#[must_use]
+pub fn is_worse(pilot: Share, rest: Share, points: u16, after: u64) -> Option<Difference> {
+    if pilot.whole < after || rest.whole < after {
+        return None;
+    }
+    pilot.difference(rest).filter(|difference| difference.low > f64::from(points) / 10_000.0)
+}
+
+/// In what a pilot is worse than the rest by more than is allowed; hand-offs are looked at first.
+#[must_use]
+pub fn judge(pilot: Side, rest: Side, stop: &StopSpec) -> Option<(Worse, Share, Share, Difference)> {
+    let look = |worse, pilot, rest, points| Some((worse, pilot, rest, is_worse(pilot, rest, points, stop.after)?));
+    look(Worse::Handoff, pilot.people, rest.people, stop.handoff)
+        .or_else(|| look(Worse::Complaints, pilot.complaints, rest.complaints, stop.complaints))
+}
+
+/// What is remembered of a conversation, as bits.
+type Talk = u8;
+const TAKES_PART: Talk = 1;
+const SIDE_KNOWN: Talk = 2;
+const PEOPLE: Talk = 4;
+const COMPLAINS: Talk = 8;
+
+/// Conversations of a pilot and of the rest, since it is in use.
+#[derive(Debug)]
+pub struct Trial {
+    /// The pilot's id as it stands in a decision's list, with its quotation marks.
+    quoted: String,
+    since: Timestamp,
+    decision: i64,
+    case: i64,
+    /// By a number that stands for the conversation: so that a million of them take little room.
+    talks: FxHashMap<u64, Talk>,
+}
+
+impl Trial {
+    /// Nothing is counted yet.
+    #[must_use]
+    pub fn new(pilot: &str, since: Timestamp) -> Self {
+        let quoted = serde_json::Value::from(pilot).to_string();
+        Self { quoted, since, decision: 0, case: 0, talks: FxHashMap::default() }
+    }
+
+    /// Takes in what was decided since the last look.
+    ///
+    /// # Errors
+    /// When the store cannot be read; what was read is kept, and the next look goes on from there.
+    pub async fn look(&mut self, store: &dyn Store, engine: &Engine) -> Result<(), StoreError> {
+        let rules = || engine.books().flat_map(|book| &book.rules);
+        let look_up: Vec<String> = rules().filter(|r| r.lookup.is_some()).map(|rule| rule.id.value.clone()).collect();
+        let complaints: FxHashSet<&str> =
+            rules().filter(|r| r.class.as_deref() == Some(COMPLAINT)).map(|rule| rule.id.value.as_str()).collect();
+        let page = |after| DecisionFilter { from: self.since, until: Timestamp::MAX, after, limit: PAGE };
+        loop {
+            let rows = store.tallies(page(self.decision), &look_up).await?;
+            let last = rows.len() < PAGE;
+            for row in &rows {
+                self.decision = row.id;
+                count(&mut self.talks, &self.quoted, row, |rule| complaints.contains(rule));
+            }
+            if last {
+                break;
+            }
+        }
+        // A person may have been called, or have stepped in, without a word of the customer.
+        loop {
+            let rows = store.cases(page(self.case)).await?;
+            let last = rows.len() < PAGE;
+            for row in &rows {
+                self.case = row.number;
+                if let Some(talk) = self.talks.get_mut(&number(&row.conversation)) {
+                    *talk |= PEOPLE;
+                }
+            }
+            if last {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The pilot's conversations, and those of the rest.
+    #[must_use]
+    pub fn sides(&self) -> (Side, Side) {
+        let (mut pilot, mut rest) = (Side::default(), Side::default());
+        for talk in self.talks.values().filter(|talk| *talk & SIDE_KNOWN > 0) {
+            let side = if talk & TAKES_PART > 0 { &mut pilot } else { &mut rest };
+            side.people.count(talk & PEOPLE > 0);
+            side.complaints.count(talk & COMPLAINS > 0);
+        }
+        (pilot, rest)
+    }
+}
+
+/// Counts one decision.
+fn count(talks: &mut FxHashMap<u64, Talk>, quoted: &str, row: &TallyRow, complaint: impl Fn(&str) -> bool) {
+    if !is_customers(row) {
+        return;
+    }
+    let talk = talks.entry(number(&row.conversation)).or_default();
+    // Whoever takes part does so for good; the last word counts when the share was another in between.
+    if let Some(list) = &row.pilots {
+        // The list is JSON, in which a quotation mark within an id has a backslash before it.
+        let takes_part = list.contains(quoted);
+        *talk = *talk & !TAKES_PART | SIDE_KNOWN | if takes_part { TAKES_PART } else { 0 };
+    }
+    *talk |= if needed_a_person(row) { PEOPLE } else { 0 } | if is_complaint(row, complaint) { COMPLAINS } else { 0 };
+}
+
+/// A conversation's number.
+fn number(conversation: &str) -> u64 {
+    FxBuildHasher.hash_one(conversation)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn share(part: u64, whole: u64) -> Share {
+        Share { part, whole }
+    }
+
+    #[test]
+    fn a_pilot_is_worse_when_the_whole_interval_lies_beyond_the_points() {
+        // 30 of 100 against 10 of 100: 0.2, from 0.0908 by Newcombe's method.
+        let (pilot, rest) = (share(30, 100), share(10, 100));
+        let found = is_worse(pilot, rest, 900, 50).expect("0.0908 is more than 0.09");
+        assert!((found.value - 0.2).abs() < 1e-9 && (found.low - 0.090_8).abs() < 0.001, "{found:?}");
+        assert_eq!(is_worse(pilot, rest, 1_000, 50), None, "not surely by ten points");
+        assert_eq!(is_worse(rest, pilot, 0, 50), None, "better is not worse");
+        assert_eq!(is_worse(pilot, rest, 900, 101), None, "too few on both sides");
+        assert_eq!(is_worse(share(30, 40), rest, 900, 50), None, "too few in the pilot");
+        assert_eq!(is_worse(share(300, 400), share(1, 40), 900, 50), None, "too few in the rest");
+        assert!(is_worse(share(10, 10), share(0, 10_000), 10_000, 10).is_none(), "no share is larger by more than all");
+    }
+
+    fn row(conversation: &str, outcome: &str, rule: Option<&str>, pilots: Option<&str>) -> TallyRow {
+        TallyRow {
+            id: 1,
+            conversation: conversation.into(),
+            at: Timestamp::UNIX_EPOCH,
+            channel: "web".into(),
+            outcome: outcome.into(),
+            reason: "matched".into(),
+            rule: rule.map(Into::into),
+            queue: None,
+            pilots: pilots.map(Into::into),
+            role: None,
+        }
+    }
+
+    #[test]
+    fn conversations_are_counted_once_and_on_their_side() {
+        let mut trial = Trial::new("returns.short", Timestamp::UNIX_EPOCH);
+        let rows = [
+            row("a", "faq", Some("returns.short"), Some(r#"["returns.short"]"#)),
+            row("a", "handoff", None, Some(r#"["returns.short","other"]"#)),
+            row("b", "rule", Some("complaint.new"), Some("[]")),
+            row("b", "rule", Some("complaint.new"), Some("[]")),
+            // Not the pilot, though its id begins so.
+            row("c", "faq", None, Some(r#"["returns.short.two"]"#)),
+            // From a time without pilots.
+            row("d", "handoff", None, None),
+            TallyRow { role: Some("bot".into()), ..row("e", "handoff", None, Some("[]")) },
+        ];
+        for row in &rows {
+            count(&mut trial.talks, &trial.quoted, row, |rule| rule == "complaint.new");
+        }
+        let (pilot, rest) = trial.sides();
+        assert_eq!(pilot, Side { people: share(1, 1), complaints: share(0, 1) });
+        assert_eq!(rest, Side { people: share(0, 2), complaints: share(1, 2) });
+    }
+
+    proptest! {
+        #[test]
+        fn worse_stays_worse_with_more_hand_offs_and_smaller_bounds(
+            part in 0_u64..300, more in 0_u64..300, rest_part in 0_u64..300, rest_more in 0_u64..300,
+            points in 0_u16..10_000, after in 1_u64..100,
+        ) {
+            let (pilot, rest) = (share(part, part + more), share(rest_part, rest_part + rest_more));
+            let Some(difference) = is_worse(pilot, rest, points, after) else { return Ok(()) };
+            prop_assert!(difference.value >= difference.low && difference.low > f64::from(points) / 10_000.0);
+            prop_assert!(pilot.whole >= after && rest.whole >= after);
+            prop_assert!(is_worse(rest, pilot, points, after).is_none(), "both cannot be worse than the other");
+            prop_assert!(is_worse(pilot, rest, points / 2, after).is_some());
+            if more > 0 {
+                let higher = share(part + 1, part + more);
+                prop_assert!(is_worse(higher, rest, points, after).is_some(), "{difference:?}");
+            }
+        }
+    }
+}
