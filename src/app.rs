@@ -19,8 +19,8 @@ use crate::engine::Engine;
 use crate::handoff::{Deliverer, DeliveryObserver};
 use crate::history::History;
 use crate::pipeline::{OutboxListener, Pipeline};
-use crate::reload::{Reloader, endpoints};
-use crate::rules::Files;
+use crate::reload::{Beside, Reloader, endpoints};
+use crate::rules::{Files, Settings};
 use crate::server::{self, Connections, Shared};
 use crate::shop;
 use crate::store::sqlite::SqliteStore;
@@ -44,6 +44,8 @@ pub struct Options {
     pub listen: SocketAddr,
     /// The time.
     pub clock: Clock,
+    /// A candidate beside the shop's own knowledge.
+    pub candidate: Option<Beside>,
 }
 
 /// Why a daemon did not start.
@@ -113,7 +115,6 @@ impl App {
         let address = listener.local_addr().map_err(listen_error)?;
         let doors = Doors::open(&engine.book().settings).await?;
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&options.data)?);
-        let tokens = Arc::new(Tokens::open(&options.data)?);
         let data = options.data;
         let metrics = Arc::new(Metrics::new());
         let (front, back) = (CancellationToken::new(), CancellationToken::new());
@@ -134,7 +135,7 @@ impl App {
             Arc::new(ArcSwap::from_pointee(engine)),
             options.clock,
             Arc::clone(&metrics),
-            tokens,
+            Arc::new(Tokens::open(&data)?),
             lookups,
             Arc::new(Bell(Arc::clone(&deliverer))),
         ));
@@ -142,22 +143,21 @@ impl App {
         let built = Engine::clone(&settings);
         let public = settings.book().settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
         pipeline.public_url.store(Arc::new(public));
-        let access = &settings.book().settings.access;
-        if access.admin.is_none() && access.agents.is_empty() {
-            tracing::warn!("No tokens in `access`: the agents' and administrator's paths answer on this machine only.");
-            if settings.book().settings.public_url.is_some() {
-                tracing::warn!(
-                    "With `public_url` there is a proxy before nightdesk; put tokens into `access`, so that nothing depends on its headers."
-                );
-            }
-        }
+        warn_of_open_paths(&settings.book().settings);
         warn_of_deaf_queues(settings.knowledge());
         deliverer.update(endpoints);
         metrics.reloaded(&settings.knowledge().hash, pipeline.clock.now());
         let history = History::below(&data);
-        let reloader = Arc::new(Reloader::new(options.dir, Arc::clone(&pipeline), deliverer, history, files, built));
-        reloader.recall_forced().await?;
-        reloader.recall_pilots().await?;
+        let reloader = Arc::new(Reloader::new(
+            options.dir,
+            Arc::clone(&pipeline),
+            deliverer,
+            history,
+            files,
+            built,
+            options.candidate,
+        ));
+        reloader.recall().await?;
         pipeline.resume_lookups().await?;
         let (reload, requests) = mpsc::channel(1);
         watched("reload", &back_tasks, &back, Arc::clone(&reloader).watch(back.clone()));
@@ -176,12 +176,7 @@ impl App {
             &back,
             stoppable(crate::weekly::watch(Arc::clone(&pipeline), data), back.clone()),
         );
-        watched(
-            "pilots",
-            &back_tasks,
-            &back,
-            stoppable(crate::pilots::watch(Arc::clone(&pipeline), Arc::clone(&reloader)), back.clone()),
-        );
+        watch_pilots(&pipeline, &reloader, &back_tasks, &back);
         let connections =
             Arc::new(Connections::new(limits.connections, limits.connections_per_address, Arc::clone(&metrics)));
         let memory: Arc<crate::channel::Memory> = Arc::default();
@@ -247,6 +242,19 @@ impl App {
     }
 }
 
+/// Without tokens only this machine has the agents' paths, and with a proxy every request seems to come from it.
+fn warn_of_open_paths(settings: &Settings) {
+    let access = &settings.access;
+    if access.admin.is_none() && access.agents.is_empty() {
+        tracing::warn!("No tokens in `access`: the agents' and administrator's paths answer on this machine only.");
+        if settings.public_url.is_some() {
+            tracing::warn!(
+                "With `public_url` there is a proxy before nightdesk; put tokens into `access`, so that nothing depends on its headers."
+            );
+        }
+    }
+}
+
 /// An emergency in a queue that calls nobody waits until somebody looks.
 fn warn_of_deaf_queues(knowledge: &crate::decide::Knowledge) {
     let named =
@@ -259,6 +267,14 @@ fn warn_of_deaf_queues(knowledge: &crate::decide::Knowledge) {
             "Urgent cases go to a queue without a webhook: nobody is called, they wait in `nightdesk queue list`."
         );
     }
+}
+
+/// The tasks about what is tried: the stop rule, the candidate's files, the candidate in the shadow.
+fn watch_pilots(pipeline: &Arc<Pipeline>, reloader: &Arc<Reloader>, tracker: &TaskTracker, stop: &CancellationToken) {
+    let pilots = crate::pilots::watch(Arc::clone(pipeline), Arc::clone(reloader));
+    watched("pilots", tracker, stop, stoppable(pilots, stop.clone()));
+    watched("candidate", tracker, stop, Arc::clone(reloader).watch_candidate(stop.clone()));
+    watched("shadow", tracker, stop, crate::shadow::watch(Arc::clone(pipeline), stop.clone()));
 }
 
 /// Runs a task that must live as long as the daemon; should it end before, the log says so.

@@ -29,6 +29,7 @@ pub mod replay;
 pub mod report;
 pub mod rules;
 pub mod server;
+pub mod shadow;
 pub mod shop;
 pub mod store;
 pub mod suggest;

@@ -1,7 +1,9 @@
 //! New files without a restart: built whole in the background, then swapped in; a failed one leaves the old in use and says so.
 
+mod candidate;
 mod pilots;
 
+pub use candidate::{Beside, CandidateState};
 pub use pilots::Written;
 
 use std::collections::BTreeMap;
@@ -14,6 +16,7 @@ use secrecy::ExposeSecret;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use self::candidate::Tried;
 use crate::changes::Changes;
 use crate::diag::{Finding, Report};
 use crate::engine::Engine;
@@ -40,6 +43,8 @@ pub struct Reloader {
     last: Mutex<LastReload>,
     /// Pilots by id.
     known: Mutex<BTreeMap<String, Known>>,
+    beside: Option<Beside>,
+    candidate: Mutex<Option<CandidateState>>,
 }
 
 /// A pilot of the files in use, or one that ended by itself.
@@ -51,8 +56,12 @@ struct Known {
 
 /// The files in use, and what they make: no pilot has ended, and nobody has set any hours.
 struct Current {
+    /// As they were read last.
     files: Files,
+    /// Those in use.
+    used: Files,
     built: Engine,
+    tried: Tried,
 }
 
 /// What became of the files when they were read last.
@@ -87,10 +96,22 @@ impl Reloader {
         history: History,
         files: Files,
         built: Engine,
+        beside: Option<Beside>,
     ) -> Self {
-        let turn = tokio::sync::Mutex::new(Current { files, built });
+        let current = Current { used: files.clone(), files, built, tried: Tried::default() };
+        let turn = tokio::sync::Mutex::new(current);
         let started = LastReload { at: pipeline.clock.now(), ok: true, errors: 0, warnings: 0, first: None };
-        Self { dir, pipeline, deliverer, history, turn, last: Mutex::new(started), known: Mutex::default() }
+        Self {
+            dir,
+            pipeline,
+            deliverer,
+            history,
+            turn,
+            last: Mutex::new(started),
+            known: Mutex::default(),
+            beside,
+            candidate: Mutex::default(),
+        }
     }
 
     /// What became of the files when they were read last; the start counts.
@@ -112,7 +133,10 @@ impl Reloader {
         let dir = self.dir.clone();
         let files = tokio::task::spawn_blocking(move || Files::read(&dir)).await;
         let Ok(files) = files else { return failed() };
-        self.put_in_use(files, &mut current).await
+        let report = self.put_in_use(files, &mut current).await;
+        drop(current);
+        self.reload_candidate(false).await;
+        report
     }
 
     /// Reads all files, and goes on only if something has changed.
@@ -144,7 +168,9 @@ impl Reloader {
         self.remember(&report);
         match (engine, endpoints) {
             (Some(engine), Some(endpoints)) if report.errors() == 0 => {
-                current.built = engine;
+                (current.built, current.used) = (engine, kept.clone());
+                self.read_candidate(current).await;
+                self.build_candidate(current).await;
                 self.settle(current).await;
                 let engine = self.running(current).await;
                 self.use_engine(&engine, endpoints);
@@ -222,6 +248,16 @@ impl Reloader {
         Ok(released)
     }
 
+    /// Takes out of the store what holds beside the files, as at every start: hours that people have set, pilots that have ended.
+    /// The candidate is read too.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn recall(&self) -> Result<(), StoreError> {
+        self.recall_forced().await?;
+        self.recall_pilots().await
+    }
+
     /// Takes what people have set about opening hours out of the store, as at every start.
     ///
     /// # Errors
@@ -241,6 +277,9 @@ impl Reloader {
             forced.entry(row.schedule).or_default().push(said);
         }
         self.pipeline.engine.store(Arc::new(self.pipeline.engine.load().with_forced(&forced)));
+        if let Some(candidate) = self.pipeline.shadow.candidate() {
+            self.pipeline.shadow.set(Some(candidate.with_forced(&forced)));
+        }
         self.pipeline.forced.store(Arc::new(forced));
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! A shop's directory as a whole: its files, and the secrets of the process that they name.
 
+mod candidate;
+
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -9,6 +11,8 @@ use crate::engine::Engine;
 use crate::lint;
 use crate::rules::Files;
 use crate::rules::load::Secrets;
+
+pub use candidate::{Candidate, CandidateError, open_candidate};
 
 /// Most bytes of a secret's file.
 const MAX_SECRET: u64 = 64 * 1024;

@@ -62,7 +62,7 @@ function showAll() {
 function showNav() {
   const waiting = state.queue?.total || 0;
   const dead = (state.status?.deliveries || []).reduce((sum, each) => sum + each.dead, 0);
-  const bad = state.status && (!state.status.last_reload.ok || state.status.pilots.some((pilot) => pilot.stopped));
+  const bad = state.status && (!state.status.last_reload.ok || state.status.pilots.some((pilot) => pilot.stopped) || state.status.candidate?.ok === false);
   const link = (name, count, loud) => make('a', { href: `#/${name}`, 'aria-current': view() === name ? 'page' : null }, say(name),
     count ? make('span', { className: `count${loud ? ' loud' : ''}` }, String(count)) : null);
   part.nav.replaceChildren(link('cases', waiting), link('deliveries', dead, true), link('unmatched', 0), link('shop', bad ? '!' : 0, true));

@@ -12,8 +12,9 @@ use super::{Ended, Failure, Global, errors_only};
 use crate::clock::Clock;
 use crate::diag::Format;
 use crate::engine::Engine;
-use crate::replay::{self, Before, Change, Difference, Line};
+use crate::replay::{self, Before, Change, Difference, Line, Totals};
 use crate::shop;
+use crate::store::sqlite::SqliteStore;
 
 /// Lines that cannot be read, of which so many are named.
 const NAMED: usize = 10;
@@ -21,7 +22,14 @@ const NAMED: usize = 10;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Lines of `export`.
-    file: PathBuf,
+    #[arg(required_unless_present = "shadow")]
+    file: Option<PathBuf>,
+    /// What a candidate in the shadow (`serve --candidate DIR --shadow`) decided otherwise, as kept in the store; no file is read.
+    #[arg(long, conflicts_with_all = ["file", "against", "words", "threads"])]
+    shadow: bool,
+    /// Directory of the store, for --shadow.
+    #[arg(long, default_value = "data", env = "NIGHTDESK_DATA", value_name = "DIR")]
+    data: PathBuf,
     /// The files to compare with: another directory, or git:REVISION for those of --dir in a revision. Without it, what was decided
     /// when the messages came.
     #[arg(long, value_name = "DIR|git:REV")]
@@ -87,7 +95,8 @@ impl Allowed {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
-    let lines = read(&args.file)?;
+    let Some(file) = &args.file else { return shadow(args) };
+    let lines = read(file)?;
     let conversations = conversations(&lines);
     let after = global.engine()?;
     let before = match args.against.as_deref() {
@@ -106,7 +115,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
     });
     drop(progress);
     let compared: usize = found.iter().map(|(compared, _)| compared).sum();
-    anyhow::ensure!(compared > 0, "{} has no message with a decision to compare", args.file.display());
+    anyhow::ensure!(compared > 0, "{} has no message with a decision to compare", file.display());
     let differing: usize = found.iter().map(|(_, differences)| differences.len()).sum();
     let all = conversations.iter().zip(&found).map(|(lines, (_, found))| (lines.as_slice(), found.as_slice()));
     let changes = replay::changes(all, args.samples);
@@ -118,6 +127,41 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
                 "messages": compared, "conversations": conversations.len(), "differing": differing, "changes": changes,
             })
         ),
+    }
+    Ok(if args.allow.holds(differing, compared) { Ended::Fine } else { Ended::Findings })
+}
+
+/// What a candidate in the shadow decided otherwise.
+fn shadow(args: &Args) -> Result<Ended, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let kept = runtime.block_on(async {
+        let store = SqliteStore::open_beside(&args.data)?;
+        crate::shadow::read(&store).await
+    })?;
+    let Some((totals, mut changes)) = kept else {
+        anyhow::bail!("no candidate was in the shadow; start the daemon with `serve --candidate DIR --shadow`")
+    };
+    for change in &mut changes {
+        change.samples.truncate(args.samples);
+    }
+    let count = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+    let (compared, differing) = (count(totals.messages), count(totals.differing));
+    match args.format {
+        Form::Text => {
+            let Totals { candidate, shop, since, dropped, failed, others, .. } = &totals;
+            anstream::println!("candidate {candidate} beside {shop}, since {since}");
+            print_text(&changes, args.top, compared, differing);
+            for (number, what) in [
+                (others, "further messages are decided otherwise, in more ways than are told apart"),
+                (dropped, "messages were not compared, because too many waited"),
+                (failed, "messages could not be decided by the candidate; the log says why"),
+            ] {
+                if *number > 0 {
+                    anstream::println!("\n{number} {what}");
+                }
+            }
+        }
+        Form::Json => anstream::println!("{:#}", json!({"totals": totals, "changes": changes})),
     }
     Ok(if args.allow.holds(differing, compared) { Ended::Fine } else { Ended::Findings })
 }

@@ -8,6 +8,8 @@ use super::{Ended, Failure, Global, LogFormat};
 use crate::app::{App, Options, StartError};
 use crate::clock::Clock;
 use crate::diag::{Format, Severity};
+use crate::reload::Beside;
+use crate::rules::shape;
 use crate::telemetry;
 
 #[derive(Debug, clap::Args)]
@@ -18,6 +20,20 @@ pub(super) struct Args {
     /// Directory of the store.
     #[arg(long, default_value = "data", env = "NIGHTDESK_DATA", value_name = "DIR")]
     data: PathBuf,
+    /// Another folder whose faq/, rules/ and synonyms.yaml are tried on a share of the customers, with the settings of --dir.
+    #[arg(long, value_name = "DIR", env = "NIGHTDESK_CANDIDATE")]
+    candidate: Option<PathBuf>,
+    /// Share of the customers who get the candidate, such as 10%.
+    #[arg(long, value_name = "N%", default_value = "10%", value_parser = share, requires = "candidate")]
+    share: u16,
+    /// The candidate decides every message beside the shop's own files and says nothing; `nightdesk replay --shadow` shows what
+    /// differs.
+    #[arg(long, requires = "candidate", conflicts_with = "share")]
+    shadow: bool,
+}
+
+fn share(text: &str) -> Result<u16, String> {
+    shape::share(text).ok_or_else(|| "write a share from 0% to 100%, such as 10%".to_owned())
 }
 
 pub(super) fn run(global: &Global, args: Args) -> Result<Ended, Failure> {
@@ -37,7 +53,12 @@ pub(super) fn run(global: &Global, args: Args) -> Result<Ended, Failure> {
 }
 
 async fn serve(global: &Global, args: Args) -> Result<Ended, Failure> {
-    let options = Options { dir: global.dir.clone(), data: args.data, listen: args.listen, clock: Clock::system() };
+    if let Some(dir) = args.candidate.as_ref().filter(|dir| !dir.is_dir()) {
+        anyhow::bail!("`--candidate {}`: there is no such directory", dir.display());
+    }
+    let candidate = args.candidate.map(|dir| Beside { dir, share: (!args.shadow).then_some(args.share) });
+    let (dir, data, listen) = (global.dir.clone(), args.data, args.listen);
+    let options = Options { dir, data, listen, clock: Clock::system(), candidate };
     let app = match App::start(options).await {
         Ok(app) => app,
         Err(StartError::Findings(mut report)) => {

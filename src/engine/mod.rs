@@ -1,6 +1,7 @@
 //! The engine: a Book, compiled, and the one `handle` that every command and the daemon call.
 
 mod build;
+mod candidate;
 mod dialogue;
 mod hours;
 mod ladder;
@@ -29,6 +30,7 @@ use crate::rules::Files;
 use crate::rules::load::{self, Secrets};
 use crate::rules::pilots::{book_for, without, written};
 
+pub use candidate::NAME as CANDIDATE;
 pub use pilots::Arm;
 pub use suggest::Suggestion;
 pub(crate) use texts::inside;
@@ -43,6 +45,8 @@ pub struct Engine {
     whole: Option<Arc<Book>>,
     /// By share, ascending.
     arms: Vec<Arm>,
+    /// Other knowledge for a share of the customers.
+    candidate: Option<candidate::Candidate>,
 }
 
 impl Engine {
@@ -60,7 +64,13 @@ impl Engine {
     /// Compiles a Book as it stands, pilots and all.
     fn of(book: Book, report: &mut Report) -> Option<Self> {
         let knowledge = build::build(&book, report)?;
-        (report.errors() == 0).then(|| Self { knowledge, book: Arc::new(book), whole: None, arms: Vec::new() })
+        (report.errors() == 0).then(|| Self {
+            knowledge,
+            book: Arc::new(book),
+            whole: None,
+            arms: Vec::new(),
+            candidate: None,
+        })
     }
 
     /// Reads and compiles all files of a shop: what `serve`, `check`, `test`, `chat` and `explain` begin with.
@@ -75,51 +85,78 @@ impl Engine {
     /// Decides one message. Pure: the same message, conversation and time give the same outcome.
     #[must_use]
     pub fn handle(&self, inbound: &Inbound, conversation: &Conversation, now: Timestamp) -> Outcome {
-        self.told_pilots(decide::decide(self.knowledge_of(&inbound.customer), inbound, conversation, now), inbound)
+        self.told_pilots(
+            decide::decide(self.knowledge_for(&inbound.customer, conversation), inbound, conversation, now),
+            inbound,
+        )
     }
 
-    /// What is decided with for a customer: the rules of the pilots that the customer takes part in, else of the rest.
+    /// What is decided with for a customer: the candidate, else the rules of the pilots that the customer takes part in, else those
+    /// of the rest.
     fn knowledge_of(&self, customer: &Customer) -> &Knowledge {
+        if let Some(candidate) = self.candidate_of(customer) {
+            return candidate.knowledge_of(customer);
+        }
         pilots::arm_of(&self.arms, &customer.id).map_or(&self.knowledge, |arm| &arm.engine.knowledge)
     }
 
     /// The outcome with the pilots that the customer takes part in.
     fn told_pilots(&self, mut outcome: Outcome, inbound: &Inbound) -> Outcome {
-        if !self.arms.is_empty() {
-            let arm = pilots::arm_of(&self.arms, &inbound.customer.id);
-            outcome.decision.pilots = Some(arm.map(|arm| arm.pilots.clone()).unwrap_or_default());
-        }
+        outcome.decision.pilots = self.pilots_of(&inbound.customer);
         outcome
+    }
+
+    /// The pilots that a customer takes part in; none where there is no pilot.
+    fn pilots_of(&self, customer: &Customer) -> Option<Vec<String>> {
+        if let Some(candidate) = self.candidate_of(customer) {
+            let own = candidate.pilots_of(customer).unwrap_or_default();
+            return Some(std::iter::once(CANDIDATE.to_owned()).chain(own).collect());
+        }
+        let arm = pilots::arm_of(&self.arms, &customer.id).map(|arm| arm.pilots.clone());
+        let any = !self.arms.is_empty() || self.candidate.is_some();
+        any.then(|| arm.unwrap_or_default())
     }
 
     /// Whether to wait for the customer's next message, which may complete this one, before the outcome is made true.
     #[must_use]
     pub fn waits(&self, inbound: &Inbound, conversation: &Conversation, outcome: &Outcome) -> bool {
-        decide::waits(self.knowledge_of(&inbound.customer), inbound, conversation, outcome)
+        decide::waits(self.knowledge_for(&inbound.customer, conversation), inbound, conversation, outcome)
     }
 
     /// What comes of a message that waited, when the next one is there.
     #[must_use]
     pub fn continued(&self, inbound: &Inbound, conversation: &Conversation, now: Timestamp) -> Outcome {
-        self.told_pilots(decide::continued(self.knowledge_of(&inbound.customer), inbound, conversation, now), inbound)
+        self.told_pilots(
+            decide::continued(self.knowledge_for(&inbound.customer, conversation), inbound, conversation, now),
+            inbound,
+        )
     }
 
     /// What comes of a message that a person of the shop has answered at the platform already.
     #[must_use]
     pub fn answered(&self, inbound: &Inbound, conversation: &Conversation, now: Timestamp) -> Outcome {
-        self.told_pilots(decide::answered(self.knowledge_of(&inbound.customer), inbound, conversation, now), inbound)
+        self.told_pilots(
+            decide::answered(self.knowledge_for(&inbound.customer, conversation), inbound, conversation, now),
+            inbound,
+        )
     }
 
     /// What comes of a message over the limit that its platform does not send again.
     #[must_use]
     pub fn over_limit(&self, inbound: &Inbound, conversation: &Conversation, now: Timestamp) -> Outcome {
-        self.told_pilots(decide::over_limit(self.knowledge_of(&inbound.customer), inbound, conversation, now), inbound)
+        self.told_pilots(
+            decide::over_limit(self.knowledge_for(&inbound.customer, conversation), inbound, conversation, now),
+            inbound,
+        )
     }
 
     /// What comes of word that a letter of ours came back.
     #[must_use]
     pub fn returned(&self, inbound: &Inbound, conversation: &Conversation, now: Timestamp) -> Outcome {
-        self.told_pilots(decide::returned(self.knowledge_of(&inbound.customer), inbound, conversation, now), inbound)
+        self.told_pilots(
+            decide::returned(self.knowledge_for(&inbound.customer, conversation), inbound, conversation, now),
+            inbound,
+        )
     }
 
     /// Decides messages that a customer writes in a row, each before the wait for it is over, as the daemon does. One outcome for
@@ -143,7 +180,9 @@ impl Engine {
         let mut outcomes = Vec::with_capacity(row.len());
         for (index, inbound) in row.iter().enumerate() {
             let mut outcome = self.handle(inbound, &conversation, now);
-            let fetched = |request| answer(request).or_else(|| sample(self.knowledge_of(&inbound.customer), request));
+            let fetched = |request| {
+                answer(request).or_else(|| sample(self.knowledge_for(&inbound.customer, &conversation), request))
+            };
             if let Some(fetched) = outcome.lookup.as_ref().and_then(fetched) {
                 let inbound = Inbound { fetched: Some(fetched), ..inbound.clone() };
                 outcome = self.handle(&inbound, &conversation, now);
@@ -217,6 +256,9 @@ impl Engine {
         for arm in &mut engine.arms {
             arm.engine = arm.engine.with_forced(forced);
         }
+        if let Some(candidate) = &mut engine.candidate {
+            candidate.engine = Arc::new(candidate.engine.with_forced(forced));
+        }
         engine
     }
 
@@ -234,6 +276,9 @@ impl Engine {
         engine.knowledge.values = minijinja::Value::from(minijinja::value::Serde(&values));
         for arm in &mut engine.arms {
             arm.engine = arm.engine.with_settings(others);
+        }
+        if let Some(candidate) = &mut engine.candidate {
+            candidate.engine = Arc::new(candidate.engine.with_settings(others));
         }
         engine
     }
@@ -254,8 +299,9 @@ impl Engine {
     }
 
     /// Everything that is decided with for some customer, as it was written.
-    pub fn books(&self) -> impl Iterator<Item = &Book> {
-        std::iter::once(self.book()).chain(self.arms.iter().map(|arm| arm.engine.book()))
+    pub fn books(&self) -> Box<dyn Iterator<Item = &Book> + '_> {
+        let candidate = self.candidate.iter().flat_map(|candidate| candidate.engine.books());
+        Box::new(std::iter::once(self.book()).chain(self.arms.iter().map(|arm| arm.engine.book())).chain(candidate))
     }
 
     /// What customers of pilots get, by share, ascending.

@@ -11,6 +11,7 @@ mod payload;
 mod places;
 mod platform;
 mod record;
+mod shadow;
 mod step;
 mod timers;
 mod transfer;
@@ -33,6 +34,7 @@ use crate::hours::ForcedHours;
 use crate::hub::Hub;
 use crate::lookup::Lookups;
 use crate::message::{Conversation, Customer, Fetched, Gesture, Inbound, Kind, QueueEvent, Role, State};
+use crate::replay::Decided;
 use crate::store::{Commit, ConversationRow, SeenKey, SeenRow, Store, StoreError};
 use crate::telemetry::Metrics;
 use crate::token::Tokens;
@@ -41,6 +43,7 @@ pub use agent::{Acted, Action, Actor, AgentError};
 pub use holds::Later;
 pub use limits::Limits;
 pub use record::told;
+pub use shadow::{Shadow, Shown};
 
 use holds::{Holds, TooMany};
 use lookups::Running;
@@ -186,6 +189,8 @@ pub struct Pipeline {
     pub forced: ArcSwap<ForcedHours>,
     /// Address under which this program is reached, without a slash at the end.
     pub public_url: ArcSwap<String>,
+    /// A candidate that decides beside it and says nothing.
+    pub shadow: Shadow,
     turns: Turns,
     holds: Holds,
     alarm: Alarm,
@@ -243,6 +248,7 @@ impl Pipeline {
             outbox,
             forced: ArcSwap::default(),
             public_url: ArcSwap::default(),
+            shadow: Shadow::default(),
             turns: Turns::default(),
             holds: Holds::default(),
             alarm: Alarm::default(),
@@ -374,12 +380,15 @@ impl Pipeline {
             if way == Way::MayWait && decided.engine.waits(&decided.inbound, &decided.conversation, &decided.outcome) {
                 return Ok(None);
             }
-            let asked = decided.inbound.clone();
+            let (asked, engine, now) = (decided.inbound.clone(), Arc::clone(&decided.engine), decided.now);
             let step = self.step(arrival, key, decided).await?;
             match self.store.commit(step.commit.clone()).await {
                 Ok(()) => {
                     self.metrics.message_took(began.elapsed());
                     self.publish(&step);
+                    if matches!(way, Way::MayWait | Way::Final) && arrival.role == Role::Visitor {
+                        self.show(&engine, &asked, &step, now);
+                    }
                     if let Some(look) = running.filter(|_| step.outcome.lookup.is_some()) {
                         self.answer_later(step.outcome.conversation.id.clone(), asked, look);
                     }
@@ -466,6 +475,25 @@ impl Pipeline {
         }
         self.metrics.decide_took(began.elapsed());
         Ok(Considered { engine, now, version, last, conversation, inbound, outcome })
+    }
+
+    /// Shows what was decided to a candidate in the shadow. What waits for a look-up is not decided yet.
+    fn show(&self, engine: &Engine, asked: &Inbound, step: &Step, now: Timestamp) {
+        if step.outcome.lookup.is_some() {
+            return;
+        }
+        let shown = |candidate| Shown {
+            candidate,
+            shop: engine.rule_set(&asked.customer).to_owned(),
+            inbound: Inbound { fetched: None, ..asked.clone() },
+            conversation: step.before.clone(),
+            now,
+            made: Decided::of(&step.outcome, true),
+            fetched: asked.fetched.clone().and_then(|fetched| Some((step.outcome.decision.rule.clone()?, fetched))),
+        };
+        if !self.shadow.show(shown) {
+            self.metrics.shadow("dropped");
+        }
     }
 
     /// Tells the world what is on disk.

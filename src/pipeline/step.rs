@@ -74,7 +74,7 @@ impl Pipeline {
                 queue: outcome.queue.as_ref().and_then(|_| Some(after.handoff.as_ref()?.queue.clone())),
                 score: outcome.decision.score,
                 language: outcome.decision.language.clone(),
-                rule_set: engine.knowledge().hash.clone(),
+                rule_set: engine.rule_set(&inbound.customer).to_owned(),
                 pilots: outcome.decision.pilots.as_ref().map(|pilots| json!(pilots).to_string()),
             }),
             ..Commit::default()

@@ -6,7 +6,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
-use crate::engine::Engine;
+use crate::engine::{CANDIDATE, Engine};
 use crate::report::trial::{KEPT, Kept, Stopped};
 use crate::store::{Commit, KeptRow, NewDelivery, StoreError};
 
@@ -28,7 +28,9 @@ impl Reloader {
     /// # Errors
     /// When the store cannot be read.
     pub async fn recall_pilots(&self) -> Result<(), StoreError> {
-        let current = self.turn.lock().await;
+        let mut current = self.turn.lock().await;
+        self.read_candidate(&mut current).await;
+        self.build_candidate(&mut current).await;
         for row in self.pipeline.store.kept_all(KEPT, "").await? {
             // What an older or newer program kept begins anew.
             if let Ok(kept) = serde_json::from_str(&row.value) {
@@ -81,7 +83,7 @@ impl Reloader {
 
     /// Notes what is written now: a new text begins now, and one that is gone is forgotten, unless it had ended by itself.
     pub(super) async fn settle(&self, current: &Current) {
-        let (now, written) = (self.pipeline.clock.now(), current.built.pilots());
+        let (now, written) = (self.pipeline.clock.now(), self.written(current));
         let (mut begun, mut gone) = (Vec::new(), Vec::new());
         {
             let mut all = self.known();
@@ -111,27 +113,43 @@ impl Reloader {
         }
     }
 
-    /// What is built, as if the pilots that ended were not written.
-    pub(super) async fn running(&self, current: &Current) -> Engine {
-        let stopped: Vec<String> =
-            self.pilots().into_iter().filter(|written| written.kept.stopped.is_some()).map(|w| w.pilot).collect();
-        self.pipeline.metrics.pilots(self.pilots().iter().map(|w| (w.pilot.as_str(), w.kept.stopped.is_some())));
-        let built = current.built.clone();
-        if stopped.is_empty() {
-            return built;
-        }
-        tracing::warn!(
-            pilots = stopped.join(", "),
-            "Pilots that ended by themselves stay ended until their text changes."
-        );
-        let engine = tokio::task::spawn_blocking(move || built.without(&stopped)).await;
-        engine.ok().flatten().unwrap_or_else(|| {
-            tracing::error!("The files cannot be used without the pilots that ended, so these are in use again.");
-            current.built.clone()
-        })
+    /// Ids and versions of all that is tried on a share of the customers.
+    fn written(&self, current: &Current) -> Vec<(String, String)> {
+        let candidate = current.tried.good.as_ref().filter(|_| self.share().is_some());
+        let candidate = candidate.map(|(_, candidate)| (CANDIDATE.to_owned(), candidate.version.clone()));
+        current.built.pilots().into_iter().chain(candidate).collect()
     }
 
-    async fn use_pilots(&self, current: &Current) {
+    /// What is built, as if the pilots that ended were not written, with the candidate for its customers.
+    pub(super) async fn running(&self, current: &Current) -> Engine {
+        let pilots = self.pilots();
+        self.pipeline.metrics.pilots(pilots.iter().map(|w| (w.pilot.as_str(), w.kept.stopped.is_some())));
+        let stopped: Vec<Written> = pilots.into_iter().filter(|written| written.kept.stopped.is_some()).collect();
+        if !stopped.is_empty() {
+            let ids: Vec<&str> = stopped.iter().map(|written| written.pilot.as_str()).collect();
+            tracing::warn!(
+                pilots = ids.join(", "),
+                "Pilots that ended by themselves stay ended until their text changes."
+            );
+        }
+        let engine = without(&current.built, &stopped).await;
+        let Some((_, candidate)) = &current.tried.good else {
+            self.pipeline.shadow.set(None);
+            return engine;
+        };
+        let candidate_engine = without(&candidate.engine, &stopped).await;
+        match self.share() {
+            Some(_) if stopped.iter().any(|written| written.pilot == CANDIDATE) => engine,
+            Some(share) => engine.with_candidate(candidate_engine, share),
+            None => {
+                let forced = self.pipeline.forced.load();
+                self.pipeline.shadow.set(Some(candidate_engine.with_forced(&forced)));
+                engine
+            }
+        }
+    }
+
+    pub(super) async fn use_pilots(&self, current: &Current) {
         let engine = self.running(current).await;
         self.pipeline.engine.store(Arc::new(engine.with_forced(&self.pipeline.forced.load())));
     }
@@ -144,4 +162,22 @@ impl Reloader {
 fn row(pilot: &str, kept: &Kept) -> KeptRow {
     let value = serde_json::to_string(kept).unwrap_or_default();
     KeptRow { place: KEPT.to_owned(), key: pilot.to_owned(), value, until: None }
+}
+
+/// An engine as if those of its pilots that ended were not written.
+async fn without(engine: &Engine, stopped: &[Written]) -> Engine {
+    let is_stopped = |id: &String, version: &String| {
+        stopped.iter().any(|written| written.pilot == *id && written.kept.version == *version)
+    };
+    let ids: Vec<String> =
+        engine.pilots().into_iter().filter(|(id, version)| is_stopped(id, version)).map(|(id, _)| id).collect();
+    if ids.is_empty() {
+        return engine.clone();
+    }
+    let whole = engine.clone();
+    let left = tokio::task::spawn_blocking(move || whole.without(&ids)).await;
+    left.ok().flatten().unwrap_or_else(|| {
+        tracing::error!("The files cannot be used without the pilots that ended, so these are in use again.");
+        engine.clone()
+    })
 }

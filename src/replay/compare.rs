@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::engine::Engine;
 
@@ -49,20 +49,23 @@ pub fn differences(lines: &[&Line], before: Before<'_>, after: &Engine, words: b
         if matches!(before, Before::Recorded) {
             after.queue = None;
         }
-        if then != after {
-            let (before, after) = named(then, after);
+        if let Some((before, after)) = difference(then, after) {
             out.push(Difference { line, before, after });
         }
     }
     (compared, out)
 }
 
-/// Words are told apart only where nothing else differs: an answer with the time in it is another one in every message.
-fn named(mut before: Decided, mut after: Decided) -> (Decided, Decided) {
+/// Two decisions that differ. Words are told apart only where nothing else differs: an answer with the time in it is another one in
+/// every message.
+pub(super) fn difference(mut before: Decided, mut after: Decided) -> Option<(Decided, Decided)> {
+    if before == after {
+        return None;
+    }
     before.words = 0;
     after.words = 0;
     after.words = u64::from(before == after);
-    (before, after)
+    Some((before, after))
 }
 
 fn message(line: &Line) -> Option<&Message> {
@@ -73,7 +76,7 @@ fn message(line: &Line) -> Option<&Message> {
 }
 
 /// Messages that are decided otherwise in the same way.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     /// What was decided before.
     pub before: Decided,
@@ -91,6 +94,14 @@ pub struct Change {
     pub samples: Vec<String>,
 }
 
+impl Change {
+    /// Between two decisions that differ; no message has it yet.
+    pub(super) fn between((before, after): (Decided, Decided)) -> Self {
+        let in_words = before.words != after.words;
+        Self { before, after, in_words, messages: 0, conversations: 0, later: 0, samples: Vec::new() }
+    }
+}
+
 /// Groups the differences of all conversations; the change that most messages have comes first.
 #[must_use]
 pub fn changes<'a>(all: impl Iterator<Item = (&'a [&'a Line], &'a [Difference])>, samples: usize) -> Vec<Change> {
@@ -98,15 +109,8 @@ pub fn changes<'a>(all: impl Iterator<Item = (&'a [&'a Line], &'a [Difference])>
     for (lines, differences) in all {
         let mut here = BTreeSet::new();
         for (number, Difference { line, before, after }) in differences.iter().enumerate() {
-            let change = groups.entry((before, after)).or_insert_with(|| Change {
-                before: before.clone(),
-                after: after.clone(),
-                in_words: before.words != after.words,
-                messages: 0,
-                conversations: 0,
-                later: 0,
-                samples: Vec::new(),
-            });
+            let new = || Change::between((before.clone(), after.clone()));
+            let change = groups.entry((before, after)).or_insert_with(new);
             change.messages += 1;
             change.later += usize::from(number > 0);
             change.conversations += usize::from(here.insert((before, after)));

@@ -6,7 +6,9 @@
 mod compare;
 mod line;
 mod play;
+mod shadow;
 
 pub use compare::{Before, Change, Difference, changes, differences};
 pub use line::{Act, By, Line, Message, Person, Said, Was, masked};
 pub use play::{Decided, play};
+pub use shadow::{Shadowed, Totals};

@@ -7,7 +7,7 @@ use std::hash::Hasher;
 
 use jiff::Timestamp;
 use rustc_hash::FxHasher;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::decide::Outcome;
 use crate::engine::Engine;
@@ -19,21 +19,45 @@ use super::line::{Act, By, Line, Message, Said, Was};
 const MOST: usize = 10_000;
 
 /// What is decided about a message, as far as two rule sets are compared.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Decided {
     /// What was done.
     pub outcome: OutcomeKind,
     /// Why.
     pub reason: Reason,
     /// The rule or entry behind it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
     /// Queue of a new hand-off; not known of what was recorded.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<String>,
     /// Stands for the words of the answer, where these are compared.
     #[serde(skip)]
     pub words: u64,
+}
+
+impl Decided {
+    /// What an outcome is; `words`: the answer's words count too.
+    #[must_use]
+    pub fn of(outcome: &Outcome, words: bool) -> Self {
+        let decision = &outcome.decision;
+        let mut hasher = FxHasher::default();
+        for reply in outcome.replies.iter().filter(|_| words) {
+            hasher.write(reply.text.as_bytes());
+            hasher.write_u8(0xff);
+        }
+        let handoff = outcome.conversation.handoff.as_ref();
+        Self {
+            outcome: decision.outcome,
+            reason: decision.reason,
+            rule: decision.rule.clone(),
+            queue: match outcome.queue {
+                Some(QueueEvent::Created { .. }) => handoff.map(|handoff| handoff.queue.clone()),
+                Some(QueueEvent::Message) | None => None,
+            },
+            words: hasher.finish(),
+        }
+    }
 }
 
 impl From<&Was> for Decided {
@@ -109,24 +133,7 @@ fn decided(
     if waited && engine.waits(inbound, conversation, &outcome) {
         outcome = engine.continued(inbound, conversation, now);
     }
-    let decision = &outcome.decision;
-    let mut hasher = FxHasher::default();
-    for reply in outcome.replies.iter().filter(|_| words) {
-        hasher.write(reply.text.as_bytes());
-        hasher.write_u8(0xff);
-    }
-    let decided = Decided {
-        outcome: decision.outcome,
-        reason: decision.reason,
-        rule: decision.rule.clone(),
-        queue: match outcome.queue {
-            Some(QueueEvent::Created { .. }) => {
-                outcome.conversation.handoff.as_ref().map(|handoff| handoff.queue.clone())
-            }
-            Some(QueueEvent::Message) | None => None,
-        },
-        words: hasher.finish(),
-    };
+    let decided = Decided::of(&outcome, words);
     (outcome, decided)
 }
 

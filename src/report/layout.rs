@@ -558,8 +558,10 @@ fn pilots(w: &Writer, report: &Report) -> Section {
                 None => w.say("数据不足", "not enough data"),
             };
             let whisker = difference.map(svg::whisker).unwrap_or_default();
+            let title = titled(report, &pilot.pilot);
+            let ended = w.say("已自动停止", "ended by itself");
             rows.push(vec![
-                text(titled(report, &pilot.pilot)),
+                text(if pilot.stopped.is_some() { format!("{title} · {ended}") } else { title }),
                 text(name),
                 figure(with_interval(with)),
                 figure(with_interval(rest)),

@@ -10,7 +10,7 @@ use crate::store::{DecisionFilter, Store, StoreError, SurveyFilter};
 use super::cases::{self, FirstAnswers, Office};
 use super::catalog::Catalog;
 use super::traffic::{self, AGAIN, Pass};
-use super::{Figures, Options, Period, Report, opinions, said};
+use super::{Figures, Options, Period, Report, opinions, said, trial};
 
 /// Rows of a page.
 const PAGE: usize = 10_000;
@@ -132,7 +132,13 @@ pub async fn make(store: &dyn Store, engine: &Engine, options: &Options, now: Ti
     let used = |id: &str| pass.rule_number(id).is_some_and(|rule| counters.iter().any(|counter| counter.used(rule)));
     let entries = catalog.stale(used, today);
     let [current, previous] = counters;
-    let (traffic, pilots) = current.finish(&pass, &products);
+    let (traffic, mut pilots) = current.finish(&pass, &products);
+    for row in store.kept_all(trial::KEPT, "").await? {
+        let kept: Option<trial::Kept> = serde_json::from_str(&row.value).ok();
+        if let Some(pilot) = pilots.iter_mut().find(|pilot| pilot.pilot == row.key) {
+            pilot.stopped = kept.and_then(|kept| kept.stopped).map(|stopped| stopped.at);
+        }
+    }
     let (traffic_before, _) = previous.finish(&pass, &products);
     let [first, first_before] = firsts.map(FirstAnswers::finish);
     let [cases, cases_before] = cases.map(cases::Counter::finish);

@@ -95,6 +95,9 @@ pub struct Pilot {
     pub with: Arm,
     /// Those of customers who do not take part.
     pub rest: Arm,
+    /// When it ended by itself, if it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<Timestamp>,
 }
 
 /// What is compared.
@@ -373,7 +376,7 @@ impl Counter {
                 arm.repeated.count(talk.again);
                 arm.complaints.count(talk.complaint);
             }
-            Pilot { pilot: id.clone(), with, rest }
+            Pilot { pilot: id.clone(), with, rest, stopped: None }
         };
         ids.into_iter().map(compare).collect()
     }

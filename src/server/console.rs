@@ -142,7 +142,7 @@ pub(super) async fn status(State(shared): State<Shared>, request: Request) -> Re
     Ok(Json(json!({
         "agent": me, "now": now, "zone": zone, "queues": queues, "deliveries": deliveries,
         "rule_set": engine.knowledge().hash, "rules": engine.knowledge().rules.len(), "last_reload": shared.reloader.last(),
-        "pilots": shared.reloader.pilots(),
+        "pilots": shared.reloader.pilots(), "candidate": shared.reloader.candidate(),
     })))
 }
 

@@ -85,6 +85,11 @@ struct PilotLabel {
     pilot: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ModeLabel {
+    mode: &'static str,
+}
+
 type Seconds = Gauge<f64, AtomicU64>;
 
 /// All figures of a daemon.
@@ -116,6 +121,8 @@ pub struct Metrics {
     reload_at: Seconds,
     rule_set: Family<HashLabel, Gauge>,
     pilots: Family<PilotLabel, Gauge>,
+    candidate: Family<ModeLabel, Gauge>,
+    shadow: Family<ResultLabel, Counter>,
     store_failures: Counter,
 }
 
@@ -157,6 +164,8 @@ impl Metrics {
             reload_at: Seconds::default(),
             rule_set: Family::default(),
             pilots: Family::default(),
+            candidate: Family::default(),
+            shadow: Family::default(),
             store_failures: Counter::default(),
         };
         metrics.register();
@@ -198,6 +207,12 @@ impl Metrics {
         r.register("last_reload_success_timestamp_seconds", "When the files in use were read", self.reload_at.clone());
         r.register("rule_set_info", "Hash of the files in use", self.rule_set.clone());
         r.register("pilot_stopped", "1 for a pilot that ended by itself, 0 for one that runs", self.pilots.clone());
+        r.register("candidate_ok", "1 if the candidate as it is now is in use", self.candidate.clone());
+        r.register(
+            "shadow_messages",
+            "Messages that a candidate decided in the shadow, by result",
+            self.shadow.clone(),
+        );
         r.register("store_failures", "Steps that the store refused", self.store_failures.clone());
     }
 
@@ -317,6 +332,17 @@ impl Metrics {
         for (pilot, stopped) in pilots {
             self.pilots.get_or_create(&PilotLabel { pilot: pilot.to_owned() }).set(i64::from(stopped));
         }
+    }
+
+    /// The candidate was read, for a share of the customers or for the shadow; it is in use as it is now, or has errors.
+    pub fn candidate(&self, share: bool, ok: bool) {
+        let mode = if share { "share" } else { "shadow" };
+        self.candidate.get_or_create(&ModeLabel { mode }).set(i64::from(ok));
+    }
+
+    /// A message was shown to a candidate in the shadow. `result` is a fixed word.
+    pub fn shadow(&self, result: &'static str) {
+        self.shadow.get_or_create(&ResultLabel { result }).inc();
     }
 
     /// Depths and ages, read from the store when somebody asks.

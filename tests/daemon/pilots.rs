@@ -1,9 +1,14 @@
 //! Pilots in a running daemon: one that is worse than the rest ends by itself, once, and stays ended.
 
+use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use jiff::Timestamp;
 use nightdesk::hub::News;
+use nightdesk::reload::Beside;
 use nightdesk::rules::pilots::number;
+use nightdesk::store::DecisionFilter;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -129,4 +134,199 @@ async fn a_pilot_that_is_worse_ends_by_itself_and_says_so_once() {
     assert_eq!(status(&daemon).await[0]["stopped"], Value::Null);
     daemon.stop().await;
     assert_eq!(told(&receiver).len(), 1);
+}
+
+/// The shop's own questions, answered by a candidate.
+fn next_faq(returns: &str) -> String {
+    format!(
+        "faq:\n  - id: returns.window\n    title: {{zh: 七天无理由退货, en: Returning an item}}\n    questions: [怎么退货, how do I return an item]\n    answer: {{zh: {returns}, en: {returns}}}\n  - id: gift.card\n    title: {{zh: 礼品卡, en: Gift cards}}\n    questions: [有礼品卡吗]\n    answer: {{zh: 有。, en: Yes.}}\n"
+    )
+}
+
+fn write(dir: &Path, name: &str, text: &str) {
+    let path = dir.join(name);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+}
+
+async fn candidate(daemon: &Daemon) -> Value {
+    get(&format!("http://{}/v1/status", daemon.address())).await.json["candidate"].clone()
+}
+
+/// Waits until the candidate was read and is as it should be.
+async fn becomes(daemon: &Daemon, ok: bool) -> Value {
+    wait_for("the candidate", || async { Some(candidate(daemon).await).filter(|state| state["ok"] == json!(ok)) }).await
+}
+
+/// Asks new customers who take part until the answer is there.
+async fn answers_soon(daemon: &Daemon, new: &mut impl Iterator<Item = String>, expected: &str) {
+    wait_for(expected, || {
+        let customer = new.next().unwrap();
+        async move { words(&ask(daemon, &customer, "怎么退货").await).contains(expected).then_some(()) }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_share_of_the_customers_gets_the_candidate_and_a_bad_one_disturbs_nobody() {
+    let receiver = Receiver::start().await;
+    let shop = Shop::small(&receiver);
+    let next = shop.aside("next");
+    // Bad from the start: the daemon starts all the same, and everybody gets the shop's own.
+    write(&next, "faq/shop.yaml", "faq: [{id: broken}]");
+    let beside = Beside { dir: next.clone(), share: Some(5_000) };
+    let daemon = Daemon::start_beside(&shop, TEN, Some(beside.clone())).await;
+    let (mut with, mut rest) = (customers(true, 0), customers(false, 0));
+    let answered = ask(&daemon, &with.next().unwrap(), "怎么退货").await;
+    assert!(words(&answered).contains(OLD) && answered["decision"]["pilots"].is_null(), "{answered:#}");
+    let state = candidate(&daemon).await;
+    assert!(str_at(&state, "/error").contains("faq/shop.yaml:1:"), "{state:#}");
+    assert!(metric(&daemon, r#"nightdesk_candidate_ok{mode="share"} 0"#).await);
+
+    // Mended: its customers get it, the rest what they had.
+    write(&next, "faq/shop.yaml", &next_faq("十四天内可以退货。"));
+    answers_soon(&daemon, &mut with, "十四天").await;
+    assert_eq!((str_at(&becomes(&daemon, true).await, "/share")), "50%");
+    let ours = get(&format!("http://{}/v1/status", daemon.address())).await.json["rule_set"].clone();
+    for _ in 0..5 {
+        let answered = ask(&daemon, &with.next().unwrap(), "怎么退货").await;
+        assert_eq!(answered["decision"]["pilots"], json!(["candidate"]));
+        assert_eq!(words(&ask(&daemon, &with.next().unwrap(), "有礼品卡吗").await), "有。");
+        let answered = ask(&daemon, &rest.next().unwrap(), "怎么退货").await;
+        assert!(words(&answered).contains(OLD), "{answered:#}");
+        assert_eq!(answered["decision"]["pilots"], json!([]));
+    }
+    // What is recorded tells which files decided.
+    let filter = DecisionFilter { from: Timestamp::MIN, until: Timestamp::MAX, after: 0, limit: 1_000 };
+    let decisions = daemon.app.pipeline.store.decisions(filter).await.unwrap();
+    let set = becomes(&daemon, true).await["rule_set"].clone();
+    for (_, decision) in decisions {
+        let mine = decision.pilots.as_deref() == Some(r#"["candidate"]"#);
+        assert_eq!(decision.rule_set == set, mine, "{decision:?}");
+        assert_eq!(decision.rule_set == ours, !mine, "{decision:?}");
+    }
+
+    // Bad again, in its text and in settings of its own: the last good one stays.
+    write(&next, "faq/shop.yaml", "faq: [{id: broken}]");
+    becomes(&daemon, false).await;
+    assert!(words(&ask(&daemon, &with.next().unwrap(), "怎么退货").await).contains("十四天"));
+    write(&next, "faq/shop.yaml", &next_faq("三十天内可以退货。"));
+    answers_soon(&daemon, &mut with, "三十天").await;
+    let settings = std::fs::read_to_string(shop.dir().join("nightdesk.yaml")).unwrap();
+    write(&next, "nightdesk.yaml", &settings.replace("first_response: 120s", "first_response: 60s"));
+    let state = becomes(&daemon, false).await;
+    assert!(str_at(&state, "/error").contains("differs from the shop's own in `queues`"), "{state:#}");
+    assert!(words(&ask(&daemon, &with.next().unwrap(), "怎么退货").await).contains("三十天"));
+    // The shop's own files are read, whatever the candidate is.
+    shop.write("faq/more.yaml", "faq:\n  - {id: more.one, title: 新, questions: [有新品吗], answer: 有新品。}\n");
+    wait_for("the shop's new entry", || {
+        let customer = rest.next().unwrap();
+        let daemon = &daemon;
+        async move { words(&ask(daemon, &customer, "有新品吗").await).contains("有新品").then_some(()) }
+    })
+    .await;
+    assert!(words(&ask(&daemon, &with.next().unwrap(), "怎么退货").await).contains("三十天"));
+    // The same settings in another form are the shop's.
+    write(&next, "nightdesk.yaml", &format!("# a copy\n{settings}"));
+    becomes(&daemon, true).await;
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_candidate_that_is_worse_ends_by_itself() {
+    let receiver = Receiver::start().await;
+    let shop = Shop::small_with(&receiver, "pilots: {stop: {handoff: 10%, after: 10, webhook: desk}}");
+    let next = shop.aside("next");
+    write(&next, "rules/all.yaml", &pilot("next").replace("    replaces: returns.window\n    rollout: 50%\n", ""));
+    let beside = Beside { dir: next.clone(), share: Some(5_000) };
+    let daemon = Daemon::start_beside(&shop, TEN, Some(beside.clone())).await;
+    ask_all(&daemon, 0, 12).await;
+    daemon.turn_to("2026-10-14T10:02:00+08:00");
+    let hit = wait_for("the receiver's word", || async { told(&receiver).pop() }).await;
+    assert_eq!(str_at(&hit.json(), "/data/pilot/pilot"), "candidate");
+    let mut with = customers(true, 2_000);
+    answers_soon(&daemon, &mut with, OLD).await;
+    daemon.stop().await;
+    let daemon = Daemon::start_beside(&shop, "2026-10-14T10:05:00+08:00", Some(beside)).await;
+    assert!(words(&ask(&daemon, &with.next().unwrap(), "怎么退货").await).contains(OLD));
+    write(&next, "faq/shop.yaml", &next_faq("十四天内可以退货。"));
+    std::fs::remove_file(next.join("rules/all.yaml")).unwrap();
+    answers_soon(&daemon, &mut with, "十四天").await;
+    daemon.stop().await;
+    assert_eq!(told(&receiver).len(), 1);
+}
+
+fn replay_shadow(shop: &Shop, more: &[&str]) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nightdesk"));
+    command.arg("--dir").arg(shop.dir()).args(["replay", "--shadow", "--data"]).arg(shop.data()).args(more);
+    let output = command.output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(said).unwrap())
+}
+
+#[tokio::test]
+async fn a_candidate_in_the_shadow_is_counted_and_says_nothing() {
+    let receiver = Receiver::start().await;
+    let shop = Shop::small(&receiver);
+    assert_eq!(replay_shadow(&shop, &[]).0, Some(2), "there is no store yet");
+    let next = shop.aside("next");
+    write(&next, "faq/shop.yaml", &next_faq("十四天内可以退货。"));
+    let gift = "  - id: gift.rule\n    when: {phrase: [礼物]}\n    reply: {zh: 好。, en: Yes.}\n    handoff: {queue: oncall}\n";
+    let rules = std::fs::read_to_string(shop.dir().join("rules/shop.yaml")).unwrap();
+    write(&next, "rules/shop.yaml", &format!("{rules}{gift}"));
+    let beside = Beside { dir: next.clone(), share: None };
+    let daemon = Daemon::start_beside(&shop, TEN, Some(beside.clone())).await;
+    assert_eq!(candidate(&daemon).await["share"], Value::Null);
+    for customer in (0..4).map(|n| format!("s{n}")) {
+        let answered = ask(&daemon, &customer, "怎么退货").await;
+        assert!(words(&answered).contains(OLD), "{answered:#}");
+        assert_eq!(answered["decision"]["pilots"], Value::Null);
+        // Both know no answer to the one, and only the shop's own to the other.
+        ask(&daemon, &customer, "怎么开发票").await;
+    }
+    let answered = ask(&daemon, "s9", "送礼物的话打13812345678").await;
+    assert_eq!((str_at(&answered, "/decision/reason"), str_at(&answered, "/handoff/queue")), ("no_match", "general"));
+    let store = &daemon.app.pipeline.store;
+    let (totals, changes) = wait_for("nine messages in the shadow", || async {
+        nightdesk::shadow::read(store.as_ref()).await.unwrap().filter(|(totals, _)| totals.messages == 9)
+    })
+    .await;
+    assert_eq!((totals.differing, totals.dropped, totals.failed), (9, 0, 0), "{changes:#?}");
+    assert!(metric(&daemon, r#"nightdesk_shadow_messages_total{result="other"} 9"#).await);
+    let words: Vec<_> = changes.iter().filter(|change| change.in_words).collect();
+    assert_eq!((words.len(), words[0].messages, words[0].conversations), (1, 4, 4), "{changes:#?}");
+    assert_eq!(words[0].after.rule.as_deref(), Some("returns.window"));
+    let gift = changes.iter().find(|change| change.after.rule.as_deref() == Some("gift.rule")).expect("the rule");
+    assert_eq!((gift.before.queue.as_deref(), gift.after.queue.as_deref()), (Some("general"), Some("oncall")));
+    assert!(!gift.samples[0].contains("1381234") && gift.samples[0].contains("送礼物"), "{gift:#?}");
+    assert!(receiver.hits_at("/oncall").is_empty(), "nobody is called");
+
+    // Beside the running daemon, and grouped as `replay` groups.
+    let (code, said) = replay_shadow(&shop, &[]);
+    assert_eq!(code, Some(1), "{said}");
+    for line in ["9 of 9 messages are decided otherwise (100.0 %)", "in other words", "“怎么退货”", "→  rule gift.rule"]
+    {
+        assert!(said.contains(line) || line.contains("gift") && said.contains("gift.rule"), "no `{line}` in {said}");
+    }
+    assert_eq!(replay_shadow(&shop, &["--allow", "100%"]).0, Some(0));
+
+    // A restart goes on, another candidate begins anew.
+    daemon.stop().await;
+    let daemon = Daemon::start_beside(&shop, "2026-10-14T11:00:00+08:00", Some(beside)).await;
+    ask(&daemon, "s10", "怎么退货").await;
+    let store = &daemon.app.pipeline.store;
+    let messages = |wanted: u64| async move {
+        wait_for("the count", || async {
+            nightdesk::shadow::read(store.as_ref()).await.unwrap().filter(|(totals, _)| totals.messages == wanted)
+        })
+        .await
+    };
+    assert_eq!(messages(10).await.0.differing, 10);
+    write(&next, "faq/shop.yaml", &std::fs::read_to_string(shop.dir().join("faq/shop.yaml")).unwrap());
+    let before = candidate(&daemon).await["rule_set"].clone();
+    wait_for("the other candidate", || async { (candidate(&daemon).await["rule_set"] != before).then_some(()) }).await;
+    ask(&daemon, "s11", "怎么退货").await;
+    let (totals, changes) = messages(1).await;
+    assert_eq!((totals.differing, changes.len()), (0, 0), "{changes:#?}");
+    daemon.stop().await;
 }

@@ -25,7 +25,7 @@ const LAYERS: &[&[&str]] = &[
     &["channel"],
     &["changes"],
     &["reload", "weekly"],
-    &["pilots"],
+    &["pilots", "shadow"],
     &["server"],
     &["app"],
     &["cli"],

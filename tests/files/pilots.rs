@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use nightdesk::decide::Outcome;
 use nightdesk::engine::Engine;
 use nightdesk::message::{Conversation, Customer, Gesture, Inbound};
+use nightdesk::pipeline::{Shadow, Shown};
+use nightdesk::replay::Decided;
 use nightdesk::rules::load::NoSecrets;
 use nightdesk::rules::{Files, pilots};
 use serde_json::json;
@@ -203,4 +205,80 @@ fn mistakes_of_pilots_are_found_each_once() {
     assert_eq!(once.len(), found.len(), "{found:#?}");
     let codes: BTreeSet<&str> = found.iter().map(|(code, _)| *code).collect();
     assert_eq!(codes, BTreeSet::from(["wrong-type", "missing-key", "bad-pilot", "unknown-name"]), "{found:#?}");
+}
+
+/// A candidate: one entry in other words, and a rule that asks before it answers.
+const NEXT: &str = r#"
+rules:
+  - id: gift.engraving
+    when: {phrase: [刻字]}
+    slots: {words: {pattern: '[A-Z]+', ask: {zh: 刻什么字？, en: Which words?}}}
+    reply: {zh: "好的，刻{{ slots.words }}。", en: We will write it.}
+"#;
+
+fn beside() -> (Engine, Engine) {
+    let next = FAQ.replace("七天内可以退货。", "十四天内可以退货。");
+    let candidate = engine(&[("nightdesk.yaml", CONFIG), ("faq/a.yaml", &next), ("rules/a.yaml", NEXT)]);
+    let ours = with_pilots();
+    (ours.with_candidate(candidate, 3_000), ours)
+}
+
+#[test]
+fn a_share_gets_the_candidate_and_the_rest_what_they_had() {
+    let (with, ours) = beside();
+    let tried = customer(|number| number < 3_000);
+    let said = told(&with, &tried, "怎么退货");
+    assert_eq!(said.replies[0].text, "十四天内可以退货。");
+    assert_eq!(said.decision.pilots.as_deref(), Some(["candidate".to_owned()].as_slice()));
+    assert_ne!(with.rule_set(&tried), ours.rule_set(&tried));
+    for fits in [|number| (3_000..5_000).contains(&number), |number| number >= 5_000] {
+        let customer = customer(fits);
+        for message in MESSAGES {
+            let (before, now) = (told(&ours, &customer, message), told(&with, &customer, message));
+            assert_eq!(json!(before.replies), json!(now.replies), "{message}");
+            assert_eq!(before.decision.pilots, now.decision.pilots);
+        }
+        assert_eq!(with.rule_set(&customer), ours.rule_set(&customer));
+    }
+}
+
+#[test]
+fn a_dialogue_is_brought_to_its_end_by_the_rules_that_began_it() {
+    let (with, ours) = beside();
+    let (tried, rest) = (customer(|number| number < 3_000), customer(|number| number >= 5_000));
+    let asked = told(&with, &tried, "可以刻字吗");
+    assert_eq!(asked.replies[0].text, "刻什么字？");
+    // Signed in meanwhile, under an id whose number is on the other side.
+    let answer = Inbound::words("msg_2", "web", rest.clone(), "LOVE");
+    let done = with.handle(&answer, &asked.conversation, at());
+    assert_eq!(done.replies[0].text, "好的，刻LOVE。");
+    assert_eq!(done.decision.pilots.as_deref(), Some([].as_slice()), "the customer is one of the rest");
+    // Where no rules in use know it, it is no dialogue, as after any reload; the message is understood by itself.
+    let lost = ours.handle(&answer, &asked.conversation, at());
+    assert_ne!(rule(&lost), Some("gift.engraving"));
+    let other = Inbound::words("msg_3", "web", rest, "运费多少");
+    assert_eq!(rule(&ours.handle(&other, &asked.conversation, at())), Some("shipping.fee"));
+}
+
+#[test]
+fn what_finds_no_room_in_the_shadow_is_counted_and_holds_nothing_up() {
+    let (with, ours) = beside();
+    let tried = customer(|_| true);
+    let outcome = told(&ours, &tried, "怎么退货");
+    let shadow = Shadow::default();
+    let show = |candidate| Shown {
+        candidate,
+        shop: String::new(),
+        inbound: Inbound::words("msg_1", "web", tried.clone(), "怎么退货"),
+        conversation: Conversation::new("c_1".into(), "web", "t", tried.clone(), at()),
+        now: at(),
+        made: Decided::of(&outcome, true),
+        fetched: None,
+    };
+    assert!(shadow.show(|_| unreachable!("nobody looks")));
+    shadow.set(Some(with));
+    let taken = (0..2_000).filter(|_| shadow.show(show)).count();
+    assert_eq!((taken, shadow.dropped(), shadow.dropped()), (1_024, 976, 0));
+    drop(shadow.shown());
+    assert!(!shadow.show(show), "nobody takes it any more");
 }

@@ -9,6 +9,12 @@ const card = (title, ...children) => make('section', { className: 'card' }, make
 const chip = (kind, text) => make('span', { className: `chip ${kind}` }, text);
 const age = (iso) => length(now() - Date.parse(iso));
 
+/** The candidate: for whom it is, and whether it is in use. */
+const candidateLine = ({ ok, share, error }) => make('div', {},
+  make('p', {}, ok ? chip('good', say('inUse')) : chip('urgent', say('candidateBad')), ' ',
+    make('span', { className: 'soft' }, share ? say('candidateShare', share) : say('candidateShadow'))),
+  error ? make('pre', {}, error) : '');
+
 /** The state of queues, files and deliveries. */
 export function shopView(status, again) {
   const queues = status.queues.map((queue) => {
@@ -47,6 +53,7 @@ export function shopView(status, again) {
     card(say('hours'), make('ul', { className: 'lines' }, hoursLines(status.queues, again))),
     card(say('schedules'), make('div', { className: 'wide' }, make('table', { className: 'hours' }, make('thead', {}, make('tr', {}, head)), make('tbody', {}, queues)))),
     card(say('files'), verdict, files),
+    status.candidate ? card(say('candidate'), candidateLine(status.candidate)) : '',
     pilots.length ? card(say('pilots'), make('ul', { className: 'lines' }, pilots)) : '',
     card(say('outbox'), outbox.length
       ? make('div', { className: 'wide' }, make('table', {}, make('thead', {}, make('tr', {},

@@ -10,6 +10,7 @@ use std::sync::mpsc;
 use jiff::Timestamp;
 use nightdesk::app::{App, Options};
 use nightdesk::clock::Clock;
+use nightdesk::reload::Beside;
 
 use super::PATIENCE;
 use super::shop::Shop;
@@ -25,9 +26,14 @@ pub struct Daemon {
 impl Daemon {
     /// Starts one on the shop's files and data. `at` is RFC 3339: `2026-10-09T20:15:00+08:00`.
     pub async fn start(shop: &Shop, at: &str) -> Self {
+        Self::start_beside(shop, at, None).await
+    }
+
+    /// The same with a candidate beside the shop's own files.
+    pub async fn start_beside(shop: &Shop, at: &str, candidate: Option<Beside>) -> Self {
         let clock = Clock::fixed(instant(at));
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-        let options = Options { dir: shop.dir(), data: shop.data(), listen, clock: clock.clone() };
+        let options = Options { dir: shop.dir(), data: shop.data(), listen, clock: clock.clone(), candidate };
         let app = App::start(options).await.unwrap_or_else(|error| panic!("the daemon does not start: {error:?}"));
         Self { app, clock }
     }

@@ -1,0 +1,146 @@
+//! Decisions of a candidate beside those that were made, as the messages came: counted, grouped and bounded.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::BuildHasher;
+
+use jiff::Timestamp;
+use rustc_hash::{FxBuildHasher, FxHashSet};
+use serde::{Deserialize, Serialize};
+
+use super::compare::{Change, difference};
+use super::play::Decided;
+
+/// Most changes that are told apart; further ones are counted together.
+const GROUPS: usize = 500;
+/// Most samples of a change.
+const SAMPLES: usize = 3;
+/// Longest sample, in characters.
+const SAMPLE: usize = 200;
+/// Most conversations with a change that are remembered; after that they may be counted again.
+const MET: usize = 100_000;
+
+/// What was compared, and how much of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Hash of the candidate.
+    pub candidate: String,
+    /// Hash of the shop's own rule set.
+    pub shop: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// Messages that were compared.
+    pub messages: u64,
+    /// Those of them that are decided otherwise.
+    pub differing: u64,
+    /// Messages that were left out, because too many waited.
+    pub dropped: u64,
+    /// Messages that the candidate could not decide: a mistake of ours.
+    pub failed: u64,
+    /// Of those that are decided otherwise, those in no change that is told apart.
+    pub others: u64,
+}
+
+/// The decisions that differ.
+#[derive(Debug)]
+pub struct Shadowed {
+    /// How much.
+    pub totals: Totals,
+    changes: BTreeMap<(Decided, Decided), Change>,
+    touched: BTreeSet<(Decided, Decided)>,
+    met: FxHashSet<u64>,
+}
+
+impl Shadowed {
+    /// Goes on from what was counted before.
+    #[must_use]
+    pub fn from(totals: Totals, changes: Vec<Change>) -> Self {
+        let changes = changes.into_iter().map(|change| (key(&change), change)).collect();
+        Self { totals, changes, touched: BTreeSet::new(), met: FxHashSet::default() }
+    }
+
+    /// Counts one message: what was decided, and what the candidate would have. `sample` is its words, masked.
+    pub fn count(&mut self, made: Decided, would: Decided, conversation: &str, sample: impl FnOnce() -> String) {
+        self.totals.messages += 1;
+        let Some(key) = difference(made, would) else { return };
+        self.totals.differing += 1;
+        if self.changes.len() >= GROUPS && !self.changes.contains_key(&key) {
+            self.totals.others += 1;
+            return;
+        }
+        if self.met.len() >= MET {
+            self.met.clear();
+        }
+        let new = self.met.insert(FxBuildHasher.hash_one((conversation, &key)));
+        let change = self.changes.entry(key.clone()).or_insert_with(|| Change::between(key.clone()));
+        change.messages += 1;
+        change.conversations += usize::from(new);
+        if change.samples.len() < SAMPLES {
+            let sample: String = sample().chars().take(SAMPLE).collect();
+            if !sample.is_empty() && !change.samples.contains(&sample) {
+                change.samples.push(sample);
+            }
+        }
+        self.touched.insert(key);
+    }
+
+    /// The changes that were counted since this was asked last.
+    pub fn touched(&mut self) -> Vec<Change> {
+        let touched = std::mem::take(&mut self.touched);
+        touched.into_iter().filter_map(|key| self.changes.get(&key).cloned()).collect()
+    }
+}
+
+fn key(change: &Change) -> (Decided, Decided) {
+    let words = u64::from(change.in_words);
+    (change.before.clone(), Decided { words, ..change.after.clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{OutcomeKind, Reason};
+
+    fn decided(rule: &str, words: u64) -> Decided {
+        let rule = Some(rule.to_owned());
+        Decided { outcome: OutcomeKind::Faq, reason: Reason::Matched, rule, queue: None, words }
+    }
+
+    #[test]
+    fn differences_are_grouped_and_go_on_after_a_restart() {
+        let mut shadowed = Shadowed::from(Totals::default(), Vec::new());
+        shadowed.count(decided("a", 1), decided("a", 1), "c1", || unreachable!("the same is no sample"));
+        for (conversation, sample) in [("c1", "怎么退货"), ("c1", "怎么退货"), ("c2", "可以退吗")] {
+            shadowed.count(decided("a", 1), decided("b", 2), conversation, || sample.to_owned());
+        }
+        shadowed.count(decided("a", 1), decided("a", 2), "c3", String::new);
+        let mut kept = shadowed.touched();
+        kept.sort_by_key(|change| change.messages);
+        assert_eq!(kept.len(), 2);
+        assert!(kept[0].in_words && kept[0].samples.is_empty(), "{kept:#?}");
+        assert_eq!((kept[1].messages, kept[1].conversations, kept[1].in_words), (3, 2, false));
+        assert_eq!(kept[1].samples, ["怎么退货", "可以退吗"]);
+        assert!(shadowed.touched().is_empty());
+
+        let text = serde_json::to_string(&kept).unwrap();
+        let mut again = Shadowed::from(shadowed.totals, serde_json::from_str(&text).unwrap());
+        again.count(decided("a", 1), decided("a", 9), "c4", String::new);
+        assert_eq!((again.totals.messages, again.totals.differing), (6, 5));
+        let touched = again.touched();
+        assert_eq!((touched.len(), touched[0].messages, touched[0].in_words), (1, 2, true));
+    }
+
+    #[test]
+    fn what_is_kept_has_a_bound() {
+        let mut shadowed = Shadowed::from(Totals::default(), Vec::new());
+        for number in 0..GROUPS as u64 + 7 {
+            let long = || "长".repeat(5_000);
+            shadowed.count(decided("a", 0), decided(&format!("b{number}"), 0), "c", long);
+            shadowed.count(decided("a", 0), decided("b1", 0), &format!("c{number}"), || number.to_string());
+        }
+        assert_eq!(shadowed.totals.others, 7);
+        let touched = shadowed.touched();
+        assert_eq!(touched.len(), GROUPS);
+        assert!(touched.iter().all(|change| change.samples.len() <= SAMPLES));
+        assert!(touched.iter().flat_map(|change| &change.samples).all(|sample| sample.chars().count() <= SAMPLE));
+    }
+}
