@@ -102,3 +102,18 @@ fn the_proxy_lets_through_what_nightdesk_takes() {
         assert!(site.contains(&format!(" {path} ")), "{path} is not passed on");
     }
 }
+
+#[test]
+fn security_names_files_that_exist() {
+    let page = text("docs/SECURITY.md");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let named = page.split('`').skip(1).step_by(2).filter(|word| {
+        ["src/", "web/", "tests/", "packaging/"].iter().any(|folder| word.starts_with(folder)) && !word.contains(' ')
+    });
+    let mut count = 0;
+    for file in named {
+        count += 1;
+        assert!(root.join(file).exists(), "docs/SECURITY.md names `{file}`, which does not exist");
+    }
+    assert!(count > 30, "only {count} files were found");
+}
