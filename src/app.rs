@@ -20,7 +20,7 @@ use crate::handoff::{Deliverer, DeliveryObserver};
 use crate::history::History;
 use crate::pipeline::{OutboxListener, Pipeline};
 use crate::reload::{Beside, Reloader, endpoints};
-use crate::rules::{Files, Settings};
+use crate::rules::{Files, Retention, Settings};
 use crate::server::{self, Connections, Shared};
 use crate::shop;
 use crate::store::sqlite::SqliteStore;
@@ -115,7 +115,6 @@ impl App {
         let address = listener.local_addr().map_err(listen_error)?;
         let doors = Doors::open(&engine.book().settings).await?;
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&options.data)?);
-        let data = options.data;
         let metrics = Arc::new(Metrics::new());
         let (front, back) = (CancellationToken::new(), CancellationToken::new());
         let (front_tasks, back_tasks) = (TaskTracker::new(), TaskTracker::new());
@@ -135,7 +134,7 @@ impl App {
             Arc::new(ArcSwap::from_pointee(engine)),
             options.clock,
             Arc::clone(&metrics),
-            Arc::new(Tokens::open(&data)?),
+            Arc::new(Tokens::open(&options.data)?),
             lookups,
             Arc::new(Bell(Arc::clone(&deliverer))),
         ));
@@ -147,7 +146,7 @@ impl App {
         warn_of_deaf_queues(settings.knowledge());
         deliverer.update(endpoints);
         metrics.reloaded(&settings.knowledge().hash, pipeline.clock.now());
-        let history = History::below(&data);
+        let history = History::below(&options.data);
         let reloader = Arc::new(Reloader::new(
             options.dir,
             Arc::clone(&pipeline),
@@ -174,7 +173,7 @@ impl App {
             "weekly report",
             &back_tasks,
             &back,
-            stoppable(crate::weekly::watch(Arc::clone(&pipeline), data), back.clone()),
+            stoppable(crate::weekly::watch(Arc::clone(&pipeline), options.data), back.clone()),
         );
         watch_pilots(&pipeline, &reloader, &back_tasks, &back);
         let connections =
@@ -302,21 +301,34 @@ async fn stoppable(task: impl Future<Output = ()>, stop: CancellationToken) {
     }
 }
 
-/// Forgets what is old.
+/// Forgets what is old, at the start and from then on.
 async fn tidy(pipeline: Arc<Pipeline>) {
     loop {
-        tokio::time::sleep(TIDY).await;
         pipeline.limits.sweep();
         loop {
-            match pipeline.store.purge(pipeline.clock.now(), PurgeLimits::default()).await {
-                Ok(purged) if purged.more => tokio::time::sleep(Duration::from_millis(50)).await,
-                Ok(_) => break,
+            let Retention { conversations, decisions } = pipeline.engine.load().book().settings.retention;
+            let limits = PurgeLimits { conversations, decisions, ..PurgeLimits::default() };
+            match pipeline.store.purge(pipeline.clock.now(), limits).await {
+                Ok(purged) => {
+                    if purged.conversations > 0 {
+                        let conversations = purged.conversations;
+                        tracing::info!(
+                            conversations,
+                            "Conversations that are older than privacy.keep_conversations were deleted."
+                        );
+                    }
+                    if !purged.more {
+                        break;
+                    }
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
                 Err(error) => {
                     tracing::warn!(%error, "Old rows could not be deleted.");
                     break;
                 }
             }
         }
+        tokio::time::sleep(TIDY).await;
     }
 }
 

@@ -136,7 +136,10 @@ async fn put(pipeline: &Pipeline, kept: Option<&mut Shadowed>, written: &mut Tot
     }
     written.clone_from(&kept.totals);
     let changes = kept.touched();
-    let until = pipeline.clock.now().checked_add(KEEP).ok();
+    // No longer than the conversations that the samples are from.
+    let longest = pipeline.engine.load().book().settings.retention.conversations;
+    let keep = SignedDuration::try_from(longest).map_or(KEEP, |longest| longest.min(KEEP));
+    let until = pipeline.clock.now().checked_add(keep).ok();
     let row = |key: String, value: Result<String, serde_json::Error>| {
         value.ok().map(|value| KeptRow { place: KEPT.to_owned(), key, value, until })
     };

@@ -153,6 +153,7 @@ pub static CONFIG: Shape = Shape {
         Key::new("survey", Kind::Map(&SURVEY), "What is done with the answers to the survey."),
         Key::new("report", Kind::Map(&REPORT), "The report by itself every week."),
         Key::new("pilots", Kind::Map(&PILOTS), "What becomes of pilots."),
+        Key::new("privacy", Kind::Map(&PRIVACY), "How long what customers wrote is kept."),
         Key::new("wording", Kind::Map(&WATCH), "What becomes of messages with words that must not be said."),
         Key::new("access", Kind::Map(&ACCESS), "Tokens of agents and of the administrator."),
         Key::new("public_url", Kind::Str, "Address under which platforms reach this program, for links in webhooks."),
@@ -455,6 +456,23 @@ pub static STOP: Shape = Shape {
         Key::new("complaints", Kind::Share, "Points by which more of its conversations may hold a complaint. 2%."),
         Key::new("after", Kind::Int(10, 1_000_000), "Conversations on each side before anything is concluded. 50."),
         Key::new("webhook", Kind::Named(Names::Webhooks), "Webhook that is told."),
+    ],
+};
+
+/// `privacy:`.
+pub static PRIVACY: Shape = Shape {
+    name: "privacy",
+    keys: &[
+        Key::new(
+            "keep_conversations",
+            Kind::Duration,
+            "How long a conversation is kept after the last thing that happened in it. 365d.",
+        ),
+        Key::new(
+            "keep_decisions",
+            Kind::Duration,
+            "How long is kept what was decided, without words, for reports. 730d.",
+        ),
     ],
 };
 
