@@ -153,7 +153,8 @@ impl App {
         deliverer.update(endpoints);
         metrics.reloaded(&settings.knowledge().hash, pipeline.clock.now());
         let history = History::below(&data);
-        let reloader = Arc::new(Reloader::new(options.dir, Arc::clone(&pipeline), deliverer, history, files));
+        let reloader = Reloader::new(options.dir, Arc::clone(&pipeline), deliverer, history, files);
+        let reloader = Arc::new(reloader.having_found(&report));
         reloader.recall_forced().await?;
         pipeline.resume_lookups().await?;
         let (reload, requests) = mpsc::channel(1);
@@ -189,6 +190,7 @@ impl App {
             pipeline: Arc::clone(&pipeline),
             memory,
             reloader,
+            looks: Arc::default(),
             tracker: front_tasks.clone(),
             stop: front.clone(),
         };

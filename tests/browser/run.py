@@ -31,6 +31,7 @@ sys.dont_write_bytecode = True  # nothing appears beside the scenes
 
 import scenes_console
 import scenes_daemon
+import scenes_knowledge
 import scenes_report
 import scenes_widget
 from stage import Daemon, Stage
@@ -66,7 +67,7 @@ def main():
     scenes = [
         (name, scene)
         # These need daemons of their own.
-        for module in (scenes_daemon, scenes_widget, *([scenes_console, scenes_report] if given.binary else []))
+        for module in (scenes_daemon, scenes_widget, *([scenes_console, scenes_knowledge, scenes_report] if given.binary else []))
         for name, scene in vars(module).items()
         if name.startswith(("daemon_", "widget_", "console_", "report_")) and (given.only or "") in name
     ]
