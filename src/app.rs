@@ -140,15 +140,7 @@ impl App {
         let settings = pipeline.engine.load_full();
         let public = settings.book().settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
         pipeline.public_url.store(Arc::new(public));
-        let access = &settings.book().settings.access;
-        if access.admin.is_none() && access.agents.is_empty() {
-            tracing::warn!("No tokens in `access`: the agents' and administrator's paths answer on this machine only.");
-            if settings.book().settings.public_url.is_some() {
-                tracing::warn!(
-                    "With `public_url` there is a proxy before nightdesk; put tokens into `access`, so that nothing depends on its headers."
-                );
-            }
-        }
+        warn_of_open_doors(&settings.book().settings);
         warn_of_deaf_queues(settings.knowledge());
         deliverer.update(endpoints);
         metrics.reloaded(&settings.knowledge().hash, pipeline.clock.now());
@@ -237,6 +229,19 @@ impl App {
         if tokio::time::timeout(GRACE, self.back_tasks.wait()).await.is_err() {
             tracing::warn!("Some deliveries did not end in time; they are sent again after the next start.");
         }
+    }
+}
+
+/// Without tokens the agents' paths are this machine's alone.
+fn warn_of_open_doors(settings: &crate::rules::Settings) {
+    if settings.access.admin.is_some() || !settings.access.agents.is_empty() {
+        return;
+    }
+    tracing::warn!("No tokens in `access`: the agents' and administrator's paths answer on this machine only.");
+    if settings.public_url.is_some() {
+        tracing::warn!(
+            "With `public_url` there is a proxy before nightdesk; put tokens into `access`, so that nothing depends on its headers."
+        );
     }
 }
 

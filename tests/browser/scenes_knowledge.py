@@ -1,6 +1,9 @@
 """Scenes of the console's page "knowledge": search, an entry, a message tried, findings and the last change, each on a daemon of its own."""
 
 import json
+import time
+import urllib.error
+import urllib.request
 
 from scenes_console import ATTACK, CONTRAST, forward, with_crm
 
@@ -26,7 +29,17 @@ def shown(agent):
 
 
 def mended(stage, text=ENTRY):
+    """The file anew; if it is a good one, it is waited for."""
     stage.write("faq/gifts-own.yaml", lambda _: text)
+    while "qestions" not in text:
+        try:
+            with urllib.request.urlopen(f"{stage.url}/v1/knowledge/entry/gift.engraving") as answer:
+                entry = json.loads(answer.read())
+            if f"en: \"{entry['replies'][0]['en']}\"" in text:
+                return
+        except urllib.error.HTTPError:
+            pass
+        time.sleep(0.1)
 
 
 def console_knowledge_search_and_entry(stage):
