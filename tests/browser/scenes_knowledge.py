@@ -53,7 +53,7 @@ def console_knowledge_search_and_entry(stage):
     agent = opened(stage)
     stage.until(lambda: shown(agent).count() == 100, "the first hundred entries")
     assert "invoice" in shown(agent).first.text_content() and "3" in shown(agent).first.locator("td.num").first.text_content()
-    agent.locator(".search").press_sequentially("ENGRAVE 刻字")
+    agent.locator(".search").press_sequentially("ENGRAVE the LAMP 刻字")
     stage.until(lambda: shown(agent).count() == 1, "only one is left while one types")
     assert agent.evaluate("document.activeElement.className") == "search"
     row = shown(agent).first

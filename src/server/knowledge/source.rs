@@ -35,7 +35,8 @@ pub(super) fn stretches<'a>(texts: impl IntoIterator<Item = (&'a str, &'a str)>)
         for item in items {
             let Some(id) = item.get("id").and_then(yaml::Node::text) else { continue };
             let start = item.place.span.start.min(text.len());
-            let span = text.get(start..last(item).clamp(start, text.len())).unwrap_or_default();
+            // A text of many lines ends where the next line begins.
+            let span = text.get(start..last(item).clamp(start, text.len())).unwrap_or_default().trim_end();
             // Up to the end of its last line, but not the empty lines behind it.
             let rest = text.get(start + span.len()..).unwrap_or_default();
             let length = span.len() + rest.find('\n').unwrap_or(rest.len());
