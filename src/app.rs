@@ -20,7 +20,7 @@ use crate::handoff::{Deliverer, DeliveryObserver};
 use crate::history::History;
 use crate::pipeline::{OutboxListener, Pipeline};
 use crate::reload::{Beside, Reloader, endpoints};
-use crate::rules::{Files, Retention, Settings};
+use crate::rules::{Files, Retention};
 use crate::server::{self, Connections, Shared};
 use crate::shop;
 use crate::store::sqlite::SqliteStore;
@@ -142,20 +142,14 @@ impl App {
         let built = Engine::clone(&settings);
         let public = settings.book().settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
         pipeline.public_url.store(Arc::new(public));
-        warn_of_open_paths(&settings.book().settings);
+        warn_of_open_doors(&settings.book().settings);
         warn_of_deaf_queues(settings.knowledge());
         deliverer.update(endpoints);
         metrics.reloaded(&settings.knowledge().hash, pipeline.clock.now());
         let history = History::below(&options.data);
-        let reloader = Arc::new(Reloader::new(
-            options.dir,
-            Arc::clone(&pipeline),
-            deliverer,
-            history,
-            files,
-            built,
-            options.candidate,
-        ));
+        let (clone, candidate) = (Arc::clone(&pipeline), options.candidate);
+        let reloader = Reloader::new(options.dir, clone, deliverer, history, files, built, candidate);
+        let reloader = Arc::new(reloader.having_found(&report));
         reloader.recall().await?;
         pipeline.resume_lookups().await?;
         let (reload, requests) = mpsc::channel(1);
@@ -192,6 +186,7 @@ impl App {
             pipeline: Arc::clone(&pipeline),
             memory,
             reloader,
+            looks: Arc::default(),
             tracker: front_tasks.clone(),
             stop: front.clone(),
         };
@@ -241,16 +236,16 @@ impl App {
     }
 }
 
-/// Without tokens only this machine has the agents' paths, and with a proxy every request seems to come from it.
-fn warn_of_open_paths(settings: &Settings) {
-    let access = &settings.access;
-    if access.admin.is_none() && access.agents.is_empty() {
-        tracing::warn!("No tokens in `access`: the agents' and administrator's paths answer on this machine only.");
-        if settings.public_url.is_some() {
-            tracing::warn!(
-                "With `public_url` there is a proxy before nightdesk; put tokens into `access`, so that nothing depends on its headers."
-            );
-        }
+/// Without tokens the agents' paths are this machine's alone.
+fn warn_of_open_doors(settings: &crate::rules::Settings) {
+    if settings.access.admin.is_some() || !settings.access.agents.is_empty() {
+        return;
+    }
+    tracing::warn!("No tokens in `access`: the agents' and administrator's paths answer on this machine only.");
+    if settings.public_url.is_some() {
+        tracing::warn!(
+            "With `public_url` there is a proxy before nightdesk; put tokens into `access`, so that nothing depends on its headers."
+        );
     }
 }
 

@@ -24,6 +24,7 @@ use crate::handoff::signing::SigningKey;
 use crate::handoff::{Deliverer, Endpoint, People};
 use crate::history::{self, History};
 use crate::hours::{Forced, ForcedHours};
+use crate::hub::News;
 use crate::pipeline::Pipeline;
 use crate::report::trial::Kept;
 use crate::rules::{Files, Settings, WebhookFormat, WebhookSpec};
@@ -41,6 +42,7 @@ pub struct Reloader {
     history: History,
     turn: tokio::sync::Mutex<Current>,
     last: Mutex<LastReload>,
+    shown: Mutex<Shown>,
     /// Pilots by id.
     known: Mutex<BTreeMap<String, Known>>,
     beside: Option<Beside>,
@@ -62,6 +64,15 @@ struct Current {
     used: Files,
     built: Engine,
     tried: Tried,
+}
+
+/// What pages show of the files.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// The files that are in use.
+    pub live: Arc<Files>,
+    /// What was found in the files when they were read last, in use or not.
+    pub report: Arc<Report>,
 }
 
 /// What became of the files when they were read last.
@@ -98,20 +109,40 @@ impl Reloader {
         built: Engine,
         beside: Option<Beside>,
     ) -> Self {
-        let current = Current { used: files.clone(), files, built, tried: Tried::default() };
-        let turn = tokio::sync::Mutex::new(current);
         let started = LastReload { at: pipeline.clock.now(), ok: true, errors: 0, warnings: 0, first: None };
+        let shown = Shown { live: Arc::new(files.clone()), report: Arc::default() };
+        let current = Current { used: files.clone(), files, built, tried: Tried::default() };
         Self {
             dir,
             pipeline,
             deliverer,
             history,
-            turn,
+            turn: tokio::sync::Mutex::new(current),
             last: Mutex::new(started),
+            shown: Mutex::new(shown),
             known: Mutex::default(),
             beside,
             candidate: Mutex::default(),
         }
+    }
+
+    /// The same, with what was found in the files at the start.
+    #[must_use]
+    pub fn having_found(self, report: &Report) -> Self {
+        self.remember(report);
+        self
+    }
+
+    /// The files in use, and what was found in them when they were read last.
+    #[must_use]
+    pub fn shown(&self) -> Shown {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The rule sets that were in use.
+    #[must_use]
+    pub fn history(&self) -> &History {
+        &self.history
     }
 
     /// What became of the files when they were read last; the start counts.
@@ -125,6 +156,7 @@ impl Reloader {
         let first = (errors > 0).then(|| report.first_errors(3));
         let last = LastReload { at: self.pipeline.clock.now(), ok: errors == 0, errors, warnings, first };
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = last;
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).report = Arc::new(report.clone());
     }
 
     /// Reads all files and puts them in use if they have no error. One reload at a time.
@@ -174,6 +206,7 @@ impl Reloader {
                 self.settle(current).await;
                 let engine = self.running(current).await;
                 self.use_engine(&engine, endpoints);
+                self.shown.lock().unwrap_or_else(PoisonError::into_inner).live = Arc::new(kept.clone());
                 let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
                 let engine = self.pipeline.engine.load();
                 let hash = engine.knowledge().hash.clone();
@@ -196,6 +229,8 @@ impl Reloader {
                 );
             }
         }
+        let hash = self.pipeline.engine.load().knowledge().hash.clone();
+        self.pipeline.hub.desk.tell([News::Files { rule_set: hash, ok: report.errors() == 0 }]);
         report
     }
 

@@ -1,4 +1,5 @@
-//! What all consoles hear: that a conversation changed hands, and that something was said. Never the words.
+//! What all consoles hear: that a conversation changed hands, that something was said (never the words), and that the files were
+//! read anew.
 //!
 //! The last few news are kept, so that a console that was away for a moment misses nothing; who was away for longer is told so
 //! and reads the queue again.
@@ -49,6 +50,13 @@ pub enum News {
         /// In what it was worse: a fixed word.
         why: &'static str,
     },
+    /// The shop's files were read anew.
+    Files {
+        /// Hash of the rule set that is in use now.
+        rule_set: String,
+        /// Whether it is that of the files as they are: false if they have errors.
+        ok: bool,
+    },
 }
 
 impl News {
@@ -59,6 +67,7 @@ impl News {
             Self::Queue { .. } => "queue",
             Self::Message { .. } => "message",
             Self::Pilot { .. } => "pilot",
+            Self::Files { .. } => "files",
         }
     }
 }
