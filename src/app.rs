@@ -19,7 +19,7 @@ use crate::handoff::{Deliverer, DeliveryObserver};
 use crate::history::History;
 use crate::pipeline::{OutboxListener, Pipeline};
 use crate::reload::{Reloader, endpoints};
-use crate::rules::Files;
+use crate::rules::{Files, Settings};
 use crate::server::{self, Connections, Shared};
 use crate::shop;
 use crate::store::sqlite::SqliteStore;
@@ -140,21 +140,14 @@ impl App {
         let settings = pipeline.engine.load_full();
         let public = settings.book().settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
         pipeline.public_url.store(Arc::new(public));
-        let access = &settings.book().settings.access;
-        if access.admin.is_none() && access.agents.is_empty() {
-            tracing::warn!("No tokens in `access`: the agents' and administrator's paths answer on this machine only.");
-            if settings.book().settings.public_url.is_some() {
-                tracing::warn!(
-                    "With `public_url` there is a proxy before nightdesk; put tokens into `access`, so that nothing depends on its headers."
-                );
-            }
-        }
+        warn_of_no_tokens(&settings.book().settings);
         warn_of_deaf_queues(settings.knowledge());
         deliverer.update(endpoints);
         metrics.reloaded(&settings.knowledge().hash, pipeline.clock.now());
         let history = History::below(&data);
         let reloader = Arc::new(Reloader::new(options.dir, Arc::clone(&pipeline), deliverer, history, files));
         reloader.recall_forced().await?;
+        reloader.recall_switches().await?;
         pipeline.resume_lookups().await?;
         let (reload, requests) = mpsc::channel(1);
         watched("reload", &back_tasks, &back, Arc::clone(&reloader).watch(back.clone()));
@@ -165,6 +158,7 @@ impl App {
             stoppable(Arc::clone(&reloader).on_request(requests), back.clone()),
         );
         watched("timers", &back_tasks, &back, stoppable(Arc::clone(&pipeline).watch_timers(), back.clone()));
+        watched("modes", &back_tasks, &back, stoppable(Arc::clone(&reloader).watch_modes(), back.clone()));
         watched("places", &back_tasks, &back, stoppable(Arc::clone(&pipeline).watch_places(), back.clone()));
         watched("tidy", &back_tasks, &back, stoppable(tidy(Arc::clone(&pipeline)), back.clone()));
         watched(
@@ -235,6 +229,19 @@ impl App {
         if tokio::time::timeout(GRACE, self.back_tasks.wait()).await.is_err() {
             tracing::warn!("Some deliveries did not end in time; they are sent again after the next start.");
         }
+    }
+}
+
+/// Without tokens everything that people do hangs on where a request comes from.
+fn warn_of_no_tokens(settings: &Settings) {
+    if settings.access.admin.is_some() || !settings.access.agents.is_empty() {
+        return;
+    }
+    tracing::warn!("No tokens in `access`: the agents' and administrator's paths answer on this machine only.");
+    if settings.public_url.is_some() {
+        tracing::warn!(
+            "With `public_url` there is a proxy before nightdesk; put tokens into `access`, so that nothing depends on its headers."
+        );
     }
 }
 

@@ -21,6 +21,7 @@ pub mod lint;
 pub mod lookup;
 pub mod matching;
 pub mod message;
+pub mod modes;
 pub mod pipeline;
 pub mod rehearsal;
 pub mod reload;

@@ -269,6 +269,7 @@ function loadAll() {
 
 function heard(name, data) {
   if (name === 'resync') { loadAll(); return; }
+  if (name === 'mode') { soon('status', loadStatus); return; }
   const id = data.conversation;
   const inList = (list) => list?.some((row) => row.id === id);
   if (name === 'queue' || inList(state.queue?.waiting) || inList(state.queue?.taken)) soon('queue', loadQueue);

@@ -5,6 +5,7 @@ mod dialogue;
 mod hours;
 mod ladder;
 mod lookups;
+mod modes;
 mod pilots;
 mod samples;
 mod suggest;

@@ -13,6 +13,7 @@ use crate::yaml::{Node, Value};
 use super::channels::{self, ChannelSpec};
 use super::lookup::LookupSettings;
 use super::model::{Careful, Located, Text};
+use super::modes::ModesSpec;
 use super::read::{self, located, text};
 use super::report::ReportSpec;
 use super::shape;
@@ -59,6 +60,8 @@ pub struct Settings {
     pub lookups: LookupSettings,
     /// What is done with the answers to the survey.
     pub survey: SurveySpec,
+    /// Special modes.
+    pub modes: ModesSpec,
     /// The report by itself every week.
     pub report: Option<ReportSpec>,
     /// What becomes of agents' messages with words that must not be said.
@@ -208,6 +211,7 @@ impl Settings {
             matching: matching(node.get("matching")),
             lookups: LookupSettings::read(node.get("lookups")),
             survey: survey(node.get("survey")),
+            modes: ModesSpec::read(node.get("modes")),
             report: node.get("report").map(ReportSpec::read),
             agents_wording: wording::agents(node.get("wording")),
             values: node.get("settings").map_or_else(|| serde_json::json!({}), json),

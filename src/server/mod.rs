@@ -6,6 +6,7 @@ mod connections;
 mod console;
 mod events;
 mod hours;
+mod modes;
 mod operation;
 mod pages;
 mod request;
