@@ -1,143 +1,16 @@
 //! What stands where in a report that people read: headings, tables and charts in their language, for text and HTML alike.
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde::Serialize;
 
+use super::form::{
+    Cell, Chart, Layout, Section, Table, Talk, Tile, Writer, barred, figure, of, percent, section, text,
+};
 use super::share::{Share, float};
 use super::{Figures, Report, Satisfaction, Service, Waits, svg};
+use crate::suggest::Draft;
 
 /// Rows of a table of questions, groups, products.
 const ROWS: usize = 20;
-
-/// A report as it is laid out.
-#[derive(Debug, Serialize)]
-pub(super) struct Layout {
-    pub language: &'static str,
-    pub title: String,
-    pub under: String,
-    /// Before the figures of the period before.
-    pub before: String,
-    pub sections: Vec<Section>,
-    pub foot: String,
-}
-
-/// A part with a heading.
-#[derive(Debug, Serialize)]
-pub(super) struct Section {
-    pub id: &'static str,
-    pub title: String,
-    /// What should be known about the figures.
-    pub note: Option<String>,
-    pub tiles: Vec<Tile>,
-    /// Pictures, drawn.
-    pub charts: Vec<Chart>,
-    pub tables: Vec<Table>,
-    pub talks: Vec<Talk>,
-}
-
-/// A figure to see at once.
-#[derive(Debug, Serialize)]
-pub(super) struct Tile {
-    pub label: String,
-    pub value: String,
-    pub before: String,
-}
-
-/// A picture with its caption.
-#[derive(Debug, Serialize)]
-pub(super) struct Chart {
-    pub caption: String,
-    pub svg: String,
-}
-
-/// A table; all but the first column are figures unless it says otherwise.
-#[derive(Debug, Serialize)]
-pub(super) struct Table {
-    pub caption: String,
-    pub head: Vec<String>,
-    pub rows: Vec<Vec<Cell>>,
-    /// Said in place of a table without rows.
-    pub empty: String,
-}
-
-/// A cell.
-#[derive(Debug, Serialize)]
-pub(super) struct Cell {
-    pub text: String,
-    /// A small picture beside it; empty for none.
-    pub svg: String,
-    /// Whether it is a figure.
-    pub figure: bool,
-}
-
-/// A conversation for inspection.
-#[derive(Debug, Serialize)]
-pub(super) struct Talk {
-    pub title: String,
-    pub lines: Vec<(String, String, String)>,
-}
-
-/// The language that is written in, and the zone in which times are said.
-#[derive(Clone, Debug)]
-struct Writer {
-    chinese: bool,
-    zone: TimeZone,
-}
-
-impl Writer {
-    fn say<'a>(&self, zh: &'a str, en: &'a str) -> &'a str {
-        if self.chinese { zh } else { en }
-    }
-
-    fn text(&self, zh: &str, en: &str) -> String {
-        self.say(zh, en).to_owned()
-    }
-
-    fn head<const N: usize>(&self, words: [(&str, &str); N]) -> Vec<String> {
-        words.iter().map(|(zh, en)| self.text(zh, en)).collect()
-    }
-
-    fn time(&self, at: Timestamp) -> String {
-        at.to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M").to_string()
-    }
-
-    /// Seconds in at most two units.
-    fn length(&self, seconds: Option<f64>) -> String {
-        let Some(seconds) = seconds else { return "–".to_owned() };
-        #[allow(clippy::cast_possible_truncation, reason = "seconds of a few years")]
-        let millis = (seconds * 1000.0).round() as i64;
-        if millis == 0 {
-            return self.text("0 秒", "0 s");
-        }
-        if millis < 1000 {
-            return format!("{seconds:.1} {}", self.say("秒", "s"));
-        }
-        crate::hours::say_duration(jiff::SignedDuration::from_millis(millis), self.say("zh", "und"))
-    }
-}
-
-fn percent(share: Share) -> String {
-    share.value().map_or_else(|| "–".to_owned(), |value| format!("{:.1} %", value * 100.0))
-}
-
-fn of(share: Share) -> String {
-    if share.whole == 0 { "–".to_owned() } else { format!("{} ({}/{})", percent(share), share.part, share.whole) }
-}
-
-fn text(text: impl Into<String>) -> Cell {
-    Cell { text: text.into(), svg: String::new(), figure: false }
-}
-
-#[allow(clippy::needless_pass_by_value, reason = "figures of all kinds, made where they are given")]
-fn figure(text: impl ToString) -> Cell {
-    Cell { text: text.to_string(), svg: String::new(), figure: true }
-}
-
-/// A share with its bar.
-fn barred(share: Share) -> Cell {
-    Cell { text: of(share), svg: share.value().map(svg::bar).unwrap_or_default(), figure: true }
-}
 
 /// Lays a report out in a language: Chinese for `zh…`, English for all else.
 pub(super) fn layout(report: &Report, language: &str) -> Layout {
@@ -181,11 +54,6 @@ pub(super) fn digest(report: &Report, language: &str) -> super::Digest {
     let tiles = sections.into_iter().next().map(|overview| overview.tiles).unwrap_or_default();
     let figure = |tile: Tile| super::Glance { label: tile.label, value: tile.value, before: tile.before };
     super::Digest { title: format!("{title} {under}"), figures: tiles.into_iter().map(figure).collect() }
-}
-
-fn section(id: &'static str, title: &str) -> Section {
-    let (tiles, charts, tables, talks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    Section { id, title: title.to_owned(), note: None, tiles, charts, tables, talks }
 }
 
 fn overview(w: &Writer, now: &Figures, then: &Figures) -> Section {
@@ -427,21 +295,39 @@ fn busiest(hours: &[u64]) -> String {
 
 fn unanswered(w: &Writer, report: &Report) -> Section {
     let rows = report.unanswered.iter().take(ROWS).map(|group| {
-        let near = group.nearest.iter().take(2).map(|(rule, score)| format!("{rule} {score:.2}"));
-        vec![text(group.text.clone()), figure(group.count), text(near.collect::<Vec<_>>().join(", "))]
+        let near = group.nearest.as_ref().map(|near| format!("{} {:.2}", near.rule, near.confidence));
+        let todo = match &group.suggestion {
+            Draft::Questions { rule, file, .. } => {
+                format!("{} {rule} ({file})", w.say("更多问法：", "more questions for"))
+            }
+            Draft::Entry { id, .. } => format!("{} {id}", w.say("新条目", "a new entry, such as")),
+        };
+        let words = text(group.words.join(" · "));
+        vec![text(group.text.clone()), figure(group.count), words, text(near.unwrap_or_default()), text(todo)]
     });
     let groups = Table {
-        caption: w.text("同样的话", "The same words"),
-        head: w.head([("消息", "message"), ("次数", "times"), ("最接近的条目", "nearest entries")]),
+        caption: w.text("相近的消息", "Messages that ask alike"),
+        head: w.head([
+            ("消息", "message"),
+            ("次数", "times"),
+            ("关键词", "telling words"),
+            ("最接近的条目", "nearest entry"),
+            ("建议", "suggestion"),
+        ]),
         rows: rows.collect(),
         empty: w.text("每条消息都有把握回答。", "Every message was surely answered."),
     };
+    let drafts = report.unanswered.iter().take(ROWS).map(|group| match &group.suggestion {
+        Draft::Questions { rule, file, yaml } => (format!("{rule} ({file})"), yaml.clone()),
+        Draft::Entry { id, yaml } => (id.clone(), yaml.clone()),
+    });
     let note = w.text(
-        "号码和邮箱已遮盖。可以把问法加到最接近的条目里，或写一个新条目。",
-        "Numbers and addresses are masked. Add the wording to the nearest entry, or write a new one.",
+        "号码和邮箱已遮盖。按相近程度分组；`nightdesk suggest --format yaml` 给出可以粘贴的草稿。",
+        "Numbers and addresses are masked. Grouped by likeness; `nightdesk suggest --format yaml` prints drafts to paste.",
     );
     Section {
         tables: vec![groups],
+        drafts: drafts.collect(),
         note: Some(note),
         ..section("unanswered", w.say("没有把握的消息", "Not surely answered"))
     }
@@ -613,8 +499,8 @@ fn sample(w: &Writer, report: &Report) -> Section {
             .collect(),
     };
     let note = w.text(
-        "随机抽取，号码和邮箱已遮盖；姓名和地址不会自动识别。",
-        "Drawn by chance. Numbers and mail addresses are masked; names and street addresses are not recognised.",
+        "随机抽取，号码、邮箱和门牌地址已遮盖；姓名不会自动识别。",
+        "Drawn by chance. Numbers, mail and street addresses are masked; names are not recognised.",
     );
     let talks = report.sample.iter().map(talk).collect();
     Section { talks, note: Some(note), ..section("sample", w.say("抽查", "Sample")) }

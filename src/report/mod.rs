@@ -7,6 +7,7 @@ mod cases;
 mod catalog;
 pub mod csv;
 pub mod flat;
+mod form;
 pub mod html;
 mod layout;
 mod opinions;

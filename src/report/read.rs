@@ -126,6 +126,9 @@ pub async fn make(store: &dyn Store, engine: &Engine, options: &Options, now: Ti
     let wordings = store.wordings(DecisionFilter { limit: usize::MAX, ..span(period, 0) }).await?;
     let mut unmatched = store.unmatched(period.from, GROUPED).await?;
     unmatched.retain(|row| row.at < period.until);
+    let grouping = engine.clone();
+    let unanswered = tokio::task::spawn_blocking(move || said::groups(&grouping, &unmatched));
+    let unanswered = unanswered.await.map_err(|error| StoreError::Impossible(error.to_string()))?;
     let sample = sample(store, &pass, &counters[0], &channels, options).await?;
 
     let today = zone.to_datetime(now).date();
@@ -151,7 +154,7 @@ pub async fn make(store: &dyn Store, engine: &Engine, options: &Options, now: Ti
             cases: cases_before,
             opinions: opinions(1),
         },
-        unanswered: said::groups(engine, &unmatched),
+        unanswered,
         entries,
         wordings: opinions::wordings(wordings.iter().map(|(_, row)| row)),
         pilots,

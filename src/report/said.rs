@@ -1,7 +1,5 @@
 //! Customers' own words in a report, always masked: what nothing answered, and a random sample of conversations.
 
-use std::collections::BTreeMap;
-
 use aws_lc_rs::digest::{SHA256, digest};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -9,51 +7,49 @@ use serde_json::Value;
 
 use crate::engine::Engine;
 use crate::store::{EventRow, UnmatchedRow};
+use crate::suggest::{self, Draft, Nearest, Options};
 use crate::text::redact;
 
 /// Characters of a message that are shown.
 const SHOWN: usize = 200;
-/// Likely answers that are named for a group.
-const LIKELY: usize = 3;
+/// Groups of what nothing answered, the largest.
+const GROUPS: usize = 50;
+/// Messages of a group that go into its draft.
+const SAMPLES: usize = 5;
 
-/// Messages in the same words that nothing surely answered.
+/// Messages that ask alike and that nothing surely answered.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Group {
-    /// The words as one customer wrote them, masked.
+    /// The message in the middle of it, as one customer wrote it, masked.
     pub text: String,
+    /// What is said here and not elsewhere, the most telling first.
+    pub words: Vec<String>,
     /// Messages.
     pub count: u64,
-    /// Rules and entries that were nearest, the best first, with how near from 0 to 1.
-    pub nearest: Vec<(String, f64)>,
+    /// Different ones among them.
+    pub texts: u64,
+    /// The entry that most of them are nearest to.
+    pub nearest: Option<Nearest>,
+    /// What could be done about it.
+    pub suggestion: Draft,
 }
 
-/// Groups messages whose words are the same after folding, the largest groups first.
+/// Groups messages by likeness, as `nightdesk suggest` does, the largest groups first. Takes seconds for tens of thousands.
 pub(super) fn groups(engine: &Engine, rows: &[UnmatchedRow]) -> Vec<Group> {
-    let mut groups: BTreeMap<String, (u64, &UnmatchedRow, String)> = BTreeMap::new();
-    for row in rows {
-        let text = text_of(&row.body);
-        let key = engine.knowledge().matcher.view(&text).key.clone();
-        if key.is_empty() {
-            continue;
-        }
-        groups.entry(key).and_modify(|(count, ..)| *count += 1).or_insert((1, row, text));
-    }
-    let mut found: Vec<Group> = groups
-        .into_values()
-        .map(|(count, row, text)| Group { text: shown(&text), count, nearest: nearest(&row.body) })
-        .collect();
-    found.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.text.cmp(&b.text)));
-    found
-}
-
-/// What the decision that is kept with the message found near.
-fn nearest(body: &str) -> Vec<(String, f64)> {
-    let data: Value = serde_json::from_str(body).unwrap_or_default();
-    let near = data["decision"]["candidates"].as_array().map(Vec::as_slice).unwrap_or_default();
-    near.iter()
-        .filter_map(|candidate| Some((candidate["rule"].as_str()?.to_owned(), candidate["score"].as_f64()?)))
-        .take(LIKELY)
-        .collect()
+    // Masked before anything else, so that no number gives a group its name.
+    let texts: Vec<String> = rows.iter().map(|row| shown(&text_of(&row.body))).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let grouped = suggest::groups(engine, &texts, Options { least: 1, most: GROUPS, samples: SAMPLES }).groups;
+    let drafts = suggest::drafts(engine, &grouped);
+    let group = |(group, suggestion): (suggest::Group, Draft)| Group {
+        text: group.samples.into_iter().next().unwrap_or_default(),
+        words: group.words,
+        count: group.messages as u64,
+        texts: group.texts as u64,
+        nearest: group.nearest,
+        suggestion,
+    };
+    grouped.into_iter().zip(drafts).map(group).collect()
 }
 
 fn text_of(body: &str) -> String {

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use comfy_table::{Cell, CellAlignment, Table, presets};
 
 use super::Report;
-use super::layout::{self, Layout, Section};
+use super::form::{Layout, Section};
+use super::layout;
 
 /// Writes the report in a language.
 #[must_use]
