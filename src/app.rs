@@ -19,7 +19,7 @@ use crate::handoff::{Deliverer, DeliveryObserver};
 use crate::history::History;
 use crate::pipeline::{OutboxListener, Pipeline};
 use crate::reload::{Reloader, endpoints};
-use crate::rules::{Files, Retention, Settings};
+use crate::rules::{Files, Retention};
 use crate::server::{self, Connections, Shared};
 use crate::shop;
 use crate::store::sqlite::SqliteStore;
@@ -140,12 +140,13 @@ impl App {
         let settings = pipeline.engine.load_full();
         let public = settings.book().settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
         pipeline.public_url.store(Arc::new(public));
-        warn_of_no_tokens(&settings.book().settings);
+        warn_of_open_doors(&settings.book().settings);
         warn_of_deaf_queues(settings.knowledge());
         deliverer.update(endpoints);
         metrics.reloaded(&settings.knowledge().hash, pipeline.clock.now());
         let history = History::below(&data);
-        let reloader = Arc::new(Reloader::new(options.dir, Arc::clone(&pipeline), deliverer, history, files));
+        let reloader = Reloader::new(options.dir, Arc::clone(&pipeline), deliverer, history, files);
+        let reloader = Arc::new(reloader.having_found(&report));
         reloader.recall_forced().await?;
         reloader.recall_switches().await?;
         pipeline.resume_lookups().await?;
@@ -183,6 +184,7 @@ impl App {
             pipeline: Arc::clone(&pipeline),
             memory,
             reloader,
+            looks: Arc::default(),
             tracker: front_tasks.clone(),
             stop: front.clone(),
         };
@@ -232,8 +234,8 @@ impl App {
     }
 }
 
-/// Without tokens everything that people do hangs on where a request comes from.
-fn warn_of_no_tokens(settings: &Settings) {
+/// Without tokens the agents' paths are this machine's alone.
+fn warn_of_open_doors(settings: &crate::rules::Settings) {
     if settings.access.admin.is_some() || !settings.access.agents.is_empty() {
         return;
     }

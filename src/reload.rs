@@ -37,6 +37,16 @@ pub struct Reloader {
     history: History,
     turn: tokio::sync::Mutex<Files>,
     last: Mutex<LastReload>,
+    shown: Mutex<Shown>,
+}
+
+/// What pages show of the files.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// The files that are in use.
+    pub live: Arc<Files>,
+    /// What was found in the files when they were read last, in use or not.
+    pub report: Arc<Report>,
 }
 
 /// What became of the files when they were read last.
@@ -72,7 +82,28 @@ impl Reloader {
         files: Files,
     ) -> Self {
         let started = LastReload { at: pipeline.clock.now(), ok: true, errors: 0, warnings: 0, first: None };
-        Self { dir, pipeline, deliverer, history, turn: tokio::sync::Mutex::new(files), last: Mutex::new(started) }
+        let shown = Shown { live: Arc::new(files.clone()), report: Arc::default() };
+        let (turn, last) = (tokio::sync::Mutex::new(files), Mutex::new(started));
+        Self { dir, pipeline, deliverer, history, turn, last, shown: Mutex::new(shown) }
+    }
+
+    /// The same, with what was found in the files at the start.
+    #[must_use]
+    pub fn having_found(self, report: &Report) -> Self {
+        self.remember(report);
+        self
+    }
+
+    /// The files in use, and what was found in them when they were read last.
+    #[must_use]
+    pub fn shown(&self) -> Shown {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The rule sets that were in use.
+    #[must_use]
+    pub fn history(&self) -> &History {
+        &self.history
     }
 
     /// What became of the files when they were read last; the start counts.
@@ -86,6 +117,7 @@ impl Reloader {
         let first = (errors > 0).then(|| report.first_errors(3));
         let last = LastReload { at: self.pipeline.clock.now(), ok: errors == 0, errors, warnings, first };
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = last;
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).report = Arc::new(report.clone());
     }
 
     /// Reads all files and puts them in use if they have no error. One reload at a time.
@@ -128,6 +160,7 @@ impl Reloader {
         match (engine, endpoints) {
             (Some(engine), Some(endpoints)) if report.errors() == 0 => {
                 self.use_engine(&engine, endpoints);
+                self.shown.lock().unwrap_or_else(PoisonError::into_inner).live = Arc::new(kept.clone());
                 let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
                 let engine = self.pipeline.engine.load();
                 let hash = engine.knowledge().hash.clone();
@@ -150,6 +183,8 @@ impl Reloader {
                 );
             }
         }
+        let hash = self.pipeline.engine.load().knowledge().hash.clone();
+        self.pipeline.hub.desk.tell([News::Files { rule_set: hash, ok: report.errors() == 0 }]);
         report
     }
 

@@ -7,6 +7,7 @@
 
 import { Case, called, wordsOf } from './case.js';
 import { announce, button, byId, make, now, serverClock, toast } from './dom.js';
+import { Knowledge } from './knowledge.js';
 import { Refused, ask, keepToken, listen, signedIn } from './link.js';
 import { deliveriesView, shopView } from './shop.js';
 import { unmatchedView } from './unmatched.js';
@@ -22,7 +23,7 @@ const part = {};
 
 // --- Frame
 
-const VIEWS = ['cases', 'deliveries', 'unmatched', 'shop'];
+const VIEWS = ['cases', 'deliveries', 'unmatched', 'knowledge', 'shop'];
 const view = () => { const name = location.hash.split('/')[1]; return VIEWS.includes(name) ? name : 'cases'; };
 const wanted = () => { const found = /^#\/case\/([^/]+)$/.exec(location.hash); return found ? decodeURIComponent(found[1]) : null; };
 
@@ -49,6 +50,7 @@ function frame() {
 /** The same in the other language; what is typed stays. */
 function reframe() {
   state.open = null;
+  state.knowledge = null;
   frame();
   showAll();
 }
@@ -65,7 +67,7 @@ function showNav() {
   const bad = state.status && !state.status.last_reload.ok;
   const link = (name, count, loud) => make('a', { href: `#/${name}`, 'aria-current': view() === name ? 'page' : null }, say(name),
     count ? make('span', { className: `count${loud ? ' loud' : ''}` }, String(count)) : null);
-  part.nav.replaceChildren(link('cases', waiting), link('deliveries', dead, true), link('unmatched', 0), link('shop', bad ? '!' : 0, true));
+  part.nav.replaceChildren(link('cases', waiting), link('deliveries', dead, true), link('unmatched', 0), link('knowledge', bad ? '!' : 0, true), link('shop', 0));
   document.title = `${waiting ? `(${waiting}) ` : ''}${say('title')}`;
 }
 
@@ -87,6 +89,8 @@ async function showView() {
     part.main.replaceChildren(state.status ? shopView(state.status, loadStatus) : make('div', { className: 'empty' }, say('connecting')));
   } else if (name === 'unmatched') {
     await show(name, unmatchedView);
+  } else if (name === 'knowledge') {
+    await showKnowledge();
   } else {
     await showDeliveries();
   }
@@ -96,6 +100,17 @@ async function show(name, made) {
   try {
     const page = await made();
     if (view() === name) part.main.replaceChildren(page);
+  } catch (error) {
+    failed(error);
+  }
+}
+
+/** `again` when the files are other ones. */
+async function showKnowledge(again = false) {
+  state.knowledge ||= new Knowledge();
+  if (state.knowledge.element.parentNode !== part.main) part.main.replaceChildren(state.knowledge.element);
+  try {
+    await state.knowledge.show(location.hash, again);
   } catch (error) {
     failed(error);
   }
@@ -265,11 +280,13 @@ function loadAll() {
   if (state.tab === 'recent') loadRecent();
   state.open?.load().catch(failed);
   if (view() === 'deliveries') showDeliveries();
+  if (view() === 'knowledge') showKnowledge(true);
 }
 
 function heard(name, data) {
   if (name === 'resync') { loadAll(); return; }
   if (name === 'mode') { soon('status', loadStatus); return; }
+  if (name === 'files') { loadStatus(); if (view() === 'knowledge') showKnowledge(true); return; }
   const id = data.conversation;
   const inList = (list) => list?.some((row) => row.id === id);
   if (name === 'queue' || inList(state.queue?.waiting) || inList(state.queue?.taken)) soon('queue', loadQueue);
@@ -346,7 +363,7 @@ addEventListener('hashchange', () => { if (!stopped) { showNav(); showView(); } 
 
 const KEYS = [
   ['j / k', 'kMove'], ['Enter', 'kOpen'], ['t', 'take'], ['r', 'reply'], ['b', 'giveBack'], ['x', 'kTransfer'], ['c', 'close'], ['Esc', 'kLeave'],
-  ['Alt+1…5', 'kInsert'], ['q', 'kRecent'], ['1 2 3 4', 'kViews'], ['?', 'kHelp'],
+  ['Alt+1…5', 'kInsert'], ['q', 'kRecent'], ['1 2 3 4 5', 'kViews'], ['?', 'kHelp'],
 ];
 
 function help() {
@@ -374,7 +391,7 @@ document.addEventListener('keydown', (event) => {
   const cases = view() === 'cases', open = cases ? state.open : null;
   const does = {
     '?': help, 1: () => { location.hash = '#/cases'; }, 2: () => { location.hash = '#/deliveries'; }, 3: () => { location.hash = '#/unmatched'; },
-    4: () => { location.hash = '#/shop'; },
+    4: () => { location.hash = '#/knowledge'; }, 5: () => { location.hash = '#/shop'; },
     ...(cases ? { j: () => move(1), k: () => move(-1), q: () => choose(state.tab === 'queue' ? 'recent' : 'queue') } : {}),
     ...(open ? { t: () => open.act('take'), b: () => open.act('return'), x: () => open.act('transfer'), c: () => open.act('close'), r: () => open.input.focus(), Escape: leave } : {}),
   }[event.key];

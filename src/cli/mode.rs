@@ -118,6 +118,11 @@ fn switched(mode: Mode, on: &On, now: Timestamp, zone: &TimeZone) -> Result<Swit
     Ok(Switch { mode, on: true, from: now, until, by: on.by.clone(), note: on.note.clone() })
 }
 
+/// To the second: what people read.
+fn time(at: Timestamp, zone: &TimeZone) -> String {
+    iso(Timestamp::from_second(at.as_second()).unwrap_or(at), zone)
+}
+
 fn show(modes: &Modes, past: &[Switch], now: Timestamp, zone: &TimeZone, format: Form) {
     if format == Form::Json {
         let one = |mode: Mode| json!({"mode": mode, "running": modes.running(mode, now)});
@@ -130,10 +135,10 @@ fn show(modes: &Modes, past: &[Switch], now: Timestamp, zone: &TimeZone, format:
                 let by = if running.by_hand { "by hand" } else { "by the files" };
                 let who: Vec<&str> = running.by.iter().chain(&running.note).map(String::as_str).collect();
                 let who = if who.is_empty() { String::new() } else { format!(": {}", who.join(", ")) };
-                format!("on until {} ({by}{who})", iso(running.until, zone))
+                format!("on until {} ({by}{who})", time(running.until, zone))
             }
             None => match modes.ahead(mode, now).map(|period| period.from).filter(|from| now < *from).min() {
-                Some(next) => format!("off; planned from {}", iso(next, zone)),
+                Some(next) => format!("off; planned from {}", time(next, zone)),
                 None => "off".to_owned(),
             },
         };
@@ -145,10 +150,10 @@ fn show(modes: &Modes, past: &[Switch], now: Timestamp, zone: &TimeZone, format:
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(["switched", "mode", "", "until", "by", "note"]);
     for switch in past.iter().rev().take(PAST) {
-        let until = if switch.on { iso(switch.until, zone) } else { String::new() };
+        let until = if switch.on { time(switch.until, zone) } else { String::new() };
         let note = switch.note.clone().unwrap_or_default();
         let on = if switch.on { "on" } else { "off" };
-        table.add_row([&iso(switch.from, zone), switch.mode.as_str(), on, &until, &switch.by, &note]);
+        table.add_row([&time(switch.from, zone), switch.mode.as_str(), on, &until, &switch.by, &note]);
     }
     anstream::println!("\n{table}");
 }

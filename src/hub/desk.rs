@@ -1,4 +1,5 @@
-//! What all consoles hear: that a conversation changed hands, and that something was said. Never the words.
+//! What all consoles hear: that a conversation changed hands, that something was said (never the words), and that the files were
+//! read anew.
 //!
 //! The last few news are kept, so that a console that was away for a moment misses nothing; who was away for longer is told so
 //! and reads the queue again.
@@ -52,6 +53,13 @@ pub enum News {
         /// The message's id.
         id: String,
     },
+    /// The shop's files were read anew.
+    Files {
+        /// Hash of the rule set that is in use now.
+        rule_set: String,
+        /// Whether it is that of the files as they are: false if they have errors.
+        ok: bool,
+    },
 }
 
 impl News {
@@ -62,6 +70,7 @@ impl News {
             Self::Queue { .. } => "queue",
             Self::Mode { .. } => "mode",
             Self::Message { .. } => "message",
+            Self::Files { .. } => "files",
         }
     }
 }

@@ -8,6 +8,7 @@ mod catalog;
 pub mod csv;
 pub mod flat;
 mod form;
+mod hits;
 pub mod html;
 mod layout;
 mod opinions;
@@ -26,6 +27,7 @@ use serde::Serialize;
 
 pub use cases::{Cases, FirstAnswer, Service};
 pub use catalog::{Dated, Entries};
+pub use hits::{Hit, Hits};
 pub use opinions::{Opinions, Satisfaction, WordingUse};
 pub use read::make;
 pub use said::{Group, Line, Sampled};

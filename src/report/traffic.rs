@@ -215,7 +215,7 @@ impl<'a> Pass<'a> {
 }
 
 /// Whether it is about what a customer wrote: not a colleague through the platform, not a machine, not the later answer of a look-up.
-fn is_customers(row: &TallyRow) -> bool {
+pub(super) fn is_customers(row: &TallyRow) -> bool {
     row.role.as_deref().is_none_or(|role| role == "visitor")
         && !matches!(row.reason.as_str(), "automatic_sender" | "undelivered")
 }

@@ -6,6 +6,7 @@ mod connections;
 mod console;
 mod events;
 mod hours;
+mod knowledge;
 mod modes;
 mod operation;
 mod pages;
@@ -31,6 +32,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 pub use connections::{Connections, Seat};
+pub use knowledge::Looks;
 pub use request::Shared;
 pub use routes::router;
 

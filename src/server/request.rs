@@ -13,6 +13,8 @@ use crate::channel::{Memory, Problem};
 use crate::pipeline::Pipeline;
 use crate::reload::Reloader;
 
+use super::Looks;
+
 /// Time for the body of a request.
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -25,6 +27,8 @@ pub struct Shared {
     pub memory: Arc<Memory>,
     /// Reads the files anew.
     pub reloader: Arc<Reloader>,
+    /// What was counted and listed for pages.
+    pub looks: Arc<Looks>,
     /// Sockets run here, so that a stop can wait for them.
     pub tracker: TaskTracker,
     /// Ends sockets.

@@ -11,7 +11,7 @@ use axum::routing::{get, post};
 use crate::channel::{self, Problem};
 
 use super::request::{Shared, body, to_its_end};
-use super::{agents, console, events, hours, modes, operation, pages, sockets};
+use super::{agents, console, events, hours, knowledge, modes, operation, pages, sockets};
 
 /// All routes.
 pub fn router(shared: Shared) -> Router {
@@ -40,6 +40,12 @@ pub fn router(shared: Shared) -> Router {
         .route("/v1/hours/{schedule}/release", post(hours::release))
         .route("/v1/modes", get(modes::list))
         .route("/v1/modes/{mode}", post(modes::switch))
+        .route("/v1/knowledge", get(knowledge::list))
+        .route("/v1/knowledge/diff", get(knowledge::changed))
+        .route("/v1/knowledge/entry/{id}", get(knowledge::show))
+        .route("/v1/findings", get(knowledge::found))
+        .route("/v1/findings/{code}", get(knowledge::explained))
+        .route("/v1/try", post(knowledge::tried))
         .route("/v1/deliveries", get(console::deliveries))
         .route("/v1/deliveries/{id}/{what}", post(console::delivery))
         .route("/v1/explain", get(operation::explain))

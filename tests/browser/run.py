@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 import traceback
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 try:
@@ -31,6 +32,7 @@ sys.dont_write_bytecode = True  # nothing appears beside the scenes
 
 import scenes_console
 import scenes_daemon
+import scenes_knowledge
 import scenes_report
 import scenes_widget
 from stage import Daemon, Stage
@@ -49,6 +51,7 @@ def arguments():
     parser.add_argument("--dir", default=os.environ.get("NIGHTDESK_DIR", "."), help="shop files for --binary (env NIGHTDESK_DIR)")
     parser.add_argument("--shots", default=os.environ.get("NIGHTDESK_SHOTS"), help="folder for screenshots (env NIGHTDESK_SHOTS)")
     parser.add_argument("--chromium", default=os.environ.get("CHROMIUM"), help="the browser (env CHROMIUM; else chromium of PATH)")
+    parser.add_argument("--jobs", type=int, default=2, help="scenes at a time (2)")
     parser.add_argument("--only", help="play only the scenes whose name contains this")
     given = parser.parse_args()
     given.chromium = given.chromium or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -59,53 +62,80 @@ def arguments():
     return given
 
 
+def chosen(given):
+    """Scenes by name, in groups that are played one after the other: those that share a daemon, and each of the others."""
+    # The last ones need daemons of their own.
+    modules = (scenes_daemon, scenes_widget, *([scenes_console, scenes_knowledge, scenes_report] if given.binary else []))
+    groups = {}
+    for module in modules:
+        for name, scene in vars(module).items():
+            if name.startswith(("daemon_", "widget_", "console_", "report_")) and (given.only or "") in name:
+                group = "shared" if module in (scenes_daemon, scenes_widget) else name
+                groups.setdefault(group, {})[name] = scene
+    return groups
+
+
+BROWSER = None  # of this process
+
+
+def begin(given):
+    """A browser for all scenes of this process."""
+    global BROWSER
+    playwright = sync_playwright().start()
+    BROWSER = playwright.chromium.launch(executable_path=given.chromium, headless=True, args=FLAGS)
+
+
+def play(given, url, shots, group):
+    """Plays a group of scenes; gives what to print of each, and the names of those that failed."""
+    told, failed = [], []
+    for name, scene in chosen(given)[group].items():
+        began = time.monotonic()
+        stage = Stage(BROWSER, url, shots, given.binary, given.dir)
+        try:
+            scene(stage)
+            stage.nothing_went_wrong()
+            verdict = "ok  "
+        except Exception as error:  # whatever it is, the other scenes are still played
+            verdict = "FAIL"
+            failed.append(name)
+            stage.shoot(f"FAIL-{name}")
+            where = traceback.extract_tb(error.__traceback__)
+            lines = [f"{Path(frame.filename).name}:{frame.lineno} {frame.line}" for frame in where if "scenes_" in frame.filename]
+            told += [f"       {line}" for line in lines + f"{type(error).__name__}: {error}".splitlines()[:12]]
+        finally:
+            stage.end()
+        told.append(f"{verdict}  {name}  {time.monotonic() - began:.1f} s")
+    return told, failed
+
+
 def main():
     given = arguments()
     shots = Path(given.shots or tempfile.mkdtemp(prefix="nightdesk-shots-"))
     shots.mkdir(parents=True, exist_ok=True)
-    scenes = [
-        (name, scene)
-        # These need daemons of their own.
-        for module in (scenes_daemon, scenes_widget, *([scenes_console, scenes_report] if given.binary else []))
-        for name, scene in vars(module).items()
-        if name.startswith(("daemon_", "widget_", "console_", "report_")) and (given.only or "") in name
-    ]
-    if not scenes:
+    groups = chosen(given)
+    if not groups:
         sys.exit(f"no scene is called like {given.only!r}")
+    count = sum(map(len, groups.values()))
     daemon = None
     failed = []
     try:
         if given.binary:
             daemon = Daemon(given.binary, given.dir, shots / "daemon.log")
         url = (given.url or daemon.url).rstrip("/")
-        print(f"browser tests: {len(scenes)} scenes against {url}, screenshots in {shots}", flush=True)
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=given.chromium, headless=True, args=FLAGS)
-            for name, scene in scenes:
-                began = time.monotonic()
-                stage = Stage(browser, url, shots, given.binary, given.dir)
-                try:
-                    scene(stage)
-                    stage.nothing_went_wrong()
-                    verdict = "ok  "
-                except Exception as error:  # whatever it is, the other scenes are still played
-                    verdict = "FAIL"
-                    failed.append(name)
-                    stage.shoot(f"FAIL-{name}")
-                    where = traceback.extract_tb(error.__traceback__)
-                    lines = [f"{Path(frame.filename).name}:{frame.lineno} {frame.line}" for frame in where if "scenes_" in frame.filename]
-                    print("\n".join(f"       {line}" for line in lines + f"{type(error).__name__}: {error}".splitlines()[:12]))
-                finally:
-                    stage.end()
-                print(f"{verdict}  {name}  {time.monotonic() - began:.1f} s", flush=True)
-            browser.close()
+        print(f"browser tests: {count} scenes against {url}, screenshots in {shots}", flush=True)
+        # Much of a scene is waiting, so two at a time take little more than half as long.
+        with ProcessPoolExecutor(min(given.jobs, len(groups)), initializer=begin, initargs=(given,)) as pool:
+            for done in as_completed([pool.submit(play, given, url, shots, group) for group in groups]):
+                told, wrong = done.result()
+                failed += wrong
+                print("\n".join(told), flush=True)
     except (OSError, RuntimeError, PlaywrightError) as error:
         print(f"the browser tests could not run: {error}", file=sys.stderr)
         return 2
     finally:
         if daemon:
             daemon.stop()
-    print(f"{len(scenes) - len(failed)} passed, {len(failed)} failed" + "".join(f"\n  {name}" for name in failed))
+    print(f"{count - len(failed)} passed, {len(failed)} failed" + "".join(f"\n  {name}" for name in failed))
     return 1 if failed else 0
 
 

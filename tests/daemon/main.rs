@@ -19,6 +19,7 @@ mod hostile;
 mod inbound;
 mod interleavings;
 mod kill;
+mod knowledge;
 mod languages;
 mod lessons;
 mod line;

@@ -65,7 +65,7 @@ const WORDS = {
   sendAgain: ['重新发送', 'Retry'], drop: ['放弃', 'Drop'], dropSure: ['放弃投递 %？接收方将收不到它。', 'Drop delivery %? Its receiver will not get it.'],
   willSend: ['正在重新发送', 'It is sent again'], dropped: ['已放弃', 'Dropped'], attempts: ['% 次尝试', '% attempts'], openCase: ['查看会话', 'Open the case'],
   kMove: ['上下移动', 'Move through the list'], kOpen: ['打开', 'Open'], kLeave: ['离开输入框或返回', 'Leave the text field, go back'], kInsert: ['填入第 n 条建议', 'Insert suggested answer n'],
-  kViews: ['会话、投递、未答上、店铺', 'Cases, deliveries, unanswered, shop'], kRecent: ['队列或最近', 'Queue or recent'], kHelp: ['显示这个窗口', 'Show this'],
+  kViews: ['会话、投递、未答上、知识库、店铺', 'Cases, deliveries, unanswered, knowledge, shop'], kRecent: ['队列或最近', 'Queue or recent'], kHelp: ['显示这个窗口', 'Show this'],
   unmatched: ['未答上', 'Unanswered'], unmatchedHint: ['% 以来，没有把握回答的问题，问得多的在前。', 'What nothing surely answered since %, the most frequent first.'],
   unmatchedCut: ['（只看了最近的 2000 条）', '(Only the latest 2,000 messages were looked at.)'], unmatchedNone: ['今天都答上了', 'Everything was answered today'],
   nearest: ['最接近 %', 'nearest %'], timesAsked: ['问了 % 次', 'asked % times'],
@@ -86,6 +86,9 @@ const WORDS = {
   transferred: ['已转队列', 'Passed on'], note: ['同事留言', 'Note'], kTransfer: ['转到其他队列', 'Pass on to another queue'],
   newCase: ['新会话：%', 'New case: %'], newMessage: ['顾客：%', 'Customer: %'],
 };
+
+/** More words, of a page that has its own. */
+export const teach = (words) => Object.assign(WORDS, words);
 
 const read = () => { try { return localStorage.getItem(KEY); } catch { return null; } };
 let lang = read() || (/^zh\b/i.test(navigator.language) ? 'zh' : 'en');

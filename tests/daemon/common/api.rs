@@ -38,7 +38,16 @@ pub async fn try_post(url: &str, body: impl Into<Vec<u8>>, headers: &[(&str, &st
 
 /// `GET`.
 pub async fn get(url: &str) -> Answered {
-    let response = http().get(url).send().await.expect("an answer");
+    get_as(url, &[]).await
+}
+
+/// `GET` with further headers.
+pub async fn get_as(url: &str, headers: &[(&str, &str)]) -> Answered {
+    let mut request = http().get(url);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let response = request.send().await.expect("an answer");
     answered(response).await.expect("a whole answer")
 }
 
