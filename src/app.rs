@@ -161,6 +161,7 @@ impl App {
             stoppable(Arc::clone(&reloader).on_request(requests), back.clone()),
         );
         watched("timers", &back_tasks, &back, stoppable(Arc::clone(&pipeline).watch_timers(), back.clone()));
+        watched("modes", &back_tasks, &back, stoppable(Arc::clone(&reloader).watch_modes(), back.clone()));
         watched("places", &back_tasks, &back, stoppable(Arc::clone(&pipeline).watch_places(), back.clone()));
         watched("tidy", &back_tasks, &back, stoppable(tidy(Arc::clone(&pipeline)), back.clone()));
         watched(

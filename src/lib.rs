@@ -21,6 +21,7 @@ pub mod lint;
 pub mod lookup;
 pub mod matching;
 pub mod message;
+pub mod modes;
 pub mod pilots;
 pub mod pipeline;
 pub mod rehearsal;

@@ -9,6 +9,7 @@ pub use pilots::Written;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -25,12 +26,15 @@ use crate::handoff::{Deliverer, Endpoint, People};
 use crate::history::{self, History};
 use crate::hours::{Forced, ForcedHours};
 use crate::hub::News;
+use crate::modes::{Mode, Running, Switch};
 use crate::pipeline::Pipeline;
 use crate::report::trial::Kept;
 use crate::rules::{Files, Settings, WebhookFormat, WebhookSpec};
 use crate::shop;
-use crate::store::{ForcedRow, StoreError};
+use crate::store::{ForcedRow, StoreError, switches};
 
+/// Between two looks at the special modes.
+const LOOK: Duration = Duration::from_secs(1);
 /// How long opening hours that people have set are remembered after their end.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(62 * 24);
 
@@ -255,10 +259,23 @@ impl Reloader {
         if let Some(url) = &engine.book().settings.public_url {
             self.pipeline.public_url.store(Arc::new(url.clone()));
         }
-        self.pipeline.engine.store(Arc::new(engine.with_forced(&self.pipeline.forced.load())));
+        self.pipeline.engine.store(Arc::new(self.as_said(engine)));
         self.pipeline.limits.set(per_minute);
         self.deliverer.update(endpoints);
         self.pipeline.metrics.reloaded(&hash, self.pipeline.clock.now());
+    }
+
+    /// An engine with what people have said beside the files: hours set by hand, special modes switched.
+    fn as_said(&self, engine: &Engine) -> Engine {
+        engine.with_forced(&self.pipeline.forced.load()).with_switches(&self.pipeline.switches.load())
+    }
+
+    /// The engines in use, as people have just said.
+    fn use_what_was_said(&self) {
+        self.pipeline.engine.store(Arc::new(self.as_said(&self.pipeline.engine.load())));
+        if let Some(candidate) = self.pipeline.shadow.candidate() {
+            self.pipeline.shadow.set(Some(self.as_said(&candidate)));
+        }
     }
 
     /// Sets opening hours by a person's word.
@@ -283,13 +300,15 @@ impl Reloader {
         Ok(released)
     }
 
-    /// Takes out of the store what holds beside the files, as at every start: hours that people have set, pilots that have ended.
+    /// Takes out of the store what holds beside the files, as at every start: hours that people have set, modes that they have switched, pilots
+    /// that have ended.
     /// The candidate is read too.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub async fn recall(&self) -> Result<(), StoreError> {
         self.recall_forced().await?;
+        self.recall_switches().await?;
         self.recall_pilots().await
     }
 
@@ -311,12 +330,69 @@ impl Reloader {
             let said = Forced { open: row.open, from: row.since, until: row.until };
             forced.entry(row.schedule).or_default().push(said);
         }
-        self.pipeline.engine.store(Arc::new(self.pipeline.engine.load().with_forced(&forced)));
-        if let Some(candidate) = self.pipeline.shadow.candidate() {
-            self.pipeline.shadow.set(Some(candidate.with_forced(&forced)));
-        }
         self.pipeline.forced.store(Arc::new(forced));
+        self.use_what_was_said();
         Ok(())
+    }
+
+    /// Switches a special mode by a person's word.
+    ///
+    /// # Errors
+    /// When the store refuses; nothing has changed then.
+    pub async fn switch(&self, switch: Switch) -> Result<(), StoreError> {
+        let _turn = self.turn.lock().await;
+        switches::keep(self.pipeline.store.as_ref(), &switch).await?;
+        self.use_switches().await
+    }
+
+    /// Takes the special modes that people have switched out of the store: at every start, and whenever the command may have
+    /// written there.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn recall_switches(&self) -> Result<(), StoreError> {
+        let _turn = self.turn.lock().await;
+        self.use_switches().await
+    }
+
+    /// The one who calls it holds the turn, so that no reload comes between.
+    async fn use_switches(&self) -> Result<(), StoreError> {
+        let switched = switches::read(self.pipeline.store.as_ref()).await?;
+        if **self.pipeline.switches.load() != switched {
+            self.pipeline.switches.store(Arc::new(switched));
+            self.use_what_was_said();
+        }
+        Ok(())
+    }
+
+    /// Looks every now and then which special modes are on, and says what has changed to the log and to all consoles. Never ends.
+    pub async fn watch_modes(self: Arc<Self>) {
+        let mut known: Vec<Option<Running>> = Mode::ALL.map(|_| None).into();
+        loop {
+            if let Err(error) = self.recall_switches().await {
+                tracing::warn!(%error, "The special modes that people switched cannot be read; those known stay.");
+            }
+            let (engine, now) = (self.pipeline.engine.load_full(), self.pipeline.clock.now());
+            for (mode, before) in Mode::ALL.into_iter().zip(&mut known) {
+                let running = engine.knowledge().modes.running(mode, now);
+                if running == *before {
+                    continue;
+                }
+                let by = running.as_ref().and_then(|running| running.by.clone());
+                if let Some(running) = &running {
+                    let note = running.note.as_deref();
+                    tracing::info!(%mode, until = %running.until, by, note, "A special mode is on.");
+                    if !engine.knowledge().notices.contains_key(mode.as_str()) {
+                        tracing::warn!(%mode, "nightdesk.yaml has no notice of this name, so customers are not told.");
+                    }
+                } else {
+                    tracing::info!(%mode, "A special mode is over.");
+                }
+                self.pipeline.hub.desk.tell([News::Mode { mode, on: running.is_some(), by }]);
+                *before = running;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     /// Reloads on every change of the files, until `stop`.

@@ -99,7 +99,7 @@ impl Templates {
         let id = self.count;
         if source.contains('{') {
             self.texts.add_template_owned(id.to_string(), source.to_owned()).map_err(|e| TemplateError::new(&e, 0))?;
-            if source.contains(HOURS) {
+            if asks_of_queues(source) {
                 self.texts_on_hours.insert(id);
             }
         } else {
@@ -121,7 +121,7 @@ impl Templates {
         let id = self.expressions;
         let wrapped = format!("{OPEN}{source}{CLOSE}");
         self.conditions.add_template_owned(id.to_string(), wrapped).map_err(|e| TemplateError::new(&e, OPEN.len()))?;
-        if source.contains(HOURS) {
+        if asks_of_queues(source) {
             self.conditions_on_hours.insert(id);
         }
         self.expressions += 1;
@@ -130,7 +130,7 @@ impl Templates {
         Ok((ExpressionId(id), names))
     }
 
-    /// Whether a text may say when people are there (`open`, `next_open`), so that it has to be known of which queue.
+    /// Whether a text may say when people are there (`open`, `next_open`) or how many wait (`waiting`), so that it has to be known of which queue.
     #[must_use]
     pub fn asks_hours(&self, id: TemplateId) -> bool {
         self.texts_on_hours.contains(&id.0)
@@ -164,8 +164,12 @@ impl Templates {
     }
 }
 
-/// What stands in every text and expression that asks for `open` or `next_open`.
-const HOURS: &str = "open";
+/// What stands in every text and expression that asks for `open`, `next_open` or `waiting`.
+const OF_QUEUES: [&str; 2] = ["open", "waiting"];
+
+fn asks_of_queues(source: &str) -> bool {
+    OF_QUEUES.iter().any(|word| source.contains(word))
+}
 
 /// Around an expression, so that it can be kept as a template; the library's own expressions borrow what compiles them.
 const OPEN: &str = "{% if ";

@@ -287,6 +287,7 @@ function loadAll() {
 function heard(name, data) {
   if (name === 'resync') { loadAll(); return; }
   if (name === 'pilot') { loadStatus(); return; }
+  if (name === 'mode') { soon('status', loadStatus); return; }
   if (name === 'files') { loadStatus(); if (view() === 'knowledge') showKnowledge(true); return; }
   const id = data.conversation;
   const inList = (list) => list?.some((row) => row.id === id);

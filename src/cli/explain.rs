@@ -2,13 +2,14 @@
 
 use std::fmt::Write as _;
 
-use super::{Ended, Failure, Form, Global, customer, instant};
+use super::{Ended, Failure, Form, Global, customer, instant, modes};
 use crate::clock::Clock;
 use crate::decide::Outcome;
 use crate::diag::{Finding, Format, Place, Report};
 use crate::engine::Engine;
 use crate::hours::iso;
 use crate::message::QueueEvent;
+use crate::modes::Mode;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -26,13 +27,16 @@ pub(super) struct Args {
     /// Through which channel; the first if left out.
     #[arg(long)]
     channel: Option<String>,
+    /// Special modes that are on.
+    #[arg(long, value_name = "MODE", value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(Mode::WORDS))]
+    mode: Vec<String>,
     /// Form of the answer.
     #[arg(long, default_value = "human")]
     format: Form,
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
-    let engine = global.engine()?;
+    let engine = global.engine()?.with_modes(&modes(&args.mode));
     let knowledge = engine.knowledge();
     let now = match &args.at {
         Some(at) => instant(at, &knowledge.zone)?,
@@ -77,6 +81,7 @@ pub(super) fn human(text: &str, outcome: &Outcome, engine: &Engine, color: bool)
             &if pilots.is_empty() { "none: the customer is one of the rest".to_owned() } else { pilots.join(", ") },
         );
     }
+    line("modes", &decision.modes.join(", "));
     line("together", trace.joined.as_deref().unwrap_or_default());
     line("folded", &trace.folded);
     for (index, candidate) in trace.candidates.iter().enumerate() {

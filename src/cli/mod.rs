@@ -12,6 +12,7 @@ mod history;
 mod hours;
 mod import;
 mod mend;
+mod mode;
 mod progress;
 mod queue;
 mod recorded;
@@ -33,6 +34,7 @@ use crate::clock::Clock;
 use crate::diag::{Format, Report};
 use crate::engine::Engine;
 use crate::message::Customer;
+use crate::modes::Mode;
 use crate::shop;
 
 /// Answers customers from files, and brings to people what the files do not know.
@@ -120,6 +122,8 @@ enum Command {
     Hours(hours::Args),
     /// Brings in what other programs know: tables, Rasa, RiveScript, AIML, Chatwoot, Live Helper Chat.
     Import(import::Args),
+    /// Special modes, peak and degraded: which are on, and switching them.
+    Mode(mode::Args),
     /// Hand-offs that wait for people, and deliveries that wait for receivers.
     Queue(queue::Args),
     /// Puts the files of an earlier rule set in place of those of now.
@@ -171,6 +175,7 @@ pub fn run() -> ExitCode {
         Command::Rollback(args) => rollback::run(global, &args),
         Command::Hours(args) => hours::run(global, &args),
         Command::Import(args) => import::run(global, &args),
+        Command::Mode(args) => mode::run(global, &args),
         Command::Schema(args) => schema::run(global, &args),
         Command::Export(args) => export::run(global, &args),
         Command::Replay(args) => replay::run(global, &args),
@@ -227,6 +232,11 @@ fn customer(pairs: &[String]) -> Result<Customer, Failure> {
         }
     }
     Ok(customer)
+}
+
+/// Modes that are named, each once.
+fn modes(words: &[String]) -> Vec<Mode> {
+    words.iter().filter_map(|word| Mode::parse(word)).collect()
 }
 
 /// Reads a time: RFC 3339, or a date and wall time in the shop's zone.

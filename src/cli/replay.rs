@@ -8,10 +8,11 @@ use std::process::{Command, Stdio};
 use serde_json::json;
 
 use super::progress::{Progress, in_parallel};
-use super::{Ended, Failure, Global, errors_only};
+use super::{Ended, Failure, Global, errors_only, modes};
 use crate::clock::Clock;
 use crate::diag::Format;
 use crate::engine::Engine;
+use crate::modes::Mode;
 use crate::replay::{self, Before, Change, Difference, Line, Totals};
 use crate::shop;
 use crate::store::sqlite::SqliteStore;
@@ -49,6 +50,9 @@ pub(super) struct Args {
     /// Threads; as many as there are cores if left out. The result is the same.
     #[arg(long, value_name = "N")]
     threads: Option<NonZero<usize>>,
+    /// Special modes that are on throughout, in the files of --dir.
+    #[arg(long, value_name = "MODE", value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(Mode::WORDS))]
+    mode: Vec<String>,
     /// Form of what is printed.
     #[arg(long, default_value = "text")]
     format: Form,
@@ -98,7 +102,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
     let Some(file) = &args.file else { return shadow(args) };
     let lines = read(file)?;
     let conversations = conversations(&lines);
-    let after = global.engine()?;
+    let after = global.engine()?.with_modes(&modes(&args.mode));
     let before = match args.against.as_deref() {
         None => None,
         Some(against) => Some(match against.strip_prefix("git:") {

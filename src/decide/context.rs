@@ -11,6 +11,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::hours::Schedule;
 use crate::message::{Conversation, Fetched, Inbound};
+use crate::modes::Mode;
 use crate::template::Moment;
 
 use super::knowledge::Knowledge;
@@ -28,6 +29,8 @@ pub const NAMES: &[(&str, &[&str])] = &[
     ("open", &[]),
     ("next_open", &["*"]),
     ("now", &["*"]),
+    ("mode", &Mode::WORDS),
+    ("waiting", &[]),
     ("settings", &["*"]),
     ("score", &[]),
     ("comment", &[]),
@@ -138,6 +141,8 @@ pub fn context(
         ("score", survey.and_then(|survey| survey.score).map_or(Value::UNDEFINED, Value::from)),
         ("comment", survey.and_then(|survey| survey.comment.as_deref()).map_or(Value::from(""), told)),
         ("settings", knowledge.values.clone()),
+        ("mode", object(Mode::ALL.map(|mode| (mode.as_str(), Value::from(knowledge.modes.is_on(mode, now)))))),
+        ("waiting", Value::from(scope.queue.and_then(|queue| inbound.waiting.get(queue)).copied().unwrap_or(0))),
     ];
     let (zone, language) = (knowledge.zone.clone(), scope.language.to_owned());
     Value::from_object(Top { values: Named(values.into()), schedule, now, zone, language })

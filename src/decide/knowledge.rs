@@ -12,8 +12,9 @@ use crate::diag::Place;
 use crate::hours::Schedule;
 use crate::matching::{Matcher, Watch};
 use crate::message::Priority;
-use crate::rules::Limits;
+use crate::modes::Modes;
 use crate::rules::model::{Origin, ParcelService};
+use crate::rules::{Limits, PeakSpec};
 use crate::template::{ExpressionId, TemplateId, Templates};
 use crate::text::{Variants, Vocabulary};
 
@@ -56,6 +57,10 @@ pub struct Knowledge {
     pub builtins: Arc<Builtins>,
     /// Bounds.
     pub limits: Limits,
+    /// When which special mode is on.
+    pub modes: Modes,
+    /// What the peak does.
+    pub peak: PeakSpec,
     /// Free values for texts and conditions.
     pub values: minijinja::Value,
 }

@@ -120,7 +120,7 @@ fn alone(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, 
         Several::Partly => winner = winner.filter(|winner| !search::is_aside(&turn, winner)),
     }
     if winner.is_none_or(|winner| search::is_aside(&turn, winner))
-        && let Some(near) = near(&turn)
+        && let Some(near) = near(&turn, winner.is_none())
     {
         return turn.offer(near, &candidates);
     }

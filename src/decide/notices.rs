@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::message::Conversation;
+use crate::modes::Mode;
 
 use super::knowledge::Queue;
 
@@ -17,6 +18,12 @@ pub fn closed_key(queue: &Queue, now: Timestamp) -> String {
         Some(at) => format!("closed until {at}"),
         None => "closed".to_owned(),
     }
+}
+
+/// The key of the notice of a special mode: the time for which it has been on without a break.
+#[must_use]
+pub fn mode_key(mode: Mode, since: Timestamp) -> String {
+    format!("{mode} since {since}")
 }
 
 /// When a notice was given, if it was.

@@ -17,6 +17,8 @@ use super::turn::Turn;
 const MOST_ANSWERS: usize = 3;
 /// Most titles that are offered.
 const MOST_CHOICES: usize = 3;
+/// Part of what makes an entry near that is enough during the peak: one degree of care less.
+const LITTLE: f32 = 2.0 / 3.0;
 
 /// What comes of a message that may ask several things.
 pub(super) enum Several<'a> {
@@ -59,23 +61,28 @@ pub(super) fn several<'a>(turn: &Turn<'a>, ranked: &[Candidate]) -> Several<'a> 
     if enough { Several::Answers(answers) } else { Several::One }
 }
 
-/// Titles of entries that a message is near to, at most three: what is offered when none is sure.
-pub(super) fn near(turn: &Turn<'_>) -> Option<Vec<Choice>> {
+/// Titles of entries that a message is near to, at most three: what is offered when none is sure. `alone`: else a person would be
+/// called, which during the peak is put off for what is only a little near too; who wants the person still says so.
+pub(super) fn near(turn: &Turn<'_>, alone: bool) -> Option<Vec<Choice>> {
     if turn.state() != State::Bot {
         return None;
     }
     let knowledge = turn.knowledge;
+    let peak = turn.peak();
+    let deflects = alone && peak.is_some_and(|peak| peak.deflect) && !knowledge.builtins.declines_person(&turn.view);
+    let part = if deflects { LITTLE } else { 1.0 };
+    let most = peak.map_or(MOST_CHOICES, |peak| peak.options.min(MOST_CHOICES));
     let today = turn.now.to_zoned(knowledge.zone.clone()).date();
     let choices: Vec<Choice> = knowledge
         .matcher
         .guesses(&turn.view)
         .iter()
-        .filter(|guess| guess.near.confidence >= guess.bars.near)
+        .filter(|guess| guess.near.confidence >= guess.bars.near * part)
         .filter(|guess| knowledge.matcher.fits(&turn.view, guess, &|rule, id| holds(turn, rule, id).unwrap_or(false)))
         .map(|guess| &knowledge.rules[guess.rule as usize])
         .filter(|rule| rule.valid(today, &turn.inbound.channel))
         .filter_map(|rule| turn.choice(rule))
-        .take(MOST_CHOICES)
+        .take(most)
         .collect();
     // Offered a moment ago and not taken: it was none of them.
     let again = choices.iter().all(|choice| turn.offered().iter().any(|shown| shown.id == choice.id));

@@ -5,7 +5,9 @@
 
 use jiff::Timestamp;
 
-use crate::message::{Conversation, Gesture, Inbound, Kind, OutcomeKind, QueueEvent, Reason, State};
+use crate::message::{Conversation, Fetched, Gesture, Inbound, Kind, OutcomeKind, QueueEvent, Reason, State};
+
+use crate::modes::Mode;
 
 use super::knowledge::Knowledge;
 use super::letters;
@@ -19,7 +21,12 @@ const MAX_EARLIER: usize = 5;
 /// Decides one message, with the manners of its channel.
 #[must_use]
 pub fn decide(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, now: Timestamp) -> Outcome {
-    let outcome = decided(knowledge, inbound, conversation, now);
+    let mut outcome = decided(knowledge, inbound, conversation, now);
+    // Systems that are down are not asked; the rule answers as it does when a look-up fails.
+    if outcome.lookup.is_some() && knowledge.modes.is_on(Mode::Degraded, now) {
+        let fetched = Some(Fetched { error: Some(Mode::Degraded.as_str().to_owned()), ..Fetched::default() });
+        outcome = decided(knowledge, &Inbound { fetched, ..inbound.clone() }, conversation, now);
+    }
     match &inbound.gesture {
         Gesture::Letter(letter) => letters::mannered(knowledge, inbound, letter, conversation, now, outcome),
         _ => outcome,

@@ -15,7 +15,7 @@ use crate::rules::model::{Located, Origin, Rule};
 use crate::template::Templates;
 use crate::text::{Fold, Variants, Vocabulary};
 
-use super::{dialogue, hours, ladder, lookups, samples, survey, texts, webhooks, wording};
+use super::{dialogue, hours, ladder, lookups, modes, samples, survey, texts, webhooks, wording};
 
 /// Builds what can be built; what is wrong goes into the report.
 pub(super) fn build(book: &Book, report: &mut Report) -> Option<Knowledge> {
@@ -80,6 +80,8 @@ pub(super) fn build(book: &Book, report: &mut Report) -> Option<Knowledge> {
         survey: Arc::new(survey),
         builtins: Arc::new(Builtins::new()),
         limits: settings.limits.clone(),
+        modes: modes::built(settings, &shop, report),
+        peak: settings.modes.peak,
         values: minijinja::Value::from(minijinja::value::Serde(&settings.values)),
     };
     // Samples need languages, queues and texts that stand; their own mistakes are found on the next try otherwise.

@@ -6,6 +6,7 @@ mod dialogue;
 mod hours;
 mod ladder;
 mod lookups;
+mod modes;
 mod pilots;
 mod samples;
 mod suggest;

@@ -11,6 +11,7 @@ use serde::Serialize;
 use tokio::sync::broadcast;
 
 use crate::message::{Priority, Role, State};
+use crate::modes::Mode;
 
 /// News that are kept for those who come back, and most that wait for one console.
 const KEPT: usize = 256;
@@ -33,6 +34,15 @@ pub enum News {
         agent: Option<String>,
         /// Counts the commits of the conversation.
         version: u64,
+    },
+    /// A special mode is on, off, or switched anew.
+    Mode {
+        /// Which.
+        mode: Mode,
+        /// On or off.
+        on: bool,
+        /// Who wanted it; none where the files have it so.
+        by: Option<String>,
     },
     /// Somebody said something.
     Message {
@@ -65,6 +75,7 @@ impl News {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Queue { .. } => "queue",
+            Self::Mode { .. } => "mode",
             Self::Message { .. } => "message",
             Self::Pilot { .. } => "pilot",
             Self::Files { .. } => "files",

@@ -7,6 +7,7 @@ mod calendars;
 mod escalation;
 mod languages;
 mod leaves;
+mod modes;
 mod nothing;
 mod notices;
 mod patterns;
@@ -34,6 +35,7 @@ pub fn check(engine: &Engine, now: Timestamp, report: &mut Report) {
     calendars::check(engine, now, report);
     escalation::check(engine, report);
     languages::check(engine, report);
+    modes::check(engine, now, report);
     reviews::check(engine, now, report);
     slots::check(engine, report);
     survey::check(engine, report);

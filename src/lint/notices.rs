@@ -16,6 +16,9 @@ const ONE_MESSAGE: &[(&str, usize)] = &[
     ("taken", 2_048),
     ("transferred", 2_048),
     ("goodbye", 2_048),
+    ("peak", 2_048),
+    ("queue_full", 2_048),
+    ("degraded", 2_048),
     // Above buttons.
     ("survey", 1_024),
 ];

@@ -52,6 +52,9 @@ pub struct Decision {
     /// Pilots that the customer takes part in, empty for one of the rest; none where the shop has no pilot.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pilots: Option<Vec<String>>,
+    /// Special modes that were on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub modes: Vec<String>,
 }
 
 /// One message that goes to the customer.

@@ -6,6 +6,7 @@ mod conversation;
 mod decision;
 mod letter;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -211,6 +212,8 @@ pub struct Inbound {
     pub gesture: Gesture,
     /// What was fetched for the rule that answers.
     pub fetched: Option<Fetched>,
+    /// How many cases wait in each queue, where that is counted: during the peak.
+    pub waiting: BTreeMap<String, u64>,
 }
 
 impl Inbound {
@@ -226,6 +229,7 @@ impl Inbound {
             locale: None,
             gesture: Gesture::Write,
             fetched: None,
+            waiting: BTreeMap::new(),
         }
     }
 }

@@ -128,6 +128,7 @@ impl Pipeline {
             return Ok(());
         }
         let (engine, now) = (self.engine.load_full(), self.clock.now());
+        let inbound = &Inbound { waiting: self.waiting().await?, ..inbound.clone() };
         let outcome = handle(&engine, inbound, &before, now, Way::Final).ok_or(PipelineError::Internal)?;
         let after = &outcome.conversation;
         let mut events = Events::after(id, row.seq, now);

@@ -18,6 +18,7 @@ mod transfer;
 mod turns;
 mod wording;
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -34,6 +35,7 @@ use crate::hours::ForcedHours;
 use crate::hub::Hub;
 use crate::lookup::Lookups;
 use crate::message::{Conversation, Customer, Fetched, Gesture, Inbound, Kind, QueueEvent, Role, State};
+use crate::modes::{Mode, Switch};
 use crate::replay::Decided;
 use crate::store::{Commit, ConversationRow, SeenKey, SeenRow, Store, StoreError};
 use crate::telemetry::Metrics;
@@ -187,6 +189,8 @@ pub struct Pipeline {
     pub outbox: Arc<dyn OutboxListener>,
     /// Opening hours that people have set, by name of the schedule: what `engine` was given.
     pub forced: ArcSwap<ForcedHours>,
+    /// Special modes that people have switched: what `engine` was given.
+    pub switches: ArcSwap<Vec<Switch>>,
     /// Address under which this program is reached, without a slash at the end.
     pub public_url: ArcSwap<String>,
     /// A candidate that decides beside it and says nothing.
@@ -247,6 +251,7 @@ impl Pipeline {
             lookups,
             outbox,
             forced: ArcSwap::default(),
+            switches: ArcSwap::default(),
             public_url: ArcSwap::default(),
             shadow: Shadow::default(),
             turns: Turns::default(),
@@ -363,7 +368,8 @@ impl Pipeline {
         let mut running: Option<Running> = None;
         for _ in 0..TRIES {
             let row = self.guard(self.store.conversation_by_thread(&arrival.channel, &arrival.thread).await)?;
-            let mut decided = self.consider(arrival, row.as_ref(), way, None)?;
+            let waiting = self.waiting().await?;
+            let mut decided = self.consider(arrival, row.as_ref(), way, None, &waiting)?;
             if let Some(request) = decided.outcome.lookup.clone() {
                 let look = running.take().filter(|look| look.is(&request)).unwrap_or_else(|| self.look_up(request));
                 // Some platforms hear what is in this answer and nothing later.
@@ -373,7 +379,7 @@ impl Pipeline {
                         .channel(&arrival.channel)
                         .is_none_or(|channel| !channel.hears_later() || channel.hears_at_once());
                 match look.soon(last).await {
-                    Ok(fetched) => decided = self.consider(arrival, row.as_ref(), way, Some(fetched))?,
+                    Ok(fetched) => decided = self.consider(arrival, row.as_ref(), way, Some(fetched), &waiting)?,
                     Err(look) => running = Some(look),
                 }
             }
@@ -427,6 +433,15 @@ impl Pipeline {
         Accepted { message: seen.message, seq: seen.seq, at: seen.at, duplicate: true, response }
     }
 
+    /// How many cases wait in each queue. Counted during the peak only: on other days nobody is told.
+    async fn waiting(&self) -> Result<BTreeMap<String, u64>, StoreError> {
+        if !self.engine.load().knowledge().modes.is_on(Mode::Peak, self.clock.now()) {
+            return Ok(BTreeMap::new());
+        }
+        let stats = self.guard(self.store.queue_stats().await)?;
+        Ok(stats.into_iter().map(|stats| (stats.queue, stats.queued)).collect())
+    }
+
     /// Decides one message.
     fn consider(
         &self,
@@ -434,6 +449,7 @@ impl Pipeline {
         row: Option<&ConversationRow>,
         way: Way,
         fetched: Option<Fetched>,
+        waiting: &BTreeMap<String, u64>,
     ) -> Result<Considered, PipelineError> {
         let engine = self.engine.load_full();
         let now = self.clock.now();
@@ -458,6 +474,7 @@ impl Pipeline {
             locale: arrival.locale.clone(),
             gesture: arrival.gesture.clone(),
             fetched,
+            waiting: waiting.clone(),
         };
         if let Some(text) = rating(&engine, &inbound, &conversation, now)? {
             inbound.text = text;

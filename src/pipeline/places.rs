@@ -61,7 +61,7 @@ impl Pipeline {
         loop {
             let moved = tokio::select! {
                 () = self.places.look.notified() => true,
-                news = ear.next() => !matches!(news, Ok((_, News::Message { .. }))),
+                news = ear.next() => !matches!(news, Ok((_, News::Message { .. } | News::Mode { .. } | News::Files { .. }))),
             };
             if !moved {
                 continue;

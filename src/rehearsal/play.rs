@@ -1,5 +1,7 @@
 //! Plays a conversation test: the same engine as the daemon's, with the test's own clock.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::decide::Outcome;
@@ -51,10 +53,11 @@ impl Played {
 /// Plays one conversation.
 #[must_use]
 pub fn play(engine: &Engine, script: &Conversation) -> Played {
-    let engine = &engine.with_settings(&script.settings);
+    let engine = &engine.with_settings(&script.settings).with_modes(&script.modes);
     let first = engine.book().settings.channels.first().map(|(name, _)| name.as_str());
     let channel = script.channel.as_deref().or(first).unwrap_or("web");
     let mut stage = Stage::new(channel, script.customer.clone(), script.locale.clone(), script.at);
+    stage.waiting = engine.knowledge().queues.keys().map(|queue| (queue.clone(), script.waiting)).collect();
     Played { turns: script.steps.iter().flat_map(|step| stage.step(engine, step)).collect() }
 }
 
@@ -65,6 +68,8 @@ pub struct Stage {
     pub conversation: State,
     /// What time it is.
     pub now: Timestamp,
+    /// Cases that wait in each queue, as the test has it.
+    pub waiting: BTreeMap<String, u64>,
     locale: Option<String>,
     steps: usize,
 }
@@ -73,7 +78,13 @@ impl Stage {
     /// A new conversation.
     #[must_use]
     pub fn new(channel: &str, customer: Customer, locale: Option<String>, at: Timestamp) -> Self {
-        Self { conversation: State::new("c_test".to_owned(), channel, "test", customer, at), now: at, locale, steps: 0 }
+        Self {
+            conversation: State::new("c_test".to_owned(), channel, "test", customer, at),
+            now: at,
+            waiting: BTreeMap::new(),
+            locale,
+            steps: 0,
+        }
     }
 
     /// Lets a step's time pass, and then happen what it says.
@@ -133,6 +144,7 @@ impl Stage {
             locale: self.locale.clone(),
             gesture: Gesture::Write,
             fetched: None,
+            waiting: self.waiting.clone(),
         };
         match word {
             Word::Say(texts) => texts

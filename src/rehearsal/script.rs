@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use crate::diag::{Finding, Place, Report};
 use crate::message::{Customer, Fetched, Kind};
+use crate::modes::Mode;
 use crate::rules::load::parse;
 use crate::rules::shape::{self, Kind as ShapeKind};
 use crate::rules::{json, shapes};
@@ -29,6 +30,10 @@ pub struct Conversation {
     pub locale: Option<String>,
     /// Values of the shop's `settings` that are others in this test.
     pub settings: serde_json::Map<String, serde_json::Value>,
+    /// Special modes that are on throughout.
+    pub modes: Vec<Mode>,
+    /// Cases that wait in each queue.
+    pub waiting: u64,
     /// In order.
     pub steps: Vec<Step>,
 }
@@ -142,6 +147,14 @@ fn conversation(node: &Node) -> Option<Conversation> {
         channel: text("channel"),
         locale: text("language"),
         settings: node.get("settings").map(json).and_then(|value| value.as_object().cloned()).unwrap_or_default(),
+        modes: node
+            .get("modes")
+            .map(Node::one_or_many)
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|mode| Mode::parse(mode.text()?))
+            .collect(),
+        waiting: node.get("waiting").and_then(Node::text).and_then(|text| text.parse().ok()).unwrap_or(0),
         steps: node.get("turns")?.items().iter().map(step).collect(),
     })
 }

@@ -142,8 +142,7 @@ impl Reloader {
             Some(_) if stopped.iter().any(|written| written.pilot == CANDIDATE) => engine,
             Some(share) => engine.with_candidate(candidate_engine, share),
             None => {
-                let forced = self.pipeline.forced.load();
-                self.pipeline.shadow.set(Some(candidate_engine.with_forced(&forced)));
+                self.pipeline.shadow.set(Some(self.as_said(&candidate_engine)));
                 engine
             }
         }
@@ -151,7 +150,7 @@ impl Reloader {
 
     pub(super) async fn use_pilots(&self, current: &Current) {
         let engine = self.running(current).await;
-        self.pipeline.engine.store(Arc::new(engine.with_forced(&self.pipeline.forced.load())));
+        self.pipeline.engine.store(Arc::new(self.as_said(&engine)));
     }
 
     fn known(&self) -> MutexGuard<'_, std::collections::BTreeMap<String, Known>> {

@@ -3,6 +3,7 @@
 //! The same engine as the daemon's. What people did, they do again; what time alone does is done at its own instant. Look-ups bring
 //! what their rule's `sample` holds, and call nobody.
 
+use std::collections::BTreeMap;
 use std::hash::Hasher;
 
 use jiff::Timestamp;
@@ -177,6 +178,7 @@ fn inbound(
         locale: None,
         gesture,
         fetched: None,
+        waiting: BTreeMap::new(),
     }
 }
 

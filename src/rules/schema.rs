@@ -116,6 +116,9 @@ impl Writer<'_> {
                 json!({"anyOf": [{"const": 0}, {"type": "string", "pattern": "^(\\d+(\\.\\d+)?(ms|s))+$|^0$"}]})
             }
             Kind::Rate => json!({"type": "string", "pattern": "^\\d+/(s|min|h)$"}),
+            Kind::Moment => {
+                json!({"type": "string", "pattern": "^\\d{4}-\\d{2}-\\d{2}([ T]\\d{2}:\\d{2}(:\\d{2})?)?$"})
+            }
             Kind::Instant => json!({"type": "string"}),
             Kind::OneOrMany(item) => {
                 let item = self.of(item);

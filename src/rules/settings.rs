@@ -13,6 +13,7 @@ use crate::yaml::{Node, Value};
 use super::channels::{self, ChannelSpec};
 use super::lookup::LookupSettings;
 use super::model::{Careful, Located, Text};
+use super::modes::ModesSpec;
 use super::pilots::StopSpec;
 use super::privacy::Retention;
 use super::read::{self, located, text};
@@ -61,6 +62,8 @@ pub struct Settings {
     pub lookups: LookupSettings,
     /// What is done with the answers to the survey.
     pub survey: SurveySpec,
+    /// Special modes.
+    pub modes: ModesSpec,
     /// The report by itself every week.
     pub report: Option<ReportSpec>,
     /// When a pilot ends by itself.
@@ -214,6 +217,7 @@ impl Settings {
             matching: matching(node.get("matching")),
             lookups: LookupSettings::read(node.get("lookups")),
             survey: survey(node.get("survey")),
+            modes: ModesSpec::read(node.get("modes")),
             report: node.get("report").map(ReportSpec::read),
             stop: node.get("pilots").and_then(|pilots| pilots.get("stop")).map(StopSpec::read),
             retention: Retention::read(node.get("privacy")),

@@ -106,6 +106,8 @@ pub enum Kind {
     Wait(u64),
     /// How many in a length of time, `20/min`.
     Rate,
+    /// A time on the shop's clocks, `2026-11-10 20:00`, or a date.
+    Moment,
     /// An instant with zone, `2026-10-09T20:15:00+08:00`.
     Instant,
     /// One or a list.
@@ -205,6 +207,7 @@ fn check_scalar(node: &Node, text: &str, kind: &Kind, what: &str, report: &mut R
             check_secret(node, what, report);
             true
         }
+        Kind::Moment => super::modes::moment(text, false).is_some(),
         Kind::Instant => text.parse::<jiff::Timestamp>().is_ok(),
         Kind::Word(words) => {
             if words.contains(&text) {
@@ -422,6 +425,7 @@ fn expected(kind: &Kind) -> String {
         Kind::Duration => "a length of time such as 30s, 5m, 2h or 7d".into(),
         Kind::Wait(most) => format!("a length of time from 0 to {most}s such as 1500ms"),
         Kind::Rate => "a rate such as 20/min, 5/s or 600/h".into(),
+        Kind::Moment => "a time such as 2026-11-10 20:00, or a date,".into(),
         Kind::Instant => "a time with its zone such as 2026-10-09T20:15:00+08:00".into(),
         Kind::OneOrMany(item) => format!("{}, or a list of such", expected(item)),
         Kind::List(item) => format!("a list (each item {})", expected(item)),

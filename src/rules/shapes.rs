@@ -1,8 +1,11 @@
 //! The tables: every key of every file, with its meaning. The contract's keys first, additions after them.
 
+use crate::modes::Mode;
+
 use super::dialogue::{BRANCH, SLOT};
 use super::lookup::{LOOKUP, LOOKUPS};
 use super::model::Careful;
+use super::modes::MODES;
 use super::shape::{Key, Kind, Names, Shape};
 use super::webhook::{EVENTS, WebhookFormat};
 use super::wording::{WATCH, WORDING};
@@ -153,6 +156,7 @@ pub static CONFIG: Shape = Shape {
         Key::new("survey", Kind::Map(&SURVEY), "What is done with the answers to the survey."),
         Key::new("report", Kind::Map(&REPORT), "The report by itself every week."),
         Key::new("pilots", Kind::Map(&PILOTS), "What becomes of pilots."),
+        Key::new("modes", Kind::Map(&MODES), "Special modes: the peak, and when systems are down."),
         Key::new("privacy", Kind::Map(&PRIVACY), "How long what customers wrote is kept."),
         Key::new("wording", Kind::Map(&WATCH), "What becomes of messages with words that must not be said."),
         Key::new("access", Kind::Map(&ACCESS), "Tokens of agents and of the administrator."),
@@ -399,6 +403,13 @@ pub static NOTICES: Shape = Shape {
             "Said when a person passed the case on to another queue; else handed_over.",
         ),
         Key::new("delayed", Kind::Text, "Said in open time to a customer whose case goes on to the next queue."),
+        Key::new("peak", Kind::Text, "Said during the peak, in open time, to a customer whose case goes to a person."),
+        Key::new("queue_full", Kind::Text, "Said in its place when the queue has modes.peak.queue_cap cases."),
+        Key::new(
+            "degraded",
+            Kind::Text,
+            "Said while systems are down: once in each conversation, and when a case goes to a person.",
+        ),
     ],
 };
 
@@ -540,6 +551,12 @@ pub static CONVERSATION: Shape = Shape {
             "settings",
             Kind::Any,
             "Values of `settings` that are others here, such as {erp_url: \"https://erp.example\"}.",
+        ),
+        Key::new("modes", Kind::OneOrMany(&Kind::Word(&Mode::WORDS)), "Special modes that are on throughout."),
+        Key::new(
+            "waiting",
+            Kind::Int(0, 1_000_000),
+            "Cases that wait in each queue, for texts and modes.peak.queue_cap. 0.",
         ),
         Key::required("turns", Kind::List(&Kind::Map(&TURN)), "What is said and expected, in order."),
     ],

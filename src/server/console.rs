@@ -141,6 +141,7 @@ pub(super) async fn status(State(shared): State<Shared>, request: Request) -> Re
     let zone = engine.knowledge().zone.iana_name().map(ToOwned::to_owned);
     Ok(Json(json!({
         "agent": me, "now": now, "zone": zone, "queues": queues, "deliveries": deliveries,
+        "modes": super::modes::state(&shared),
         "rule_set": engine.knowledge().hash, "rules": engine.knowledge().rules.len(), "last_reload": shared.reloader.last(),
         "pilots": shared.reloader.pilots(), "candidate": shared.reloader.candidate(),
     })))

@@ -7,6 +7,7 @@ mod console;
 mod events;
 mod hours;
 mod knowledge;
+mod modes;
 mod operation;
 mod pages;
 mod request;

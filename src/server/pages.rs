@@ -51,6 +51,7 @@ pub(super) async fn console_file(Path(file): Path<String>) -> Result<Response, P
         "console.js" => page(SCRIPT, include_str!("../../web/console.js")),
         "case.js" => page(SCRIPT, include_str!("../../web/console/case.js")),
         "dom.js" => page(SCRIPT, include_str!("../../web/console/dom.js")),
+        "modes.js" => page(SCRIPT, include_str!("../../web/console/modes.js")),
         "hours.js" => page(SCRIPT, include_str!("../../web/console/hours.js")),
         "knowledge.css" => page("text/css; charset=utf-8", include_str!("../../web/console/knowledge.css")),
         "knowledge.js" => page(SCRIPT, include_str!("../../web/console/knowledge.js")),

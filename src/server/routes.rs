@@ -11,7 +11,7 @@ use axum::routing::{get, post};
 use crate::channel::{self, Problem};
 
 use super::request::{Shared, body, to_its_end};
-use super::{agents, console, events, hours, knowledge, operation, pages, sockets};
+use super::{agents, console, events, hours, knowledge, modes, operation, pages, sockets};
 
 /// All routes.
 pub fn router(shared: Shared) -> Router {
@@ -38,6 +38,8 @@ pub fn router(shared: Shared) -> Router {
         .route("/v1/status", get(console::status))
         .route("/v1/hours/{schedule}", post(hours::force))
         .route("/v1/hours/{schedule}/release", post(hours::release))
+        .route("/v1/modes", get(modes::list))
+        .route("/v1/modes/{mode}", post(modes::switch))
         .route("/v1/knowledge", get(knowledge::list))
         .route("/v1/knowledge/diff", get(knowledge::changed))
         .route("/v1/knowledge/entry/{id}", get(knowledge::show))

@@ -6,6 +6,7 @@
 
 mod rows;
 pub mod sqlite;
+pub mod switches;
 
 use std::path::PathBuf;
 

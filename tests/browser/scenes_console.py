@@ -356,6 +356,33 @@ def console_hours_by_hand(stage):
     stage.until(lambda: line.locator("button").count() == 2, "as planned again")
 
 
+def console_modes(stage):
+    """The peak is switched on by hand until a time, another console hears of it, and it is switched off; light, dark, on a phone."""
+    stage.own_daemon()
+    agent, other = stage.agent(path="/console#/shop"), stage.agent(path="/console#/shop", dark=True, locale="en-GB")
+    line, there = agent.locator("[data-mode=peak]"), other.locator("[data-mode=peak]")
+    line.wait_for()
+    there.wait_for()
+    assert line.locator(".chip.quiet").count() == 1 and line.locator("button").count() == 1
+    line.locator("button").click()
+    dialog = agent.locator("dialog")
+    dialog.locator("#note").fill("双十一")
+    agent.screenshot(path=str(stage.shots / "console-modes-dialog.png"))
+    dialog.locator("button[type=submit]").click()
+    stage.until(lambda: dialog.count() == 0 and line.locator(".chip.urgent").count() == 1, "on")
+    assert "双十一" in line.text_content() and "local" in line.text_content(), line.text_content()
+    stage.until(lambda: there.locator(".chip.urgent").count() == 1, "the other console hears of it")
+    agent.screenshot(path=str(stage.shots / "console-modes.png"))
+    other.screenshot(path=str(stage.shots / "console-modes-dark.png"))
+    phone = stage.agent(path="/console#/shop", width=390, height=844, phone=True)
+    phone.locator("[data-mode=peak] .chip.urgent").wait_for()
+    assert phone.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it scrolls sideways on a phone"
+    phone.screenshot(path=str(stage.shots / "console-modes-phone.png"), full_page=True)
+    line.locator("button").first.click()
+    stage.until(lambda: line.locator(".chip.quiet").count() == 1 and line.locator("button").count() == 1, "off")
+    stage.until(lambda: there.locator(".chip.quiet").count() == 1, "off there too")
+
+
 def console_unanswered(stage):
     """What nothing answered today, with the way to the case."""
     stage.own_daemon(TOKENS)

@@ -27,6 +27,7 @@ mod lookups;
 mod mail;
 mod mail_manners;
 mod meta;
+mod modes;
 mod notices;
 mod operation;
 mod parcels;

@@ -1,6 +1,6 @@
 //! Files that nobody should save, and messages that nobody should write: clear findings, no crash, and quick.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -156,6 +156,7 @@ fn handle(text: &str) {
         locale: None,
         gesture: Gesture::Write,
         fetched: None,
+        waiting: BTreeMap::new(),
     };
     let conversation = Conversation::new("c_1".into(), "web", "v_1", customer, now);
     let first = shipped().handle(&inbound, &conversation, now);

@@ -9,7 +9,7 @@ use crate::source::{Source, sources};
 /// The rooms from the bottom up. A room may name those in the lines above its own, never its neighbours or those below.
 const LAYERS: &[&[&str]] = &[
     &["message", "clock", "diag"],
-    &["text", "yaml"],
+    &["text", "yaml", "modes"],
     &["rules", "likeness"],
     &["matching", "hours"],
     &["template"],

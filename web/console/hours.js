@@ -5,7 +5,7 @@ import { Refused, ask } from './link.js';
 import { instant, say } from './words.js';
 
 /** What the field of a form shows: the browser's own time, to the minute. */
-function local(ms) {
+export function local(ms) {
   const date = new Date(ms), two = (n) => String(n).padStart(2, '0');
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}T${two(date.getHours())}:${two(date.getMinutes())}`;
 }

@@ -3,6 +3,7 @@
 import { button, confirmed, make, now, toast } from './dom.js';
 import { hoursLines } from './hours.js';
 import { Refused, ask, query } from './link.js';
+import { modeLines } from './modes.js';
 import { instant, length, say } from './words.js';
 
 const card = (title, ...children) => make('section', { className: 'card' }, make('h2', {}, title), ...children);
@@ -51,6 +52,7 @@ export function shopView(status, again) {
   return make('div', { className: 'page' },
     make('h1', { className: 'sr' }, say('shop')),
     card(say('hours'), make('ul', { className: 'lines' }, hoursLines(status.queues, again))),
+    card(say('modes'), make('ul', { className: 'lines' }, modeLines(status.modes, again))),
     card(say('schedules'), make('div', { className: 'wide' }, make('table', { className: 'hours' }, make('thead', {}, make('tr', {}, head)), make('tbody', {}, queues)))),
     card(say('files'), verdict, files),
     status.candidate ? card(say('candidate'), candidateLine(status.candidate)) : '',

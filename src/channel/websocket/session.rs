@@ -1,5 +1,6 @@
 //! One chat socket, from `hello` to close.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -505,6 +506,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             locale: locale.map(str::to_owned),
             gesture: Gesture::Write,
             fetched: None,
+            waiting: BTreeMap::new(),
         };
         let (open, next_open) = engine.hours(&inbound, &conversation, now);
         let greeting = if begun { None } else { engine.notice("greeting", &inbound, &conversation, now) };

@@ -4,16 +4,18 @@ use std::time::Duration;
 
 use super::super::{Failure, customer, instant};
 use super::Chat;
+use crate::modes::Mode;
 use crate::rehearsal::Word;
 use crate::rules::shape;
 
 /// Every command with what it does, in the order of the help.
-pub(super) const COMMANDS: [(&str, &str); 13] = [
+pub(super) const COMMANDS: [(&str, &str); 14] = [
     ("/why", "tell why, with each reply; again: no more"),
     ("/wait 3m", "let time pass"),
     ("/at 2026-10-09T20:15", "let time pass until then; an earlier time begins anew"),
     ("/as tier=vip,name=Ann", "begin anew as another customer"),
     ("/new", "begin anew"),
+    ("/mode peak", "begin anew with this special mode on; again: off"),
     ("/option 2", "press an option"),
     ("/image", "send a picture"),
     ("/take", "play the person: take the case"),
@@ -41,6 +43,7 @@ pub(super) enum Command {
     At(String),
     As(Vec<String>),
     New,
+    Mode(Mode),
     Option(String),
     Image,
     Take,
@@ -63,6 +66,7 @@ pub(super) fn read(line: &str) -> Result<Said, String> {
         "/at" => Command::At(needs("2026-10-09T20:15")?),
         "/as" => Command::As(needs("tier=vip")?.split(',').map(|pair| pair.trim().to_owned()).collect()),
         "/new" => Command::New,
+        "/mode" => Command::Mode(Mode::parse(rest).ok_or("write /mode peak or /mode degraded")?),
         "/option" => Command::Option(needs("2")?),
         "/image" => Command::Image,
         "/take" => Command::Take,
@@ -114,6 +118,18 @@ impl Command {
                 let (customer, at) = (chat.stage.conversation.customer.clone(), chat.now());
                 chat.anew(customer, at);
                 anstream::println!("a new conversation begins");
+            }
+            Self::Mode(mode) => {
+                let known = chat.modes.len();
+                chat.modes.retain(|on| *on != mode);
+                if chat.modes.len() == known {
+                    chat.modes.push(mode);
+                }
+                let (customer, at) = (chat.stage.conversation.customer.clone(), chat.now());
+                chat.anew(customer, at);
+                let on: Vec<&str> = chat.modes.iter().map(|mode| mode.as_str()).collect();
+                let on = if on.is_empty() { "none".to_owned() } else { on.join(", ") };
+                anstream::println!("special modes: {on}; a new conversation begins");
             }
             Self::Option(option) => chat.happens(Word::Select(option)),
             Self::Image => chat.happens(Word::Send(crate::message::Kind::Image, String::new())),

@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Ended, Failure, Global, customer, explain, instant};
+use super::{Ended, Failure, Global, customer, explain, instant, modes};
 use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::message::{Customer, Reply, State};
+use crate::modes::Mode;
 use crate::rehearsal::{Stage, Step, Turn, Word};
 
 use commands::Said;
@@ -30,6 +31,9 @@ pub(super) struct Args {
     /// Through which channel; the first if left out.
     #[arg(long)]
     channel: Option<String>,
+    /// Special modes that are on.
+    #[arg(long, value_name = "MODE", value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(Mode::WORDS))]
+    mode: Vec<String>,
     /// Tell with each reply why.
     #[arg(long)]
     why: bool,
@@ -48,6 +52,8 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
     };
     let mut prompt = Prompt::open(global.colored())?;
     let mut chat = Chat::new(global, engine, &channel, customer(&args.customer)?, at, args.why, prompt.is_terminal());
+    chat.modes = modes(&args.mode);
+    chat.anew(chat.stage.conversation.customer.clone(), at);
     if chat.terminal {
         anstream::println!("Write as a customer. /help tells what else there is; Ctrl-D ends.\n");
     }
@@ -78,6 +84,8 @@ struct Chat<'a> {
     seen: Timestamp,
     why: bool,
     terminal: bool,
+    /// Special modes that are on, whatever the files say.
+    modes: Vec<Mode>,
 }
 
 impl<'a> Chat<'a> {
@@ -93,16 +101,16 @@ impl<'a> Chat<'a> {
         let at = Timestamp::from_second(at.as_second()).unwrap_or(at);
         let clock = Clock::system();
         let seen = clock.now();
-        let recording = Recording::new(channel, &customer, at);
+        let recording = Recording::new(channel, &customer, at, &[]);
         let stage = Stage::new(channel, customer, None, at);
-        Self { global, engine, stage, recording, wait: Duration::ZERO, clock, seen, why, terminal }
+        Self { global, engine, stage, recording, wait: Duration::ZERO, clock, seen, why, terminal, modes: Vec::new() }
     }
 
     /// Begins anew, with this customer and at this time.
     fn anew(&mut self, customer: Customer, at: Timestamp) {
         let at = Timestamp::from_second(at.as_second()).unwrap_or(at);
         let channel = self.stage.conversation.channel.clone();
-        self.recording = Recording::new(&channel, &customer, at);
+        self.recording = Recording::new(&channel, &customer, at, &self.modes);
         self.stage = Stage::new(&channel, customer, None, at);
         self.wait = Duration::ZERO;
     }
@@ -130,7 +138,7 @@ impl<'a> Chat<'a> {
     /// Lets the noted time pass, and a thing happen.
     fn step(&mut self, word: Option<Word>) {
         let step = Step::plain(std::mem::take(&mut self.wait), word);
-        let turns = self.stage.step(&self.engine, &step);
+        let turns = self.stage.step(&self.engine.with_modes(&self.modes), &step);
         for turn in &turns {
             self.show(turn);
         }

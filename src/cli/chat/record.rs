@@ -10,6 +10,7 @@ use crate::diag::{Format, Report, quoted};
 use crate::engine::Engine;
 use crate::hours::iso;
 use crate::message::{Customer, QueueEvent};
+use crate::modes::Mode;
 use crate::rehearsal::{Step, Turn, Word, play, read};
 
 /// What happened so far.
@@ -18,12 +19,13 @@ pub(super) struct Recording {
     channel: String,
     customer: Customer,
     at: Timestamp,
+    modes: Vec<Mode>,
     steps: Vec<(Step, Vec<Turn>)>,
 }
 
 impl Recording {
-    pub(super) fn new(channel: &str, customer: &Customer, at: Timestamp) -> Self {
-        Self { channel: channel.to_owned(), customer: customer.clone(), at, steps: Vec::new() }
+    pub(super) fn new(channel: &str, customer: &Customer, at: Timestamp, modes: &[Mode]) -> Self {
+        Self { channel: channel.to_owned(), customer: customer.clone(), at, modes: modes.to_vec(), steps: Vec::new() }
     }
 
     pub(super) fn add(&mut self, step: Step, turns: Vec<Turn>) {
@@ -77,6 +79,10 @@ impl Recording {
         let first = engine.book().settings.channels.first().map(|(name, _)| name);
         if first != Some(&self.channel) {
             let _ = writeln!(out, "    channel: {}", self.channel);
+        }
+        if !self.modes.is_empty() {
+            let modes: Vec<&str> = self.modes.iter().map(|mode| mode.as_str()).collect();
+            let _ = writeln!(out, "    modes: [{}]", modes.join(", "));
         }
         out.push_str("    turns:\n");
         for (step, turns) in &self.steps {

@@ -4,6 +4,8 @@ use jiff::SignedDuration;
 
 use crate::message::{Ladder, OpenHandoff, OutcomeKind, Priority, QueueEvent, Reason, Scored, State};
 
+use crate::modes::Mode;
+
 use super::super::knowledge::BuiltRule;
 use super::super::outcome::{Outcome, TraceHours, TraceNotice};
 use super::super::{escalate, notices, routing};
@@ -155,9 +157,33 @@ impl<'a> Turn<'a> {
         }
         // A new case is never left without a word, though the notice was given for an earlier one.
         let closed = self.tell_closed(!told);
-        if !told && !closed {
+        let special = self.tell_modes(wish, told, closed);
+        if !told && !closed && !special {
             self.push_notice("handed_over", None);
         }
+    }
+
+    /// Tells a customer whose case begins what is special now, and true, in the place of what is said on other days. True if
+    /// anything was said.
+    fn tell_modes(&mut self, wish: &Wish<'a>, told: bool, closed: bool) -> bool {
+        let before = self.replies.len();
+        if self.modes.contains(&Mode::Degraded) {
+            self.tell_mode(Mode::Degraded, !told && !closed);
+        }
+        // Who is called to an emergency does not work in turn; and who gave a low score does not wait.
+        let in_line = !closed && !self.urgent && wish.reason != Reason::LowScore;
+        if let Some(peak) = self.peak().filter(|_| in_line) {
+            let queue = self.next.handoff.as_ref().map(|handoff| handoff.queue.as_str()).unwrap_or_default();
+            let waiting = self.inbound.waiting.get(queue).copied().unwrap_or(0);
+            let full = peak.queue_cap.is_some_and(|cap| waiting >= cap);
+            if full && self.knowledge.notices.contains_key("queue_full") {
+                self.trace.notes.push(format!("the queue `{queue}` is full: {waiting} cases wait"));
+                self.push_notice("queue_full", None);
+            } else {
+                self.tell_mode(Mode::Peak, !told && self.replies.len() == before);
+            }
+        }
+        self.replies.len() > before
     }
 
     /// Gives the closed notice, unless people are there or it was given in this closed period (`again`: even then). True when they

@@ -13,6 +13,8 @@ use crate::message::{
     Choice, Conversation, Decision, Gesture, Inbound, Kind, OutcomeKind, QueueEvent, Reason, Reply, Scored, State,
     Survey,
 };
+use crate::modes::Mode;
+use crate::rules::PeakSpec;
 use crate::template::{ExpressionId, TemplateError};
 
 use super::context::{self, Scope};
@@ -53,6 +55,7 @@ pub(super) struct Turn<'a> {
     tags: Vec<String>,
     class: Option<String>,
     answered: Option<Survey>,
+    modes: Vec<Mode>,
     pub trace: Trace,
 }
 
@@ -154,6 +157,7 @@ impl<'a> Turn<'a> {
             tags: Vec::new(),
             class: None,
             answered: None,
+            modes: knowledge.modes.on(now),
             trace,
         }
     }
@@ -166,6 +170,33 @@ impl<'a> Turn<'a> {
     /// Who has the conversation now (a closed one was opened again).
     pub(super) fn state(&self) -> State {
         self.next.state
+    }
+
+    /// What the peak does, while it is on.
+    pub(super) fn peak(&self) -> Option<&'a PeakSpec> {
+        self.modes.contains(&Mode::Peak).then_some(&self.knowledge.peak)
+    }
+
+    /// Gives the notice of a special mode that is on, once in each conversation; `again`: even then.
+    fn tell_mode(&mut self, mode: Mode, again: bool) {
+        let Some(since) = self.knowledge.modes.since(mode, self.now) else { return };
+        let key = notices::mode_key(mode, since);
+        if again || notices::given_at(&self.next, &key).is_none() {
+            self.push_notice(mode.as_str(), Some(key));
+        }
+    }
+
+    /// Tells whoever is answered while systems are down, before all else.
+    fn tell_degraded(&mut self, outcome: OutcomeKind) {
+        let heard = !survey::is_apart(&self.inbound.gesture) && !matches!(outcome, OutcomeKind::Survey);
+        if self.replies.is_empty() || !heard || !self.modes.contains(&Mode::Degraded) {
+            return;
+        }
+        let before = self.replies.len();
+        self.tell_mode(Mode::Degraded, false);
+        if self.replies.len() > before {
+            self.replies.rotate_right(1);
+        }
     }
 
     /// Options shown with the last answer.
@@ -359,11 +390,13 @@ impl<'a> Turn<'a> {
 
     fn options(&self, rule: &BuiltRule) -> Vec<Choice> {
         let today = self.now.to_zoned(self.knowledge.zone.clone()).date();
+        let most = self.peak().map_or(usize::MAX, |peak| peak.options);
         rule.options
             .iter()
             .map(|&index| &self.knowledge.rules[index as usize])
             .filter(|option| option.valid(today, &self.inbound.channel))
             .filter_map(|option| self.choice(option))
+            .take(most)
             .collect()
     }
 
@@ -480,6 +513,7 @@ impl<'a> Turn<'a> {
         rule: Option<(String, f64)>,
         candidates: &[Scored],
     ) -> Outcome {
+        self.tell_degraded(outcome);
         // Small talk between the question how it was and its answer changes no subject.
         let aside = matches!(outcome, OutcomeKind::Survey | OutcomeKind::Smalltalk);
         if let Some(survey) = self.next.survey.as_mut().filter(|_| !aside && !self.replies.is_empty()) {
@@ -509,6 +543,7 @@ impl<'a> Turn<'a> {
             language: self.language,
             notices: self.notices,
             pilots: None,
+            modes: self.modes.iter().map(ToString::to_string).collect(),
         };
         Outcome {
             decision,

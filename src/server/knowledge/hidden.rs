@@ -5,7 +5,10 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 /// Parts of nightdesk.yaml that hold no secrets. Of all others, and of what stands in none, only the keys are shown.
-const OPEN: [&str; 13] = [
+const OPEN: [&str; 16] = [
+    "modes",
+    "pilots",
+    "privacy",
     "timezone",
     "languages",
     "hours",

@@ -1,0 +1,159 @@
+//! `nightdesk mode`: the special modes, and switching them. Works beside a running daemon, which sees it within a second or two.
+
+use std::path::PathBuf;
+
+use comfy_table::{Table, presets};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use super::{Ended, Failure, Form, Global, instant};
+use crate::clock::Clock;
+use crate::hours::iso;
+use crate::modes::{Mode, Modes, Switch};
+use crate::rules::shape;
+use crate::store::sqlite::SqliteStore;
+use crate::store::switches;
+
+/// Switches of the past that are listed.
+const PAST: usize = 10;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    what: Option<What>,
+    /// Directory of the store.
+    #[arg(long, global = true, default_value = "data", env = "NIGHTDESK_DATA", value_name = "DIR")]
+    data: PathBuf,
+    /// Form of what is printed.
+    #[arg(long, global = true, default_value = "human")]
+    format: Form,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Which modes are on, and who switched them before (the default).
+    List,
+    /// On, until a time of at most 7 days from now.
+    Peak(On),
+    /// On, until a time of at most 7 days from now.
+    Degraded(On),
+    /// Off: what was switched by hand ends, and what the files have on rests to its end.
+    Off {
+        /// Which mode.
+        #[arg(value_parser = clap::builder::PossibleValuesParser::new(Mode::WORDS))]
+        mode: String,
+        /// Who does it.
+        #[arg(long, value_name = "NAME")]
+        by: String,
+        /// Why.
+        #[arg(long, value_name = "TEXT")]
+        note: Option<String>,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct On {
+    /// When it ends: 2026-11-12T02:00 in the shop's zone, or with a zone of its own.
+    #[arg(long, value_name = "TIME", required_unless_present = "for_", conflicts_with = "for_")]
+    until: Option<String>,
+    /// How long it lasts, such as 2h.
+    #[arg(long = "for", id = "for_", value_name = "LENGTH")]
+    length: Option<String>,
+    /// Who does it.
+    #[arg(long, value_name = "NAME")]
+    by: String,
+    /// Why.
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
+}
+
+pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
+    let engine = global.engine()?;
+    let (knowledge, now) = (engine.knowledge(), Clock::system().now());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let store = SqliteStore::open_beside(&args.data)?;
+        let switch = match &args.what {
+            None | Some(What::List) => None,
+            Some(What::Peak(on)) => Some(switched(Mode::Peak, on, now, &knowledge.zone)?),
+            Some(What::Degraded(on)) => Some(switched(Mode::Degraded, on, now, &knowledge.zone)?),
+            Some(What::Off { mode, by, note }) => {
+                let mode = Mode::parse(mode).ok_or_else(|| anyhow::anyhow!("there is no mode `{mode}`"))?;
+                let until = knowledge.modes.planned_until(mode, now).unwrap_or(now);
+                Some(Switch { mode, on: false, from: now, until, by: by.clone(), note: note.clone() })
+            }
+        };
+        if let Some(switch) = &switch {
+            anyhow::ensure!(!switch.by.trim().is_empty(), "--by needs a name");
+            switches::keep(&store, switch).await?;
+            if switch.on && !knowledge.notices.contains_key(switch.mode.as_str()) {
+                anstream::eprintln!(
+                    "nightdesk.yaml has no notice `{0}`, so customers are not told; write notices: {{{0}: {{zh: …, en: …}}}}",
+                    switch.mode
+                );
+            }
+        }
+        let past = switches::read(&store).await?;
+        show(&knowledge.modes.with_switches(&past), &past, now, &knowledge.zone, args.format);
+        Ok(Ended::Fine)
+    })
+}
+
+fn switched(mode: Mode, on: &On, now: Timestamp, zone: &TimeZone) -> Result<Switch, Failure> {
+    let until = match (&on.until, &on.length) {
+        (Some(until), _) => instant(until, zone)?,
+        (None, length) => {
+            let length = length.as_deref().unwrap_or_default();
+            let length = shape::duration(length).and_then(|length| SignedDuration::try_from(length).ok());
+            let until = length.and_then(|length| now.checked_add(length).ok());
+            until.ok_or_else(|| anyhow::anyhow!("--for needs a length of time such as 30m or 2h"))?
+        }
+    };
+    let left = until.duration_since(now);
+    anyhow::ensure!(
+        left > SignedDuration::ZERO && left <= Mode::LONGEST,
+        "it ends later than now, and within 7 days; what lasts longer belongs into `modes` of nightdesk.yaml"
+    );
+    Ok(Switch { mode, on: true, from: now, until, by: on.by.clone(), note: on.note.clone() })
+}
+
+/// To the second: what people read.
+fn time(at: Timestamp, zone: &TimeZone) -> String {
+    iso(Timestamp::from_second(at.as_second()).unwrap_or(at), zone)
+}
+
+fn show(modes: &Modes, past: &[Switch], now: Timestamp, zone: &TimeZone, format: Form) {
+    if format == Form::Json {
+        let one = |mode: Mode| json!({"mode": mode, "running": modes.running(mode, now)});
+        anstream::println!("{:#}", json!({"modes": Mode::ALL.map(one), "switched": past}));
+        return;
+    }
+    for mode in Mode::ALL {
+        let state = match modes.running(mode, now) {
+            Some(running) => {
+                let by = if running.by_hand { "by hand" } else { "by the files" };
+                let who: Vec<&str> = running.by.iter().chain(&running.note).map(String::as_str).collect();
+                let who = if who.is_empty() { String::new() } else { format!(": {}", who.join(", ")) };
+                format!("on until {} ({by}{who})", time(running.until, zone))
+            }
+            None => match modes.ahead(mode, now).map(|period| period.from).filter(|from| now < *from).min() {
+                Some(next) => format!("off; planned from {}", time(next, zone)),
+                None => "off".to_owned(),
+            },
+        };
+        anstream::println!("{:<10}{state}", mode.as_str());
+    }
+    if past.is_empty() {
+        return;
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(["switched", "mode", "", "until", "by", "note"]);
+    for switch in past.iter().rev().take(PAST) {
+        let until = if switch.on { time(switch.until, zone) } else { String::new() };
+        let note = switch.note.clone().unwrap_or_default();
+        let on = if switch.on { "on" } else { "off" };
+        table.add_row([&time(switch.from, zone), switch.mode.as_str(), on, &until, &switch.by, &note]);
+    }
+    anstream::println!("\n{table}");
+}
