@@ -99,6 +99,11 @@ impl Receiver {
         self.hits.lock().unwrap().clone()
     }
 
+    /// How many came so far.
+    pub fn count(&self) -> usize {
+        self.hits.lock().unwrap().len()
+    }
+
     /// All that came so far to one path.
     pub fn hits_at(&self, path: &str) -> Vec<Hit> {
         self.hits().into_iter().filter(|hit| hit.path == path).collect()
