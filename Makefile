@@ -6,7 +6,7 @@ export NODE_PATH := $(CURDIR)/$(NODE_MODULES)
 SIEVE := .cache/sieve
 export NIGHTDESK_SIEVE := $(CURDIR)/$(SIEVE)
 
-.PHONY: run test unit lint fmt docs check conversations browser licences tools soak eval groups fit bench
+.PHONY: run test unit lint fmt docs check conversations browser licences tools soak eval groups fit bench release
 
 run: ## The daemon on the shipped files
 	cargo run --release -- serve
@@ -59,3 +59,6 @@ fit: ## The coefficients of the confidence, from the sets of docs/quality.md in 
 
 bench: ## Speed of the matching against other engines, into benches/RESULTS.md; a quarter of an hour, and not part of `test`
 	scripts/bench
+
+release: ## The static binary, the Debian package (installed and removed for a test) and checksums, into target/dist; needs rustup, and root for the test
+	scripts/release target/dist

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 
 /// Name of the key's file in the data directory.
-pub const KEY_FILE: &str = "token.key";
+pub const FILE: &str = "token.key";
 /// How long a reply token holds: longer than the longest holiday, shorter than a quarter.
 const REPLY_LIFE: SignedDuration = SignedDuration::from_hours(24 * 30);
 
@@ -37,7 +37,7 @@ impl Tokens {
     /// # Errors
     /// When the file cannot be read or written, or is not a key.
     pub fn open(data: &Path) -> Result<Self, KeyError> {
-        let path = data.join(KEY_FILE);
+        let path = data.join(FILE);
         let fail = |reason: String| KeyError { path: path.clone(), reason };
         let bytes = match std::fs::read(&path) {
             Ok(bytes) => bytes,

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{Ended, Failure, Form, Global};
 use crate::store::sqlite::rescue;
-use crate::token::KEY_FILE;
+use crate::token;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -25,9 +25,9 @@ pub(super) struct Args {
 
 pub(super) fn run(_: &Global, args: &Args) -> Result<Ended, Failure> {
     let rescued = rescue(&args.data, &args.into)?;
-    let key = args.data.join(KEY_FILE);
+    let key = args.data.join(token::FILE);
     if key.exists() {
-        std::fs::copy(&key, args.into.join(KEY_FILE)).with_context(|| format!("cannot copy {}", key.display()))?;
+        std::fs::copy(&key, args.into.join(token::FILE)).with_context(|| format!("cannot copy {}", key.display()))?;
     }
     let damaged = rescued.iter().any(|of| of.damaged);
     if args.format == Form::Json {

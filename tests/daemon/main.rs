@@ -2,6 +2,7 @@
 //!
 //! One program for all: each file here is one subject, and `cargo test --test daemon kill` runs one of them.
 
+mod backup;
 mod chat_people;
 mod chat_socket;
 mod cli;
@@ -29,6 +30,7 @@ mod meta;
 mod notices;
 mod operation;
 mod parcels;
+mod privacy;
 mod profiles;
 mod reload;
 mod report;

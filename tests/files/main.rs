@@ -12,6 +12,7 @@ mod import;
 mod layers;
 mod licences;
 mod likeness;
+mod packaging;
 mod pilots;
 mod replay;
 mod source;

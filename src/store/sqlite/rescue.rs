@@ -8,7 +8,7 @@ use std::path::Path;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params_from_iter};
 
-use super::{DATABASE, about, lock, schema, whole};
+use super::{DATABASE, about, lock, private, schema, whole};
 use crate::store::StoreError;
 
 /// Damaged places of one table between which is looked for more.
@@ -48,6 +48,7 @@ pub fn rescue(from: &Path, into: &Path) -> Result<Vec<Rescued>, StoreError> {
     let damaged = |error| about(&file, error);
     let old = schema::open_reader(&file).map_err(damaged)?;
     let known = tables(&old).map_err(damaged)?;
+    private(&target).map_err(|error| StoreError::Folder { path: target.clone(), reason: error.to_string() })?;
     let new = schema::open_writer(&target)?;
     schema::migrate(&new)?;
     new.execute_batch("PRAGMA foreign_keys = OFF; BEGIN IMMEDIATE;")?;

@@ -133,7 +133,7 @@ async fn what_is_no_database_is_said_to_be_none() {
 
         fs::remove_file(&file).unwrap();
         fs::create_dir(&file).unwrap();
-        assert!(refused(&shop).contains("permissions"));
+        assert!(refused(&shop).contains("this user may write"));
         fs::remove_dir(&file).unwrap();
     });
 
