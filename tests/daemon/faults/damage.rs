@@ -105,12 +105,13 @@ async fn filled(folder: &Path) {
     db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
 }
 
-/// Replaces pages by garbage; the first one, which holds the list of tables, stays.
+/// Replaces pages by garbage; those that hold the list of tables stay, for without it there is nothing to save.
 fn damage(file: &Path, share: usize, dice: &mut Dice) -> usize {
     let mut bytes = fs::read(file).unwrap();
     let mut hurt = 0;
     for page in bytes.chunks_mut(PAGE).skip(20) {
-        if dice.place(share) == 0 {
+        let of_the_list = page.windows(7).any(|part| part == b"CREATE ");
+        if !of_the_list && dice.place(share) == 0 {
             page.fill_with(|| u8::try_from(dice.roll(256)).unwrap());
             hurt += 1;
         }

@@ -63,7 +63,7 @@ async fn one_customer_s_flood_is_refused_with_a_time_and_nobody_else_s() {
     let post = |id: String, who: &'static str| async move {
         api::forward(address, CRM_SECRET, now, &api::forwarded(&id, who, "怎么退货")).await
     };
-    let flood = join_all((0..300).map(|n| post(format!("f-{n}"), "flood")));
+    let flood = join_all((0..100).map(|n| post(format!("f-{n}"), "flood")));
     let calm = async {
         let mut client = Client::new(address, "zh-CN").await;
         for n in 0..10 {
@@ -73,7 +73,7 @@ async fn one_customer_s_flood_is_refused_with_a_time_and_nobody_else_s() {
     };
     let (flood, ()) = tokio::join!(flood, calm);
     let taken = flood.iter().filter(|answer| answer.status == 200).count();
-    assert!((20..40).contains(&taken), "{taken} of 300 taken, with 20 allowed in a minute");
+    assert!((20..40).contains(&taken), "{taken} of 100 taken, with 20 allowed in a minute");
     assert!(flood.iter().all(|answer| answer.status == 200 || answer.status == 429));
     assert!(flood.iter().filter(|answer| answer.status == 429).all(|answer| answer.json["code"] == "rate_limited"));
     let refused = api::http().post(format!("http://{address}/v1/inbound/crm")).body("{}").send().await.unwrap();
@@ -121,7 +121,7 @@ fn versions(frame: &Value) -> Vec<usize> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reloads_without_end_lose_no_message_and_mix_no_answer() {
-    let reloads: usize = std::env::var("NIGHTDESK_RELOADS").map_or(60, |n| n.parse().unwrap());
+    let reloads: usize = std::env::var("NIGHTDESK_RELOADS").map_or(25, |n| n.parse().unwrap());
     let receiver = Receiver::start().await;
     let shop = Shop::small_with(&receiver, "limits: {per_customer_per_minute: 100000}");
     shop.write("faq/warranty.yaml", &version(0));
@@ -138,7 +138,7 @@ async fn reloads_without_end_lose_no_message_and_mix_no_answer() {
                     let found = versions(turn.only("message"));
                     assert!(found.len() >= 2 && found.iter().all(|n| *n == found[0]), "{turn:#?}");
                     answers.push((turn.only("ack")["seq"].as_u64().unwrap(), found[0]));
-                    tokio::time::sleep(Duration::from_millis(2)).await;
+                    tokio::time::sleep(Duration::from_millis(200)).await;
                 }
                 (client.conversation().to_owned(), answers)
             })
