@@ -177,7 +177,7 @@ async fn a_damaged_database_is_said_to_be_and_what_can_be_read_is_saved() {
         let hurt = damage(&file, share, &mut dice);
         let before = fs::read(&file).unwrap();
         if hurt > 0 {
-            meets_damage(&shop).await;
+            meets_damage(&shop);
             fs::write(&file, &before).unwrap();
             for rest in ["-wal", "-shm"] {
                 let _ = fs::remove_file(shop.data().join(format!("{DATABASE}{rest}")));
@@ -221,7 +221,7 @@ async fn a_damaged_database_is_said_to_be_and_what_can_be_read_is_saved() {
 }
 
 /// A daemon on a damaged file either does not start and says why, or goes on and never panics.
-async fn meets_damage(shop: &Shop) {
+fn meets_damage(shop: &Shop) {
     let (dir, data) = (shop.dir(), shop.data());
     let queue = tokio::task::block_in_place(|| {
         nightdesk(&["--dir", dir.to_str().unwrap(), "queue", "list", "--deliveries", "--data", data.to_str().unwrap()])
