@@ -6,7 +6,7 @@ export NODE_PATH := $(CURDIR)/$(NODE_MODULES)
 SIEVE := .cache/sieve
 export NIGHTDESK_SIEVE := $(CURDIR)/$(SIEVE)
 
-.PHONY: run test unit lint fmt docs check conversations browser licences tools eval groups fit bench release
+.PHONY: run test unit lint fmt docs check conversations browser licences tools soak eval groups fit bench release
 
 run: ## The daemon on the shipped files
 	cargo run --release -- serve
@@ -44,6 +44,9 @@ check: ## The shipped files, as their editors check them
 browser: tools ## The demo page and the widget in a real Chromium
 	cargo build --locked -q
 	$(PYTHON) tests/browser/run.py --binary target/debug/nightdesk --dir . --shots target/screenshots
+
+soak: tools ## What fails, at length: a hundred thousand deliveries, a thousand reloads; not part of `test`
+	NIGHTDESK_DELIVERIES=100000 NIGHTDESK_RELOADS=1000 cargo test --locked --test daemon faults -- --nocapture --test-threads=1
 
 eval: ## How well messages are understood: the sets of docs/quality.md in DATA=directory, and the shop's own; without DATA these alone
 	scripts/eval "$(DATA)"

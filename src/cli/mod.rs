@@ -18,6 +18,7 @@ mod queue;
 mod recorded;
 mod replay;
 mod report;
+mod rescue;
 mod rollback;
 mod schema;
 mod serve;
@@ -128,6 +129,8 @@ enum Command {
     Queue(queue::Args),
     /// Puts the files of an earlier rule set in place of those of now.
     Rollback(rollback::Args),
+    /// Saves what can be read of a damaged store into a new one.
+    Rescue(rescue::Args),
     /// Decides recorded messages again, and shows what two sets of files decide otherwise.
     Replay(replay::Args),
     /// What customers asked, what they got and how long it took.
@@ -178,6 +181,7 @@ pub fn run() -> ExitCode {
         Command::Mode(args) => mode::run(global, &args),
         Command::Schema(args) => schema::run(global, &args),
         Command::Export(args) => export::run(global, &args),
+        Command::Rescue(args) => rescue::run(global, &args),
         Command::Replay(args) => replay::run(global, &args),
         Command::Suggest(args) => suggest::run(global, &args),
         Command::Report(args) => report::run(global, &args),

@@ -373,17 +373,18 @@ impl Shared {
     async fn record(&self, attempt: AttemptRow, stop: &CancellationToken) -> Result<(), StoreError> {
         loop {
             match self.store.record_attempt(attempt.clone()).await {
-                Err(StoreError::Unavailable(reason)) => {
+                Ok(()) => return Ok(()),
+                Err(StoreError::Closed) => return Err(StoreError::Closed),
+                Err(error) => {
                     tracing::warn!(
                         delivery = attempt.id,
-                        reason,
+                        %error,
                         "An attempt cannot be written down; it will be tried again."
                     );
                     if stop.run_until_cancelled(tokio::time::sleep(POLL)).await.is_none() {
-                        return Err(StoreError::Unavailable(reason));
+                        return Err(error);
                     }
                 }
-                done => return done,
             }
         }
     }

@@ -22,14 +22,30 @@ pub(super) async fn healthy() -> &'static str {
     "ok\n"
 }
 
-/// The daemon takes messages: the store answers and it is not stopping.
+/// The daemon takes messages: the store answers, what is written reaches the disk, and it is not stopping.
 pub(super) async fn ready(State(shared): State<Shared>) -> Response {
     if shared.stop.is_cancelled() {
         return Problem::unavailable().into_response();
     }
-    match shared.pipeline.store.outbox_stats().await {
-        Ok(_) => "ready\n".into_response(),
-        Err(_) => Problem::unavailable().into_response(),
+    let store = &shared.pipeline.store;
+    let usable = async {
+        store.outbox_stats().await?;
+        store.writable().await
+    };
+    match usable.await {
+        Ok(()) => "ready\n".into_response(),
+        Err(error) => {
+            tracing::warn!(%error, "Not ready.");
+            let detail = "The store cannot be read or written; the log of nightdesk says why.";
+            Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "Messages cannot be kept at the moment",
+                detail,
+            )
+            .retry_after(2)
+            .into_response()
+        }
     }
 }
 

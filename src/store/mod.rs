@@ -30,7 +30,7 @@ pub type StoreFuture<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 /// the future is returned.
 ///
 /// Every method fails with [`StoreError::Unavailable`] when the disk refuses, and with
-/// [`StoreError::Damaged`] when what it reads makes no sense; further errors are named at the method.
+/// [`StoreError::Damaged`] when what it reads makes no sense, with [`StoreError::Corrupt`] when the file is broken; further errors are named at the method.
 pub trait Store: Send + Sync + 'static {
     /// The conversation with this id.
     fn conversation(&self, id: &str) -> StoreFuture<'_, Option<ConversationRow>>;
@@ -161,6 +161,10 @@ pub trait Store: Send + Sync + 'static {
     /// Sets a timer for every conversation that is with people, where there is no earlier one; answers how many.
     fn set_timers(&self, at: Timestamp) -> StoreFuture<'_, u64>;
 
+    /// Whether what is committed reaches the disk: nothing is tried while the last commit did, and one that changes nothing after
+    /// a commit that did not.
+    fn writable(&self) -> StoreFuture<'_, ()>;
+
     /// Deletes one batch of what is older than the limits say. Call again while [`Purged::more`].
     fn purge(&self, now: Timestamp, limits: PurgeLimits) -> StoreFuture<'_, Purged>;
 }
@@ -191,6 +195,11 @@ pub enum StoreError {
         "the database has a value that makes no sense ({0}); restore it from a backup, or mend the row with the sqlite3 shell"
     )]
     Damaged(String),
+    /// Happens when the file itself is broken: pages that no longer fit together, or something else in its place.
+    #[error(
+        "the database is damaged ({0}); stop nightdesk, save what can be read with `nightdesk rescue`, or restore a backup"
+    )]
+    Corrupt(String),
     /// Happens when a command looks for a store that no daemon has made yet.
     #[error("there is no database at {}; start `nightdesk serve` once, or name its folder with --data", .0.display())]
     Missing(PathBuf),

@@ -13,6 +13,7 @@ mod desks;
 mod editors;
 mod escalation;
 mod export;
+mod faults;
 mod forced_hours;
 mod history;
 mod hostile;

@@ -502,7 +502,7 @@ fn a_database_of_another_version_is_refused_in_words() {
     set(0);
     assert!(matches!(SqliteStore::open_beside(dir.path()), Err(StoreError::Older { found: 0, .. })));
     std::fs::write(dir.path().join(DATABASE), "no database").unwrap();
-    assert!(matches!(SqliteStore::open(dir.path()), Err(StoreError::Damaged(_))));
+    assert!(matches!(SqliteStore::open(dir.path()), Err(StoreError::Corrupt(_))));
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod kept;
 mod outbox;
 mod reader;
 mod report;
+mod rescue;
 mod schema;
 mod surveys;
 #[cfg(test)]
@@ -29,6 +30,7 @@ use rusqlite::ErrorCode;
 
 use self::columns::millis;
 use self::reader::Readers;
+pub use self::rescue::{Rescued, rescue};
 use self::writer::Writer;
 use super::{
     AttemptRow, CaseRow, Commit, ConversationFilter, ConversationRow, DecisionFilter, DecisionRow, DeliveryFilter,
@@ -66,9 +68,13 @@ impl SqliteStore {
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let lock = lock(folder)?;
         let file = folder.join(DATABASE);
+        whole(&file)?;
         private(&file).map_err(|error| StoreError::Folder { path: file.clone(), reason: error.to_string() })?;
-        schema::migrate(&schema::open_writer(&file)?)?;
-        Self::start(&file, Some(lock))
+        let open = || {
+            schema::migrate(&schema::open_writer(&file)?)?;
+            Self::start(&file, Some(lock))
+        };
+        open().map_err(|error| about(&file, error))
     }
 
     /// Opens the store beside a running daemon, or without one, for a command: nothing is made, locked or migrated.
@@ -81,12 +87,14 @@ impl SqliteStore {
         if !file.is_file() {
             return Err(StoreError::Missing(file));
         }
-        let found = schema::version(&schema::open_reader(&file)?)?;
+        whole(&file)?;
+        let version = schema::open_reader(&file).and_then(|db| schema::version(&db));
+        let found = version.map_err(|error| about(&file, error))?;
         let known = schema::known();
         match found.cmp(&known) {
             std::cmp::Ordering::Less => Err(StoreError::Older { found, known }),
             std::cmp::Ordering::Greater => Err(StoreError::Newer { found, known }),
-            std::cmp::Ordering::Equal => Self::start(&file, None),
+            std::cmp::Ordering::Equal => Self::start(&file, None).map_err(|error| about(&file, error)),
         }
     }
 
@@ -148,6 +156,27 @@ impl SqliteStore {
     }
 }
 
+/// Names the file in an error that is about it.
+fn about(file: &Path, error: StoreError) -> StoreError {
+    match error {
+        StoreError::Corrupt(reason) => StoreError::Corrupt(format!("{}: {reason}", file.display())),
+        StoreError::Unavailable(reason) => StoreError::Unavailable(format!("{}: {reason}", file.display())),
+        other => other,
+    }
+}
+
+/// Refuses an empty file beside a log that is not: SQLite would take it for a new database and delete the log.
+fn whole(file: &Path) -> Result<(), StoreError> {
+    let length = |path: &Path| std::fs::metadata(path).map_or(0, |found| found.len());
+    let mut log = file.as_os_str().to_owned();
+    log.push("-wal");
+    if file.is_file() && length(file) == 0 && length(Path::new(&log)) > 0 {
+        let reason = format!("{} is empty, but its log {} is not", file.display(), Path::new(&log).display());
+        return Err(StoreError::Corrupt(reason));
+    }
+    Ok(())
+}
+
 /// Makes the file if it is missing, readable by this user only. What the database puts beside it has the same rights. A file that is
 /// there keeps its own: whoever gave others a right to read it meant it.
 fn private(file: &Path) -> std::io::Result<()> {
@@ -185,7 +214,7 @@ impl From<rusqlite::Error> for StoreError {
         match error {
             E::SqliteFailure(cause, _) => match cause.code {
                 ErrorCode::ConstraintViolation => Self::Impossible(text),
-                ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Self::Damaged(text),
+                ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Self::Corrupt(text),
                 _ => Self::Unavailable(text),
             },
             E::FromSqlConversionFailure(..)
@@ -200,6 +229,15 @@ impl From<rusqlite::Error> for StoreError {
 impl Store for SqliteStore {
     fn surveys(&self, filter: SurveyFilter) -> StoreFuture<'_, Vec<SurveyRow>> {
         Box::pin(self.readers.run(move |db| surveys::asked(db, &filter)))
+    }
+
+    fn writable(&self) -> StoreFuture<'_, ()> {
+        Box::pin(async {
+            if self.writer.is_failing() {
+                self.writer.run(schema::touch).await?;
+            }
+            Ok(())
+        })
     }
 
     fn conversation(&self, id: &str) -> StoreFuture<'_, Option<ConversationRow>> {

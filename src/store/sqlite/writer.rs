@@ -12,8 +12,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc as std_mpsc;
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
 use rusqlite::Connection;
+use tokio::sync::mpsc::error::SendTimeoutError;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::store::StoreError;
@@ -22,6 +24,8 @@ use crate::store::StoreError;
 const QUEUE: usize = 1024;
 /// Jobs in one transaction.
 const BATCH: usize = 512;
+/// How long a caller waits for a place among those. A disk that is so slow will not catch up by more waiting.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Changed rows between two checkpoints: some tens of megabytes of log.
 const CHECKPOINT_AFTER: u64 = 16_000;
 
@@ -63,6 +67,7 @@ where
 pub(super) struct Writer {
     jobs: Option<mpsc::Sender<Box<dyn Job>>>,
     thread: Option<JoinHandle<()>>,
+    failing: Arc<AtomicBool>,
 }
 
 impl Writer {
@@ -71,11 +76,13 @@ impl Writer {
         let (jobs, inbox) = mpsc::channel(QUEUE);
         let no_thread = |error: std::io::Error| StoreError::Unavailable(format!("no thread: {error}"));
         let checkpointer = Checkpointer::start(checkpoints).map_err(no_thread)?;
+        let failing = Arc::new(AtomicBool::new(false));
+        let state = Arc::clone(&failing);
         let thread = Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || write_all(&db, inbox, checkpointer))
+            .spawn(move || write_all(&db, inbox, checkpointer, &state))
             .map_err(no_thread)?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+        Ok(Self { jobs: Some(jobs), thread: Some(thread), failing })
     }
 
     /// Runs `work` within a transaction and answers once it is on the disk.
@@ -86,8 +93,19 @@ impl Writer {
         let (reply, answer) = oneshot::channel();
         let job = Box::new(Task { work: Some(work), value: None, reply });
         let jobs = self.jobs.as_ref().ok_or(StoreError::Closed)?;
-        jobs.send(job).await.map_err(|_| StoreError::Closed)?;
+        match jobs.send_timeout(job, PATIENCE).await {
+            Ok(()) => {}
+            Err(SendTimeoutError::Closed(_)) => return Err(StoreError::Closed),
+            Err(SendTimeoutError::Timeout(_)) => {
+                return Err(StoreError::Unavailable("the disk is too slow for what waits to be written".to_owned()));
+            }
+        }
         answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Whether the disk refused the last transaction.
+    pub(super) fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
     }
 }
 
@@ -102,20 +120,34 @@ impl Drop for Writer {
     }
 }
 
-fn write_all(db: &Connection, mut inbox: mpsc::Receiver<Box<dyn Job>>, mut checkpointer: Checkpointer) {
+fn write_all(
+    db: &Connection,
+    mut inbox: mpsc::Receiver<Box<dyn Job>>,
+    mut checkpointer: Checkpointer,
+    failing: &AtomicBool,
+) {
     let mut jobs = Vec::with_capacity(BATCH);
     while inbox.blocking_recv_many(&mut jobs, BATCH) > 0 {
-        commit_together(db, &mut jobs);
+        commit_together(db, &mut jobs, failing);
         checkpointer.after_batch(db);
     }
 }
 
-/// Runs the jobs in one transaction, then answers and removes all of them.
-fn commit_together(db: &Connection, jobs: &mut Vec<Box<dyn Job>>) {
+/// Runs the jobs in one transaction, then answers and removes all of them. `failing` is kept true to what came of it.
+fn commit_together(db: &Connection, jobs: &mut Vec<Box<dyn Job>>, failing: &AtomicBool) {
     let outcomes = attempt(db, jobs);
     if outcomes.is_err() && !db.is_autocommit() {
         // If even this fails, the next BEGIN says so.
         let _ = execute(db, "ROLLBACK");
+    }
+    let refused =
+        |outcome: &Result<(), StoreError>| matches!(outcome, Err(StoreError::Unavailable(_) | StoreError::Corrupt(_)));
+    match &outcomes {
+        Ok(all) if all.iter().any(refused) => failing.store(true, Ordering::Relaxed),
+        Ok(all) if all.iter().any(Result::is_ok) => failing.store(false, Ordering::Relaxed),
+        // Jobs that did not fit say nothing about the disk.
+        Ok(_) => {}
+        Err(_) => failing.store(true, Ordering::Relaxed),
     }
     match outcomes {
         Ok(outcomes) => {
@@ -151,7 +183,9 @@ fn attempt(db: &Connection, jobs: &mut [Box<dyn Job>]) -> Result<Vec<Result<(), 
     }
     // Whatever a commit fails of, the callers' rows are not there: to them that is "unavailable".
     execute(db, "COMMIT").map_err(|error| match error {
-        StoreError::Damaged(text) | StoreError::Impossible(text) => StoreError::Unavailable(text),
+        StoreError::Damaged(text) | StoreError::Corrupt(text) | StoreError::Impossible(text) => {
+            StoreError::Unavailable(text)
+        }
         other => other,
     })?;
     Ok(outcomes)

@@ -80,13 +80,22 @@ impl Process {
 
     /// Starts one with further environment variables.
     pub fn start_with(shop: &Shop, environment: &[(&str, &str)]) -> Self {
+        Self::launch(shop, Command::new(env!("CARGO_BIN_EXE_nightdesk")).envs(environment.iter().copied()))
+    }
+
+    /// Starts one by another program, which must become it: the command line of the daemon follows `under`.
+    pub fn start_under(shop: &Shop, under: &[&str]) -> Self {
+        let mut command = Command::new(under[0]);
+        Self::launch(shop, command.args(&under[1..]).arg(env!("CARGO_BIN_EXE_nightdesk")))
+    }
+
+    fn launch(shop: &Shop, command: &mut Command) -> Self {
         let log = shop.aside("daemon.log");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_nightdesk"))
+        let mut child = command
             .args(["--log-format", "text", "--dir"])
             .arg(shop.dir())
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(shop.data())
-            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(File::options().create(true).append(true).open(&log).unwrap())

@@ -1,5 +1,6 @@
 //! A human queue's webhook: a real HTTP server that writes down what comes and answers as the test says.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -68,14 +69,17 @@ impl Receiver {
         let address = listener.local_addr().unwrap();
         let hits = Arc::new(Mutex::new(Vec::<Hit>::new()));
         let (kept, answer) = (Arc::clone(&hits), Arc::new(answer));
+        let ids = Arc::new(Mutex::new(HashMap::<String, usize>::new()));
         let receive = move |uri: Uri, headers: HeaderMap, body: Bytes| {
-            let (kept, answer) = (Arc::clone(&kept), Arc::clone(&answer));
+            let (kept, answer, ids) = (Arc::clone(&kept), Arc::clone(&answer), Arc::clone(&ids));
             async move {
                 let mut hit = Hit { path: uri.path().to_owned(), headers, body, answered: 0 };
                 let delay = {
                     let mut hits = kept.lock().unwrap();
-                    let before = hits.iter().filter(|other| other.id() == hit.id()).count();
-                    let (status, delay) = answer(&hit, before);
+                    let mut ids = ids.lock().unwrap();
+                    let before = ids.entry(hit.id().to_owned()).or_default();
+                    let (status, delay) = answer(&hit, *before);
+                    *before += 1;
                     hit.answered = status;
                     hits.push(hit.clone());
                     delay
@@ -97,6 +101,11 @@ impl Receiver {
     /// All that came so far.
     pub fn hits(&self) -> Vec<Hit> {
         self.hits.lock().unwrap().clone()
+    }
+
+    /// How many came so far.
+    pub fn count(&self) -> usize {
+        self.hits.lock().unwrap().len()
     }
 
     /// All that came so far to one path.
