@@ -189,6 +189,8 @@ impl App {
             pipeline: Arc::clone(&pipeline),
             memory,
             reloader,
+            guesses: Arc::default(),
+            ready: Arc::default(),
             tracker: front_tasks.clone(),
             stop: front.clone(),
         };
@@ -282,6 +284,7 @@ async fn tidy(pipeline: Arc<Pipeline>) {
     loop {
         tokio::time::sleep(TIDY).await;
         pipeline.limits.sweep();
+        pipeline.addresses.sweep();
         loop {
             match pipeline.store.purge(pipeline.clock.now(), PurgeLimits::default()).await {
                 Ok(purged) if purged.more => tokio::time::sleep(Duration::from_millis(50)).await,

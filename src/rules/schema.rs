@@ -102,7 +102,7 @@ impl Writer<'_> {
             Kind::Texts => {
                 json!({"anyOf": [self.localized(), {"type": "array", "items": self.localized(), "minItems": 1}]})
             }
-            Kind::Str | Kind::Secret => text(),
+            Kind::Str | Kind::Secret | Kind::Token => text(),
             Kind::Id => name(),
             Kind::Named(names) => self.named(*names, &[]).unwrap_or_else(name),
             Kind::NamedOrNone(names) => self.named(*names, &["none"]).unwrap_or_else(text),
@@ -116,7 +116,7 @@ impl Writer<'_> {
                 json!({"anyOf": [{"const": 0}, {"type": "string", "pattern": "^(\\d+(\\.\\d+)?(ms|s))+$|^0$"}]})
             }
             Kind::Rate => json!({"type": "string", "pattern": "^\\d+/(s|min|h)$"}),
-            Kind::Instant => json!({"type": "string"}),
+            Kind::Instant | Kind::Network => json!({"type": "string"}),
             Kind::OneOrMany(item) => {
                 let item = self.of(item);
                 json!({"anyOf": [item, {"type": "array", "items": item}]})

@@ -13,6 +13,8 @@ use crate::channel::{Memory, Problem};
 use crate::pipeline::Pipeline;
 use crate::reload::Reloader;
 
+use super::{Guesses, Ready};
+
 /// Time for the body of a request.
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -25,6 +27,10 @@ pub struct Shared {
     pub memory: Arc<Memory>,
     /// Reads the files anew.
     pub reloader: Arc<Reloader>,
+    /// Wrong tokens.
+    pub guesses: Arc<Guesses>,
+    /// Whether messages are taken.
+    pub ready: Arc<Ready>,
     /// Sockets run here, so that a stop can wait for them.
     pub tracker: TaskTracker,
     /// Ends sockets.
