@@ -19,7 +19,7 @@ use crate::handoff::{Deliverer, DeliveryObserver};
 use crate::history::History;
 use crate::pipeline::{OutboxListener, Pipeline};
 use crate::reload::{Reloader, endpoints};
-use crate::rules::Files;
+use crate::rules::{Files, Retention};
 use crate::server::{self, Connections, Shared};
 use crate::shop;
 use crate::store::sqlite::SqliteStore;
@@ -279,22 +279,35 @@ async fn stoppable(task: impl Future<Output = ()>, stop: CancellationToken) {
     }
 }
 
-/// Forgets what is old.
+/// Forgets what is old, at the start and from then on.
 async fn tidy(pipeline: Arc<Pipeline>) {
     loop {
-        tokio::time::sleep(TIDY).await;
         pipeline.limits.sweep();
         pipeline.addresses.sweep();
         loop {
-            match pipeline.store.purge(pipeline.clock.now(), PurgeLimits::default()).await {
-                Ok(purged) if purged.more => tokio::time::sleep(Duration::from_millis(50)).await,
-                Ok(_) => break,
+            let Retention { conversations, decisions } = pipeline.engine.load().book().settings.retention;
+            let limits = PurgeLimits { conversations, decisions, ..PurgeLimits::default() };
+            match pipeline.store.purge(pipeline.clock.now(), limits).await {
+                Ok(purged) => {
+                    if purged.conversations > 0 {
+                        let conversations = purged.conversations;
+                        tracing::info!(
+                            conversations,
+                            "Conversations that are older than privacy.keep_conversations were deleted."
+                        );
+                    }
+                    if !purged.more {
+                        break;
+                    }
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
                 Err(error) => {
                     tracing::warn!(%error, "Old rows could not be deleted.");
                     break;
                 }
             }
         }
+        tokio::time::sleep(TIDY).await;
     }
 }
 

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 
 /// Name of the key's file in the data directory.
-const FILE: &str = "token.key";
+pub const FILE: &str = "token.key";
 /// How long a reply token holds: longer than the longest holiday, shorter than a quarter.
 const REPLY_LIFE: SignedDuration = SignedDuration::from_hours(24 * 30);
 

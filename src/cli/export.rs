@@ -41,7 +41,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
         let conversations = lines.iter().map(|line| &line.conversation).collect::<BTreeSet<_>>().len();
         anstream::eprintln!(
             "{messages} messages of {conversations} conversations. Masked: telephone, card and other long numbers, mail addresses, \
-             and customers' names as their channel tells them; not masked: other names and street addresses that somebody wrote. \
+             house and room of street addresses, and customers' names as their channel tells them; not masked: other names. \
              Customers and conversations have names that hold for this export alone."
         );
     }

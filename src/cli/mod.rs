@@ -1,8 +1,10 @@
 //! The commands, one file each. Exit codes: 0 fine, 1 findings or failed tests, 2 wrong usage or unreadable input.
 
+mod backup;
 mod channel;
 mod chat;
 mod check;
+mod customer;
 mod eval;
 mod explain;
 mod export;
@@ -98,10 +100,14 @@ enum Command {
     Check(check::Args),
     /// Runs the conversation tests on a virtual clock.
     Test(test::Args),
+    /// Copies the database while the daemon runs.
+    Backup(backup::Args),
     /// Talks to the rules in the terminal.
     Chat(chat::Args),
     /// Tries the ways to people's tools.
     Channel(channel::Args),
+    /// What is kept of one customer, to give it out or to erase it.
+    Customer(customer::Args),
     /// Measures how well labelled messages are understood.
     Eval(eval::Args),
     /// Tells why a message gets its reply, or none.
@@ -155,6 +161,8 @@ pub fn run() -> ExitCode {
         Command::Queue(args) => queue::run(global, args),
         Command::Check(args) => check::run(global, &args),
         Command::Test(args) => test::run(global, &args),
+        Command::Backup(args) => backup::run(global, &args),
+        Command::Customer(args) => customer::run(global, &args),
         Command::Channel(args) => channel::run(global, &args),
         Command::Chat(args) => chat::run(global, &args),
         Command::Eval(args) => eval::run(global, &args),

@@ -138,7 +138,7 @@ impl Was {
 }
 
 /// A text without telephone numbers, mail addresses, cards and long numbers, and without the customer's name as the channel tells
-/// it, whole or a part of it. Other names and street addresses stay.
+/// it, whole or a part of it. Other names stay.
 #[must_use]
 pub fn masked(text: &str, name: Option<&str>) -> String {
     let mut masked = redact(text).into_owned();

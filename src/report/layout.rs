@@ -499,8 +499,8 @@ fn sample(w: &Writer, report: &Report) -> Section {
             .collect(),
     };
     let note = w.text(
-        "随机抽取，号码和邮箱已遮盖；姓名和地址不会自动识别。",
-        "Drawn by chance. Numbers and mail addresses are masked; names and street addresses are not recognised.",
+        "随机抽取，号码、邮箱和门牌地址已遮盖；姓名不会自动识别。",
+        "Drawn by chance. Numbers, mail and street addresses are masked; names are not recognised.",
     );
     let talks = report.sample.iter().map(talk).collect();
     Section { talks, note: Some(note), ..section("sample", w.say("抽查", "Sample")) }

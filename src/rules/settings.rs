@@ -14,6 +14,7 @@ use super::channels::{self, ChannelSpec};
 use super::lookup::LookupSettings;
 use super::model::{Careful, Located, Text};
 use super::network::Network;
+use super::privacy::Retention;
 use super::read::{self, located, text};
 use super::report::ReportSpec;
 use super::shape;
@@ -62,6 +63,8 @@ pub struct Settings {
     pub survey: SurveySpec,
     /// The report by itself every week.
     pub report: Option<ReportSpec>,
+    /// How long what customers wrote is kept.
+    pub retention: Retention,
     /// What becomes of agents' messages with words that must not be said.
     pub agents_wording: Option<Strictness>,
     /// Free values.
@@ -219,6 +222,7 @@ impl Settings {
             lookups: LookupSettings::read(node.get("lookups")),
             survey: survey(node.get("survey")),
             report: node.get("report").map(ReportSpec::read),
+            retention: Retention::read(node.get("privacy")),
             agents_wording: wording::agents(node.get("wording")),
             values: node.get("settings").map_or_else(|| serde_json::json!({}), json),
             access: access(node.get("access")),

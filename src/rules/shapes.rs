@@ -152,6 +152,7 @@ pub static CONFIG: Shape = Shape {
         Key::new("lookups", Kind::Map(&LOOKUPS), "How rules may ask the shop's own systems."),
         Key::new("survey", Kind::Map(&SURVEY), "What is done with the answers to the survey."),
         Key::new("report", Kind::Map(&REPORT), "The report by itself every week."),
+        Key::new("privacy", Kind::Map(&PRIVACY), "How long what customers wrote is kept."),
         Key::new("wording", Kind::Map(&WATCH), "What becomes of messages with words that must not be said."),
         Key::new("access", Kind::Map(&ACCESS), "Tokens of agents and of the administrator."),
         Key::new("public_url", Kind::Str, "Address under which platforms reach this program, for links in webhooks."),
@@ -437,6 +438,23 @@ pub static REPORT: Shape = Shape {
         Key::new("webhook", Kind::Id, "Webhook that is told the figures at a glance."),
         Key::new("keep", Kind::Int(1, 10_000), "Pages that are kept. 12."),
         Key::new("product", Kind::Id, "Attribute or slot that says which product a conversation is about. product."),
+    ],
+};
+
+/// `privacy:`.
+pub static PRIVACY: Shape = Shape {
+    name: "privacy",
+    keys: &[
+        Key::new(
+            "keep_conversations",
+            Kind::Duration,
+            "How long a conversation is kept after the last thing that happened in it. 365d.",
+        ),
+        Key::new(
+            "keep_decisions",
+            Kind::Duration,
+            "How long is kept what was decided, without words, for reports. 730d.",
+        ),
     ],
 };
 

@@ -14,9 +14,9 @@ use jiff::Timestamp;
 
 pub use rows::{
     AttemptResult, AttemptRow, CaseRow, Commit, ConversationFilter, ConversationRow, DecisionFilter, DecisionRow,
-    DeliveryFilter, EndpointRow, EndpointStats, EventRow, ForcedRow, HandoffFilter, HandoffRow, KeptRow, NewDelivery,
-    OutboxRow, PurgeLimits, Purged, QueueStats, SeenKey, SeenRow, Selection, SurveyFilter, SurveyRow, TalkRow,
-    TallyRow, TimerRow, UnmatchedRow, WordingRow, delivery_state, handoff_state,
+    DeliveryFilter, EndpointRow, EndpointStats, Erased, EventRow, ForcedRow, HandoffFilter, HandoffRow, KeptRow,
+    NewDelivery, OutboxRow, PurgeLimits, Purged, QueueStats, SeenKey, SeenRow, Selection, SurveyFilter, SurveyRow,
+    TalkRow, TallyRow, TimerRow, UnmatchedRow, WordingRow, delivery_state, handoff_state,
 };
 
 /// What every method of a store answers, later.

@@ -7,6 +7,7 @@
 //! came from; [`Folded::squeezed`] then takes out the spaces and the copied pinyin that only get in
 //! the way. Rules see the squeezed text; people are shown the original, by [`Folded::original_span`].
 
+mod addresses;
 mod fold;
 mod han;
 mod lang;

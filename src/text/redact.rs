@@ -1,18 +1,19 @@
 //! Masking of personal data in what is logged or exported.
 //!
-//! Owns the patterns of telephone numbers, mail addresses, identity and bank cards. It errs on the
-//! side of masking: a number that merely looks like a telephone number is masked too. It does not
-//! know names or street addresses.
+//! Owns the patterns of telephone numbers, mail addresses, identity and bank cards, and puts them and
+//! those of street addresses (`addresses.rs`) together. It errs on the side of masking: a number that
+//! merely looks like a telephone number is masked too. It does not know names.
 
 use std::borrow::Cow;
 use std::fmt;
 
+use super::addresses::mask_addresses;
 use super::numbers::mask_numbers;
 
 /// What a masked part is replaced with; the last digits of a number may follow.
 pub(super) const MASK: &str = "***";
 
-/// Masks personal data in `text`: mail addresses, telephone numbers (mainland, Hong Kong, Taiwan,
+/// Masks personal data in `text`: mail addresses, house and room of street addresses, telephone numbers (mainland, Hong Kong, Taiwan,
 /// international with `+`), identity cards, bank cards, and any run of seven digits or more.
 ///
 /// A number keeps its last two digits, from eleven digits on its last four (an identity card two), so
@@ -21,13 +22,13 @@ pub(super) const MASK: &str = "***";
 /// Idempotent, never panics, and linear in the length of the text; borrows it if nothing is masked.
 #[must_use]
 pub fn redact(text: &str) -> Cow<'_, str> {
-    match mask_mail(text) {
-        Cow::Borrowed(text) => mask_numbers(text),
-        Cow::Owned(masked) => match mask_numbers(&masked) {
-            Cow::Owned(both) => Cow::Owned(both),
-            Cow::Borrowed(_) => Cow::Owned(masked),
+    [mask_addresses, mask_mail, mask_numbers].into_iter().fold(Cow::Borrowed(text), |text, mask| match text {
+        Cow::Borrowed(text) => mask(text),
+        Cow::Owned(text) => match mask(&text) {
+            Cow::Borrowed(_) => Cow::Owned(text),
+            Cow::Owned(masked) => Cow::Owned(masked),
         },
-    }
+    })
 }
 
 /// A value that must not reach a log: prints as `[redacted]` whatever it holds.

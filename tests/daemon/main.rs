@@ -30,6 +30,7 @@ mod meta;
 mod notices;
 mod operation;
 mod parcels;
+mod privacy;
 mod profiles;
 mod reload;
 mod report;

@@ -462,7 +462,7 @@ async fn what_is_old_is_purged_in_batches_and_what_is_young_or_dead_stays() {
     for (id, stays) in [(1, false), (2, true), (3, false), (4, true)] {
         assert_eq!(store.delivery(id).await.unwrap().is_some(), stays, "delivery {id}");
     }
-    let forever = PurgeLimits { seen: Duration::MAX, delivered: Duration::MAX, batch: 10 };
+    let forever = PurgeLimits { seen: Duration::MAX, delivered: Duration::MAX, ..PurgeLimits::default() };
     assert_eq!(store.purge(Timestamp::MAX, forever).await.unwrap().seen, 0);
 }
 

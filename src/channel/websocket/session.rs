@@ -10,6 +10,7 @@ use futures_util::stream::{FuturesOrdered, FuturesUnordered};
 use futures_util::{SinkExt, StreamExt};
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -78,6 +79,8 @@ struct Known {
     listener: Listener,
     /// Events up to this one were sent.
     seq: u64,
+    /// When the last of them was made.
+    until: Timestamp,
 }
 
 /// What the client is told of a frame of its own.
@@ -204,7 +207,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             return self.send(&frame::event(event)).await;
         }
         if event.seq <= known.seq {
-            return Ok(());
+            // What was erased, or grew too old, began anew: the client has to ask what there is.
+            let anew = event.seq == 1 && event.at > known.until;
+            return if anew { Err(End::Close(1012, "the conversation began anew")) } else { Ok(()) };
         }
         // What was committed and not told (its step ended in between) comes first.
         if event.seq > known.seq + 1 {
@@ -219,6 +224,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
         let Some(known) = &mut self.known else { return Ok(()) };
         known.seq = event.seq;
+        known.until = event.at;
         // The socket that a message came in on has its `ack`.
         if event.role == Role::Visitor && event.origin == Some(known.listener.id) {
             return Ok(());
@@ -444,10 +450,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             return Err(End::Close(1013, "try again later"));
         };
         let seq = row.as_ref().map_or(0, |row| row.seq);
-        let epoch = tokens.epoch();
+        // A conversation that was erased begins with the same name: what a client knows of the old one is not of this one.
+        let plain = tokens.epoch();
+        let epoch =
+            row.as_ref().map_or_else(|| plain.clone(), |row| format!("{plain}.{:x}", row.created_at.as_millisecond()));
         let since = hello.resume.filter(|resume| {
             resume.conversation == conversation
-                && resume.epoch == epoch
+                && (resume.epoch == epoch || resume.epoch == plain)
                 && resume.seq <= seq
                 && seq - resume.seq <= MAX_RESUME
         });
@@ -461,7 +470,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         if let Some(re) = re {
             welcome["re"] = json!(re);
         }
-        self.known = Some(Known { customer, locale: hello.locale, conversation: conversation.clone(), listener, seq });
+        let until = row.as_ref().map_or_else(|| self.pipeline.clock.now(), |row| row.updated_at);
+        let locale = hello.locale;
+        self.known = Some(Known { customer, locale, conversation: conversation.clone(), listener, seq, until });
         self.send(&welcome).await?;
         if let Some(resume) = since.filter(|resume| resume.seq < seq) {
             let limit = usize::try_from(MAX_RESUME).unwrap_or(usize::MAX);

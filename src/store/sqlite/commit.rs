@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, params};
 
 use super::columns::{int, limit, millis};
-use super::{kept, outbox, surveys, timers, wordings};
+use super::{customers, kept, outbox, surveys, timers, wordings};
 use crate::store::{
     Commit, ConversationRow, DecisionRow, EventRow, HandoffRow, PurgeLimits, Purged, SeenRow, StoreError,
 };
@@ -184,9 +184,14 @@ pub(super) fn purge(db: &Connection, now: Timestamp, limits: &PurgeLimits) -> Re
         .prepare_cached("DELETE FROM seen WHERE at < ?1 AND rowid IN (SELECT rowid FROM seen ORDER BY rowid LIMIT ?2)")?
         .execute(params![before(limits.seen), batch])?;
     kept::purge(db, now)?;
-    let deliveries = outbox::purge(db, before(limits.delivered), batch)?;
-    let more = limits.batch > 0 && [seen, deliveries].contains(&limits.batch);
-    Ok(Purged { seen: seen as u64, deliveries: deliveries as u64, more })
+    let old = before(limits.conversations);
+    let deliveries = outbox::purge(db, before(limits.delivered), old, batch)?;
+    let conversations = customers::purge(db, old, batch)?;
+    let decisions = customers::purge_decisions(db, before(limits.decisions), batch)?;
+    let counts = [seen, deliveries, conversations, decisions];
+    let [seen, deliveries, conversations, decisions] = counts.map(|count| count as u64);
+    let more = limits.batch > 0 && counts.iter().any(|count| *count >= limits.batch);
+    Ok(Purged { seen, deliveries, conversations, decisions, more })
 }
 
 /// Gives `meaning` to a violated key; other errors stay what they are.

@@ -3,8 +3,10 @@
 //! A person, and the `queue` command, may open the file while the daemon runs. Refuses a second daemon on
 //! the same folder.
 
+mod backup;
 mod columns;
 mod commit;
+mod customers;
 mod forced;
 mod kept;
 mod outbox;
@@ -30,9 +32,9 @@ use self::reader::Readers;
 use self::writer::Writer;
 use super::{
     AttemptRow, CaseRow, Commit, ConversationFilter, ConversationRow, DecisionFilter, DecisionRow, DeliveryFilter,
-    EndpointRow, EndpointStats, EventRow, ForcedRow, HandoffFilter, HandoffRow, KeptRow, OutboxRow, PurgeLimits,
-    Purged, QueueStats, SeenKey, SeenRow, Selection, Store, StoreError, StoreFuture, SurveyFilter, SurveyRow, TalkRow,
-    TallyRow, TimerRow, UnmatchedRow, WordingRow,
+    EndpointRow, EndpointStats, Erased, EventRow, ForcedRow, HandoffFilter, HandoffRow, KeptRow, OutboxRow,
+    PurgeLimits, Purged, QueueStats, SeenKey, SeenRow, Selection, Store, StoreError, StoreFuture, SurveyFilter,
+    SurveyRow, TalkRow, TallyRow, TimerRow, UnmatchedRow, WordingRow,
 };
 
 /// Name of the database within the data folder.
@@ -64,6 +66,7 @@ impl SqliteStore {
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let lock = lock(folder)?;
         let file = folder.join(DATABASE);
+        private(&file).map_err(|error| StoreError::Folder { path: file.clone(), reason: error.to_string() })?;
         schema::migrate(&schema::open_writer(&file)?)?;
         Self::start(&file, Some(lock))
     }
@@ -87,6 +90,43 @@ impl SqliteStore {
         }
     }
 
+    /// Ids of a customer's conversations, the oldest first: on one channel, or on all of them. Looks at every conversation.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn of_customer(&self, customer: &str, channel: Option<&str>) -> Result<Vec<String>, StoreError> {
+        let (customer, channel) = (customer.to_owned(), channel.map(str::to_owned));
+        self.readers.run(move |db| customers::conversations(db, &customer, channel.as_deref())).await
+    }
+
+    /// Deletes all that is kept of conversations, also what was not delivered yet, in one transaction. What reports count stays,
+    /// under names that tell nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]; nothing was deleted then.
+    pub async fn erase(&self, conversations: Vec<String>, now: Timestamp) -> Result<Erased, StoreError> {
+        self.writer.run(move |db| customers::erase(db, &conversations, now)).await
+    }
+
+    /// Writes the log of a folder's database into the database and empties it; false if somebody reads or writes meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub fn empty_log(folder: &Path) -> Result<bool, StoreError> {
+        let db = schema::open_writer(&folder.join(DATABASE))?;
+        let busy: i64 = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        Ok(busy == 0)
+    }
+
+    /// Copies the database of a folder into a new file, as it is at one instant, while a daemon writes; answers its bytes.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] if there is no database, [`StoreError::Folder`] if the file exists or cannot be made,
+    /// [`StoreError::Damaged`] if the copy is not sound.
+    pub fn back_up(folder: &Path, to: &Path) -> Result<u64, StoreError> {
+        backup::back_up(&folder.join(DATABASE), to)
+    }
+
     fn start(file: &Path, lock: Option<File>) -> Result<Self, StoreError> {
         let writer = Writer::start(schema::open_writer(file)?, schema::open_writer(file)?)?;
         Ok(Self { readers: Readers::open(file)?, writer, _lock: lock })
@@ -106,6 +146,16 @@ impl SqliteStore {
         }
         Ok(count)
     }
+}
+
+/// Makes the file if it is missing, readable by this user only. What the database puts beside it has the same rights. A file that is
+/// there keeps its own: whoever gave others a right to read it meant it.
+fn private(file: &Path) -> std::io::Result<()> {
+    let mut options = File::options();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(file).map(drop)
 }
 
 /// Makes the folder and takes its lock, which the system releases however the process ends.

@@ -145,14 +145,21 @@ fn promote(db: &Connection, line: Option<(String, String)>) -> Result<(), StoreE
     Ok(())
 }
 
-/// Deletes a batch of what was finished before an instant; answers how many.
-pub(super) fn purge(db: &Connection, before: i64, batch: i64) -> Result<usize, StoreError> {
-    Ok(db
+/// Deletes a batch of what was finished before an instant, and one of what is dead and was made before another; answers how many.
+pub(super) fn purge(db: &Connection, before: i64, dead_before: i64, batch: i64) -> Result<usize, StoreError> {
+    let done = db
         .prepare_cached(
             "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox
                  WHERE state IN ('delivered', 'dropped') AND finished_at < ?1 ORDER BY finished_at LIMIT ?2)",
         )?
-        .execute(params![before, batch])?)
+        .execute(params![before, batch])?;
+    let dead = db
+        .prepare_cached(
+            "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox INDEXED BY outbox_dead
+                 WHERE state = 'dead' AND created_at < ?1 LIMIT ?2)",
+        )?
+        .execute(params![dead_before, batch])?;
+    Ok(done + dead)
 }
 
 /// Holds an endpoint back.

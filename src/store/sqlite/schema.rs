@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::store::StoreError;
 
 /// How long one process waits for another's write.
-const BUSY: Duration = Duration::from_secs(5);
+pub(super) const BUSY: Duration = Duration::from_secs(5);
 
 /// The migrations in order; the database's `user_version` is the number of those applied.
 const MIGRATIONS: &[&str] = &[
@@ -49,7 +49,8 @@ pub(super) fn open_writer(file: &Path) -> Result<Connection, StoreError> {
          PRAGMA wal_autocheckpoint = 0;
          PRAGMA journal_size_limit = 67108864;
          PRAGMA cache_size = -16000;
-         PRAGMA temp_store = MEMORY;",
+         PRAGMA temp_store = MEMORY;
+         PRAGMA secure_delete = FAST;",
     )?;
     db.set_prepared_statement_cache_capacity(64);
     Ok(db)

@@ -1,0 +1,452 @@
+//! The daemon under load: the released program with the starter pack, hours, store and outbox switched on, over real sockets,
+//! beside a bare tokio-tungstenite echo in the same run.
+//!
+//! `cargo bench --bench daemon` prints Markdown; `--seconds N` (10), `--customers N` (1600), `--idle N` (10000). Load and
+//! programs share the machine, so read the ratios.
+
+mod generated;
+mod load;
+
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::{SinkExt, StreamExt};
+use load::{Customer, Kind, Measured, Talk};
+use nightdesk::rules::model::Condition;
+use nightdesk::store::sqlite::SqliteStore;
+use nightdesk::store::{Commit, ConversationRow, EventRow, Store};
+use tokio::net::TcpListener;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+
+/// Rules besides the pack's.
+const MADE: usize = 10_000;
+/// nightdesk's own, for the echo (`server/sockets.rs`).
+const READ_BUFFER: usize = 4096;
+/// Commits under way at once.
+const AT_ONCE: usize = 256;
+
+fn main() -> anyhow::Result<()> {
+    let arguments: Vec<String> = std::env::args().collect();
+    let number = |name: &str, default: usize| {
+        let at = arguments.iter().position(|argument| argument == name);
+        at.and_then(|at| arguments.get(at + 1)?.parse().ok()).unwrap_or(default)
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    if arguments.iter().any(|argument| argument == "echo") {
+        return runtime.block_on(echo());
+    }
+    let seconds = Duration::from_secs(number("--seconds", 10) as u64);
+    let text = runtime.block_on(all(seconds, number("--customers", 1_600), number("--idle", 10_000)))?;
+    let heading = "# Speed of the daemon\n\nWritten by `make bench`, from one run on one machine, load and program on the same processors: read the \
+                   ratios.\nEach answer is on the disk, synced, before it is acknowledged; the echo has nothing behind it.";
+    println!("{heading} {}\n\n{text}", machine());
+    Ok(())
+}
+
+/// What it was measured on.
+fn machine() -> String {
+    let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model =
+        cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ")).map_or("", |(_, name)| name);
+    let count = std::thread::available_parallelism().map_or(1, usize::from);
+    format!("{count} × {model}.")
+}
+
+async fn all(time: Duration, customers: usize, idle: usize) -> anyhow::Result<String> {
+    let sink = sink().await?;
+    let mut out = format!(
+        "{customers} customers, each with one message under way, {} s each.\n\n| | messages/s | p50 | p99 | p99.9 | failed |\n\
+         | --- | ---: | ---: | ---: | ---: | ---: |\n",
+        time.as_secs()
+    );
+    let echo = Program::echo()?;
+    let questions = Arc::new(questions()?);
+    let bare = run(&echo, Kind::Echo, customers, &questions, time, None, Talk::Questions).await?;
+    row(&mut out, "bare echo, nothing behind it", &bare);
+    drop(echo);
+
+    let shop = shop(sink, 0)?;
+    let program = Program::nightdesk(shop.path())?;
+    let answers = run(&program, Kind::Nightdesk, customers, &questions, time, None, Talk::Questions).await?;
+    row(&mut out, "nightdesk, questions of the starter pack", &answers);
+    let half = answers.rate() / 2.0;
+    let steady = run(&program, Kind::Nightdesk, customers, &questions, time, Some(half), Talk::Questions).await?;
+    row(&mut out, &format!("the same at a fixed {half:.0} a second, half of that"), &steady);
+    let people = run(&program, Kind::Nightdesk, customers, &questions, time, None, Talk::Handoffs).await?;
+    row(&mut out, "nightdesk, a delivery to people for every message", &people);
+    let reload = reload(&program).await?;
+    drop(program);
+
+    let large = self::shop(sink, MADE)?;
+    let program = Program::nightdesk(large.path())?;
+    let many = run(&program, Kind::Nightdesk, customers, &questions, time, None, Talk::Questions).await?;
+    row(&mut out, &format!("nightdesk, {MADE} rules besides"), &many);
+    let (start, start_large) = (Program::nightdesk(shop.path())?.started, program.started);
+    drop(program);
+
+    let program = Program::nightdesk(shop.path())?;
+    let (ours, echo) = (memory(&program, Kind::Nightdesk, idle).await?, Program::echo()?);
+    let theirs = memory(&echo, Kind::Echo, idle).await?;
+    let others = customers.min(100);
+    let _quiet = load::connect(program.address, Kind::Nightdesk, idle).await?;
+    let beside = run(&program, Kind::Nightdesk, others, &questions, time, Some(200.0), Talk::Questions).await?;
+    row(&mut out, &format!("{others} customers, 200 a second, beside {idle} who are silent"), &beside);
+    drop((program, echo));
+    let (committed, raw) = commits(time)?;
+
+    writeln!(out)?;
+    writeln!(out, "| | goal | measured |\n| --- | ---: | ---: |")?;
+    writeln!(out, "| messages/s against the bare echo | ≥ 0.25 × | {:.2} × |", answers.rate() / bare.rate())?;
+    let p99 = steady.times.value_at_quantile(0.99);
+    writeln!(out, "| p99 at half of the own maximum | ≤ 10 ms | {} |", micros(p99))?;
+    writeln!(out, "| messages/s with {MADE} rules besides, against none | | {:.2} × |", many.rate() / answers.rate())?;
+    writeln!(out, "| messages/s with a delivery each, against answers | | {:.2} × |", people.rate() / answers.rate())?;
+    writeln!(
+        out,
+        "| commits/s against a bare loop of the same rows, {AT_ONCE} at a time | ≥ 0.8 × | {:.2} × ({committed:.0}/s) |",
+        committed / raw
+    )?;
+    writeln!(out, "| an idle connection, resident | ≤ 8 KiB | {ours:.1} KiB (echo: {theirs:.1}) |")?;
+    writeln!(
+        out,
+        "| start to first connection, starter pack; with {MADE} rules besides | | {} ms; {} ms |",
+        start.as_millis(),
+        start_large.as_millis()
+    )?;
+    writeln!(out, "| reload of the starter pack, until its answer | | {} ms |", reload.as_millis())?;
+    Ok(out)
+}
+
+fn row(out: &mut String, name: &str, measured: &Measured) {
+    let at = |share| micros(measured.times.value_at_quantile(share));
+    // Writing to a string does not fail.
+    let _ = writeln!(
+        out,
+        "| {name} | {:.0} | {} | {} | {} | {} |",
+        measured.rate(),
+        at(0.5),
+        at(0.99),
+        at(0.999),
+        measured.failed
+    );
+    eprintln!("{name}: {:.0}/s", measured.rate());
+}
+
+#[allow(clippy::cast_precision_loss, reason = "times of minutes at most")]
+fn micros(time: u64) -> String {
+    if time >= 1000 { format!("{:.1} ms", time as f64 / 1000.0) } else { format!("{time} µs") }
+}
+
+/// A run of one kind: connects, warms up for a second, measures, and lets the customers go.
+async fn run(
+    program: &Program,
+    kind: Kind,
+    customers: usize,
+    texts: &Arc<Vec<String>>,
+    time: Duration,
+    rate: Option<f64>,
+    talk: Talk,
+) -> anyhow::Result<Measured> {
+    let mut customers = load::connect(program.address, kind, customers).await?;
+    if talk == Talk::Handoffs {
+        let person = Arc::new(vec!["转人工".to_owned()]);
+        for customer in &mut customers {
+            customer.say(&person).await?;
+        }
+    }
+    let (_, customers) = load::closed(customers, Arc::clone(texts), Duration::from_secs(1)).await;
+    let (measured, _) = match rate {
+        Some(rate) => load::open(customers, Arc::clone(texts), time, rate).await,
+        None => load::closed(customers, Arc::clone(texts), time).await,
+    };
+    Ok(measured)
+}
+
+/// KiB of a connection that is silent, of what the program has in memory.
+async fn memory(program: &Program, kind: Kind, count: usize) -> anyhow::Result<f64> {
+    // What the first ones bring with them is not theirs.
+    let _first: Vec<Customer> = load::connect(program.address, kind, 100).await?;
+    let before = program.resident()?;
+    let _silent = load::connect(program.address, kind, count).await?;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    #[allow(clippy::cast_precision_loss, reason = "kilobytes of one program")]
+    Ok((program.resident()? - before) as f64 / count as f64)
+}
+
+/// How long a saved file takes until its answer comes.
+async fn reload(program: &Program) -> anyhow::Result<Duration> {
+    let made = "faq:\n  - id: bench.reload\n    title: 测速\n    exact: [测速测速]\n    answer: 测速完成。\n";
+    let mut customer = Customer::new(program.address, Kind::Nightdesk, 0).await?;
+    let before = program.metric("nightdesk_reloads_total").await?;
+    std::fs::write(program.shop.join("faq/bench.yaml"), made)?;
+    let began = Instant::now();
+    while program.metric("nightdesk_reloads_total").await? == before {
+        anyhow::ensure!(began.elapsed() < Duration::from_secs(30), "the new file is not in use");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    customer.say(&["测速测速".to_owned()]).await?;
+    Ok(began.elapsed())
+}
+
+/// Commits a second through the store, and of a bare loop that writes the same rows with the same syncs.
+fn commits(time: Duration) -> anyhow::Result<(f64, f64)> {
+    let folder = tempfile::tempdir_in(std::env::current_dir()?.join("target"))?;
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(folder.path())?);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let now = jiff::Timestamp::now();
+    let began = Instant::now();
+    let count = std::thread::scope(|scope| {
+        scope
+            .spawn(|| {
+                runtime.block_on(async {
+                    let tasks: Vec<_> = (0..AT_ONCE)
+                        .map(|task| {
+                            let store = Arc::clone(&store);
+                            tokio::spawn(async move {
+                                let mut count = 0_u64;
+                                while began.elapsed() < time {
+                                    store.commit(commit(task, count, now)).await.expect("a commit");
+                                    count += 1;
+                                }
+                                count
+                            })
+                        })
+                        .collect();
+                    let mut all = 0;
+                    for task in tasks {
+                        all += task.await.expect("a task");
+                    }
+                    all
+                })
+            })
+            .join()
+            .expect("the thread")
+    });
+    #[allow(clippy::cast_precision_loss, reason = "a count of commits")]
+    let ours = count as f64 / began.elapsed().as_secs_f64();
+    drop(store);
+
+    let folder = tempfile::tempdir_in(std::env::current_dir()?.join("target"))?;
+    drop(SqliteStore::open(folder.path())?);
+    let db = rusqlite::Connection::open(folder.path().join(nightdesk::store::sqlite::DATABASE))?;
+    db.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")?;
+    let (began, mut rounds) = (Instant::now(), 0_u64);
+    while began.elapsed() < time {
+        db.execute_batch("BEGIN")?;
+        for task in 0..AT_ONCE {
+            let commit = commit(task, rounds, now);
+            let (row, at) = (commit.conversation.expect("a conversation"), now.as_millisecond());
+            db.prepare_cached(
+                "INSERT INTO conversations (id, channel, thread, customer, state, version, seq, queue, priority, language, created_at, updated_at, body)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL, ?8, ?9, ?10, ?10, ?11)
+                 ON CONFLICT (id) DO UPDATE SET version = excluded.version, seq = excluded.seq, body = excluded.body",
+            )?
+            .execute(rusqlite::params![row.id, row.channel, row.thread, row.customer, row.state, i64::try_from(row.version)?, i64::try_from(row.seq)?, row.priority, row.language, at, row.body])?;
+            for event in commit.events {
+                db.prepare_cached(
+                    "INSERT INTO events (conversation, seq, at, kind, role, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                )?
+                .execute(rusqlite::params![
+                    event.conversation,
+                    i64::try_from(event.seq)?,
+                    at,
+                    event.kind,
+                    event.role,
+                    event.body
+                ])?;
+            }
+        }
+        db.execute_batch("COMMIT")?;
+        rounds += 1;
+    }
+    #[allow(clippy::cast_precision_loss, reason = "a count of commits")]
+    let raw = (rounds * AT_ONCE as u64) as f64 / began.elapsed().as_secs_f64();
+    Ok((ours, raw))
+}
+
+/// What one message writes: the conversation and two events.
+fn commit(task: usize, count: u64, now: jiff::Timestamp) -> Commit {
+    let id = format!("c_{task}");
+    let body = format!("{{\"text\":\"{}\"}}", "怎么退货".repeat(20));
+    let event = |seq: u64, role: &str| EventRow {
+        conversation: id.clone(),
+        seq,
+        at: now,
+        kind: "message".into(),
+        role: role.into(),
+        body: body.clone(),
+    };
+    let events = vec![event(2 * count + 1, "visitor"), event(2 * count + 2, "bot")];
+    let conversation = ConversationRow {
+        id: id.clone(),
+        channel: "web".into(),
+        thread: id.clone(),
+        customer: id.clone(),
+        state: "bot".into(),
+        version: count + 1,
+        seq: 2 * count + 2,
+        queue: None,
+        priority: "normal".into(),
+        language: Some("zh".into()),
+        created_at: now,
+        updated_at: now,
+        body: body.repeat(4),
+    };
+    Commit {
+        conversation: Some(conversation),
+        expected_version: (count > 0).then_some(count),
+        events,
+        ..Commit::default()
+    }
+}
+
+/// The first question of each entry of the starter pack.
+fn questions() -> anyhow::Result<Vec<String>> {
+    let (engine, _) = nightdesk::shop::open(Path::new(env!("CARGO_MANIFEST_DIR")), jiff::Timestamp::now());
+    let engine = engine.ok_or_else(|| anyhow::anyhow!("the starter pack has errors"))?;
+    let mut questions = Vec::new();
+    for rule in engine.book().rules.iter().filter(|rule| rule.slots.is_empty() && !rule.urgent) {
+        questions.extend(question(&rule.when).map(str::to_owned));
+    }
+    anyhow::ensure!(questions.len() > 100, "too few questions");
+    Ok(questions)
+}
+
+/// The first sentence that a message is to be like.
+fn question(condition: &Condition) -> Option<&str> {
+    match condition {
+        Condition::Like(sentences) => sentences.first().map(|sentence| sentence.value.as_str()),
+        Condition::Any(all) => all.iter().find_map(question),
+        _ => None,
+    }
+}
+
+/// A copy of the starter pack whose queues are connected, and whose limits are those of the machine.
+fn shop(sink: SocketAddr, made: usize) -> anyhow::Result<tempfile::TempDir> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = tempfile::tempdir_in(here.join("target"))?;
+    let shop = folder.path();
+    let settings = std::fs::read_to_string(here.join("nightdesk.yaml"))?
+        .replace("{hours: shop, ", "{hours: shop, webhook: desk, ")
+        .replace("{hours: always, ", "{hours: always, webhook: desk, ")
+        .replace("per_customer_per_minute: 30 ", "per_customer_per_minute: 100000 ")
+        .replace("wait_for_more: 1500ms", "wait_for_more: 0s")
+        .replace("\nlimits:\n", "\nlimits:\n  connections: 100000\n  connections_per_address: 100000\n")
+        .replace("\nchannels:\n", &format!("\nwebhooks:\n  desk: {{url: \"http://{sink}/\", secret: \"whsec_bmlnaHRkZXNrLWJlbmNoLXNlY3JldC0wMDAw\"}}\n\nchannels:\n"));
+    std::fs::write(shop.join("nightdesk.yaml"), settings)?;
+    for name in ["faq", "rules", "calendars"] {
+        std::fs::create_dir(shop.join(name))?;
+        for file in std::fs::read_dir(here.join(name))? {
+            let file = file?.path();
+            std::fs::copy(&file, shop.join(name).join(file.file_name().unwrap_or_default()))?;
+        }
+    }
+    std::fs::copy(here.join("synonyms.yaml"), shop.join("synonyms.yaml"))?;
+    if made > 0 {
+        let mut rules = "rules:\n".to_owned();
+        for (index, rule) in generated::rules(made).iter().enumerate() {
+            rule.yaml(index, &mut rules);
+        }
+        std::fs::write(shop.join("rules/made.yaml"), rules)?;
+    }
+    Ok(folder)
+}
+
+/// A program under load; killed when dropped.
+struct Program {
+    child: Child,
+    address: SocketAddr,
+    shop: std::path::PathBuf,
+    started: Duration,
+    _data: tempfile::TempDir,
+}
+
+impl Program {
+    fn nightdesk(shop: &Path) -> anyhow::Result<Self> {
+        let data = tempfile::tempdir_in(Path::new(env!("CARGO_MANIFEST_DIR")).join("target"))?;
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nightdesk"));
+        command.arg("--dir").arg(shop).args(["--quiet", "serve", "--listen", "127.0.0.1:0", "--data"]).arg(data.path());
+        Self::start(command, shop, data)
+    }
+
+    fn echo() -> anyhow::Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("echo");
+        Self::start(command, Path::new(""), tempfile::tempdir()?)
+    }
+
+    fn start(mut command: Command, shop: &Path, data: tempfile::TempDir) -> anyhow::Result<Self> {
+        let began = Instant::now();
+        let mut child = command.stdout(Stdio::piped()).spawn()?;
+        let out = child.stdout.take().ok_or_else(|| anyhow::anyhow!("no output"))?;
+        let mut line = String::new();
+        BufReader::new(out).read_line(&mut line)?;
+        let at = line.trim().rsplit('/').next().unwrap_or_default();
+        let address = at.parse().map_err(|_| anyhow::anyhow!("it did not start: {line}"))?;
+        Ok(Self { child, address, shop: shop.to_owned(), started: began.elapsed(), _data: data })
+    }
+
+    fn resident(&self) -> anyhow::Result<i64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+        kilobytes.ok_or_else(|| anyhow::anyhow!("no memory in /proc"))
+    }
+
+    async fn metric(&self, name: &str) -> anyhow::Result<String> {
+        let text = reqwest::get(format!("http://{}/metrics", self.address)).await?.text().await?;
+        Ok(text.lines().filter(|line| line.starts_with(name)).collect::<Vec<_>>().join("\n"))
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A server that sends each frame back, with the buffers that nightdesk has.
+async fn echo() -> anyhow::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    loop {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        tokio::spawn(async move {
+            let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER).write_buffer_size(0);
+            let Ok(mut ws) = tokio_tungstenite::accept_async_with_config(stream, Some(config)).await else { return };
+            while let Some(Ok(message)) = ws.next().await {
+                if message.is_text() && ws.send(message).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+}
+
+/// People's tool: takes every delivery.
+async fn sink() -> anyhow::Result<SocketAddr> {
+    use hyper::service::service_fn;
+    use hyper_util::rt::TokioIo;
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let taken = service_fn(async |request: hyper::Request<hyper::body::Incoming>| {
+                    use http_body_util::BodyExt as _;
+                    let _ = request.into_body().collect().await;
+                    Ok::<_, std::convert::Infallible>(hyper::Response::new(String::new()))
+                });
+                let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), taken).await;
+            });
+        }
+    });
+    Ok(address)
+}
