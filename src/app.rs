@@ -185,15 +185,7 @@ impl App {
                 front.clone(),
             ),
         );
-        let shared = Shared {
-            pipeline: Arc::clone(&pipeline),
-            memory,
-            reloader,
-            guesses: Arc::default(),
-            ready: Arc::default(),
-            tracker: front_tasks.clone(),
-            stop: front.clone(),
-        };
+        let shared = Shared::new(Arc::clone(&pipeline), memory, reloader, front_tasks.clone(), front.clone());
         let serve =
             server::serve(listener, server::router(shared), connections, metrics, front_tasks.clone(), front.clone());
         let mail = Arc::clone(&doors).serve(Arc::clone(&pipeline), front_tasks.clone(), front.clone());

@@ -99,8 +99,8 @@ fn check_host(url: &Located<String>, settings: &serde_json::Value, templates: &T
             );
             return;
         }
-        let path = expression.split('.').skip(1);
-        let value = path.fold(Some(settings), |value, key| value?.get(key)).and_then(serde_json::Value::as_str);
+        let mut path = expression.split('.').skip(1);
+        let value = path.try_fold(settings, |value, key| value.get(key)).and_then(serde_json::Value::as_str);
         match value.filter(|value| before.contains("://") || value.contains("://")) {
             Some(value) => before.push_str(value),
             // Not written yet, or worked out: taken for a whole address without a path.

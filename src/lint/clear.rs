@@ -81,8 +81,8 @@ fn begin(url: &str, settings: &serde_json::Value) -> String {
     let Some((expression, rest)) = url.strip_prefix("{{").and_then(|rest| rest.split_once("}}")) else {
         return url.split("{{").next().unwrap_or_default().to_owned();
     };
-    let path = expression.trim_matches(|c: char| c == '-' || c.is_whitespace()).split('.').skip(1);
-    let value = path.fold(Some(settings), |value, key| value?.get(key)).and_then(serde_json::Value::as_str);
+    let mut path = expression.trim_matches(|c: char| c == '-' || c.is_whitespace()).split('.').skip(1);
+    let value = path.try_fold(settings, |value, key| value.get(key)).and_then(serde_json::Value::as_str);
     format!("{}{}", value.unwrap_or_default(), rest.split("{{").next().unwrap_or_default())
 }
 

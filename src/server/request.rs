@@ -37,6 +37,20 @@ pub struct Shared {
     pub stop: CancellationToken,
 }
 
+impl Shared {
+    /// Puts it together; nobody has tried a token yet.
+    #[must_use]
+    pub fn new(
+        pipeline: Arc<Pipeline>,
+        memory: Arc<Memory>,
+        reloader: Arc<Reloader>,
+        tracker: TaskTracker,
+        stop: CancellationToken,
+    ) -> Self {
+        Self { pipeline, memory, reloader, guesses: Arc::default(), ready: Arc::default(), tracker, stop }
+    }
+}
+
 /// The whole body, within a size and a time.
 pub(super) async fn body(request: Request, limit: usize) -> Result<Bytes, Problem> {
     let too_big = || {
