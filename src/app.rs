@@ -183,14 +183,7 @@ impl App {
                 front.clone(),
             ),
         );
-        let shared = Shared {
-            pipeline: Arc::clone(&pipeline),
-            memory,
-            reloader,
-            looks: Arc::default(),
-            tracker: front_tasks.clone(),
-            stop: front.clone(),
-        };
+        let shared = Shared::new(Arc::clone(&pipeline), memory, reloader, front_tasks.clone(), front.clone());
         let serve =
             server::serve(listener, server::router(shared), connections, metrics, front_tasks.clone(), front.clone());
         let mail = Arc::clone(&doors).serve(Arc::clone(&pipeline), front_tasks.clone(), front.clone());
@@ -301,6 +294,7 @@ async fn stoppable(task: impl Future<Output = ()>, stop: CancellationToken) {
 async fn tidy(pipeline: Arc<Pipeline>) {
     loop {
         pipeline.limits.sweep();
+        pipeline.addresses.sweep();
         loop {
             let Retention { conversations, decisions } = pipeline.engine.load().book().settings.retention;
             let limits = PurgeLimits { conversations, decisions, ..PurgeLimits::default() };

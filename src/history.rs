@@ -164,17 +164,47 @@ impl History {
 /// Who changed a shop's files last, as git tells it; none without git or a repository.
 #[must_use]
 pub fn author(dir: &Path) -> Option<String> {
-    let git = |arguments: &[&str]| {
-        let files = ["nightdesk.yaml", "synonyms.yaml", "faq", "rules", "calendars"];
+    let git = |settings: &[String], arguments: &[&str]| {
         let mut git = Command::new("git");
         // Nothing is asked, fetched, locked or run for it: it is only looked at.
         git.env("GIT_OPTIONAL_LOCKS", "0").env("GIT_NO_LAZY_FETCH", "1").env("GIT_TERMINAL_PROMPT", "0");
-        git.args(["-c", "core.fsmonitor=false", "-C"]).arg(dir).args(arguments).arg("--").args(files);
-        in_time(git.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?)
+        git.env("GIT_ALLOW_PROTOCOL", "").arg("--no-pager");
+        for setting in NO_PROGRAMS.into_iter().chain(settings.iter().map(String::as_str)) {
+            git.args(["-c", setting]);
+        }
+        git.arg("-C").arg(dir).args(arguments);
+        git.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()
     };
-    let last = git(&["log", "-1", "--format=%an, %h %s"]).filter(|last| !last.is_empty())?;
-    let changed = git(&["status", "--porcelain"]).is_some_and(|changed| !changed.is_empty());
+    let files = ["--", "nightdesk.yaml", "synonyms.yaml", "faq", "rules", "calendars"];
+    let log = [&["log", "-1", "--no-show-signature", "--format=%an, %h %s"], &files[..]].concat();
+    let last = in_time(git(&[], &log)?).filter(|last| !last.is_empty())?;
+    // To compare a file with its commit, git runs the filters that the repository names; no name, no way to leave it out.
+    let filters = in_time(git(&[], &["config", "--null", "--name-only", "--get-regexp", r"^filter\."])?);
+    let filters: Vec<String> = filters.iter().flat_map(|names| names.split('\0')).map(str::to_owned).collect();
+    let filters = filters.iter().filter(|name| !name.is_empty());
+    let Some(none) = filters.map(|name| without(name)).collect::<Option<Vec<String>>>() else { return Some(last) };
+    let status = [&["status", "--porcelain", "--ignore-submodules=all"], &files[..]].concat();
+    let changed = in_time(git(&none, &status)?).is_some_and(|changed| !changed.is_empty());
     Some(if changed { format!("not committed; before it {last}") } else { last })
+}
+
+/// Settings by which a repository could have git run a program, turned off: whoever may write `.git/config` in the shop's folder
+/// shall not run anything as the daemon's user.
+const NO_PROGRAMS: [&str; 8] = [
+    "core.fsmonitor=false",
+    "core.hooksPath=/dev/null",
+    "core.pager=cat",
+    "core.sshCommand=false",
+    "core.askPass=",
+    "log.showSignature=false",
+    "gpg.program=false",
+    "protocol.allow=never",
+];
+
+/// A filter's setting, turned off; none if its name cannot be written so.
+fn without(name: &str) -> Option<String> {
+    let value = if name.to_ascii_lowercase().ends_with(".required") { "false" } else { "" };
+    (!name.contains(['=', '\n'])).then(|| format!("{name}={value}"))
 }
 
 /// What a program prints; none if it fails, or takes longer than it may.
@@ -248,5 +278,92 @@ mod tests {
         assert_eq!((sets.len(), sets.last().map(|set| set.hash.as_str())), (KEPT, Some("0001")));
         assert_eq!(fs::read_dir(dir.path().join("history/texts")).expect("texts").count(), KEPT + 1);
         assert!(history.texts(&sets[0]).is_ok());
+    }
+
+    /// A repository whose settings run a program wherever git would, each of which leaves a mark.
+    #[cfg(unix)]
+    #[test]
+    fn a_repository_of_somebody_else_runs_nothing() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let dir = tempfile::tempdir().expect("a folder");
+        let (shop, marks) = (dir.path().join("shop"), dir.path().join("marks"));
+        fs::create_dir_all(shop.join("faq")).expect("made");
+        fs::create_dir(&marks).expect("made");
+        let run = |arguments: &[&str]| {
+            let mut git = Command::new("git");
+            git.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_SYSTEM", "/dev/null").arg("-C").arg(&shop);
+            git.args(["-c", "user.name=Ann", "-c", "user.email=ann@shop.example", "-c", "commit.gpgSign=false"]);
+            let output = git.args(arguments).output().expect("git runs");
+            assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8(output.stdout).expect("words").trim().to_owned()
+        };
+        run(&["init", "--quiet"]);
+        fs::write(shop.join("nightdesk.yaml"), "a: 1\n").expect("written");
+        fs::write(shop.join("faq/x.yaml"), "one\n").expect("written");
+        fs::write(shop.join(".gitattributes"), "* filter=evil diff=evil\n").expect("written");
+        run(&["add", "."]);
+        run(&["commit", "--quiet", "--message", "First words"]);
+        // A signature, so that showing it would call a program.
+        let commit = run(&["cat-file", "commit", "HEAD"]);
+        let signed = commit.replacen(
+            "\n\n",
+            "\ngpgsig -----BEGIN PGP SIGNATURE-----\n \n x\n -----END PGP SIGNATURE-----\n\n",
+            1,
+        );
+        fs::write(dir.path().join("signed"), format!("{signed}\n")).expect("written");
+        let signed = dir.path().join("signed");
+        let hash = run(&["hash-object", "-t", "commit", "-w", signed.to_str().expect("words")]);
+        run(&["update-ref", "HEAD", &hash]);
+        let program = |mark: &str| {
+            let path = dir.path().join(mark);
+            fs::write(&path, format!("#!/bin/sh\ntouch '{}'\ncat\n", marks.join(mark).display())).expect("written");
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("set");
+            path.to_str().expect("words").to_owned()
+        };
+        let hooks = dir.path().join("hooks");
+        fs::create_dir(&hooks).expect("made");
+        for hook in ["post-index-change", "reference-transaction", "fsmonitor-watchman"] {
+            fs::copy(program(hook), hooks.join(hook)).expect("copied");
+        }
+        for (key, value) in [
+            ("core.fsmonitor", program("fsmonitor")),
+            ("core.hooksPath", hooks.to_str().expect("words").to_owned()),
+            ("core.pager", program("pager")),
+            ("pager.log", program("pager-log")),
+            ("pager.status", program("pager-status")),
+            ("core.sshCommand", program("ssh")),
+            ("core.editor", program("editor")),
+            ("gpg.program", program("gpg")),
+            ("gpg.openpgp.program", program("openpgp")),
+            ("gpg.ssh.program", program("gpg-ssh")),
+            ("log.showSignature", "true".to_owned()),
+            ("filter.evil.clean", program("clean")),
+            ("filter.evil.smudge", program("smudge")),
+            ("filter.evil.process", program("process")),
+            ("filter.evil.required", "true".to_owned()),
+            ("diff.evil.command", program("diff")),
+            ("diff.evil.textconv", program("textconv")),
+            ("diff.external", program("external")),
+            ("status.submoduleSummary", "true".to_owned()),
+            ("alias.log", format!("!{}", program("alias"))),
+        ] {
+            run(&["config", key, &value]);
+        }
+        let left = || -> Vec<String> {
+            let names = fs::read_dir(&marks).expect("marks").map(|mark| mark.expect("a mark").file_name());
+            names.map(|name| name.to_string_lossy().into_owned()).collect()
+        };
+        fs::write(shop.join("faq/x.yaml"), "two\n").expect("written");
+        let said = author(&shop).expect("an author");
+        assert!(said.starts_with("not committed; before it Ann, ") && said.ends_with("First words"), "{said}");
+        assert_eq!(left(), Vec::<String>::new());
+        // The trap is one: git itself, asked in the same way, runs what the settings say.
+        let _ = Command::new("git").arg("-C").arg(&shop).args(["log", "-1"]).output();
+        let _ = Command::new("git").arg("-C").arg(&shop).args(["status", "--porcelain"]).output();
+        let fell = left();
+        for mark in ["clean", "openpgp"] {
+            assert!(fell.iter().any(|one| one == mark || one == "process"), "{mark} is no trap: {fell:?}");
+        }
     }
 }

@@ -255,12 +255,13 @@ impl Reloader {
 
     /// Puts a built engine in use, with its endpoints and limits.
     fn use_engine(&self, engine: &Engine, endpoints: Vec<Endpoint>) {
-        let (hash, per_minute) = (engine.knowledge().hash.clone(), engine.knowledge().limits.per_customer_per_minute);
+        let (hash, limits) = (engine.knowledge().hash.clone(), &engine.knowledge().limits);
+        self.pipeline.limits.set(limits.per_customer_per_minute);
+        self.pipeline.addresses.set(limits.per_address_per_minute);
         if let Some(url) = &engine.book().settings.public_url {
             self.pipeline.public_url.store(Arc::new(url.clone()));
         }
         self.pipeline.engine.store(Arc::new(self.as_said(engine)));
-        self.pipeline.limits.set(per_minute);
         self.deliverer.update(endpoints);
         self.pipeline.metrics.reloaded(&hash, self.pipeline.clock.now());
     }

@@ -130,6 +130,12 @@ impl Templates {
         Ok((ExpressionId(id), names))
     }
 
+    /// Names that an expression uses; none if it cannot be read.
+    #[must_use]
+    pub fn names(&self, expression: &str) -> Option<Vec<String>> {
+        Some(self.conditions.compile_expression(expression).ok()?.undeclared_variables(true).into_iter().collect())
+    }
+
     /// Whether a text may say when people are there (`open`, `next_open`) or how many wait (`waiting`), so that it has to be known of which queue.
     #[must_use]
     pub fn asks_hours(&self, id: TemplateId) -> bool {

@@ -31,6 +31,9 @@ pub(super) fn lookup(
     let before = report.errors();
     check_keys(spec, &book.settings.lookups, report);
     let target = target(&spec.target, templates, report);
+    if let LookupTarget::Http { url: Some(url), .. } = &spec.target {
+        check_host(url, &book.settings.values, templates, report);
+    }
     if report.errors() > before {
         return None;
     }
@@ -70,6 +73,46 @@ fn target(target: &LookupTarget, templates: &mut Templates, report: &mut Report)
             Some(BuiltTarget::Parcel(*service, parts))
         }
     }
+}
+
+/// Nobody but the shop says which system is asked: no value may stand in an address before its path, except the shop's settings.
+fn check_host(url: &Located<String>, settings: &serde_json::Value, templates: &Templates, report: &mut Report) {
+    // What stands before the place that is looked at, with settings written out.
+    let (mut before, mut at) = (String::new(), 0);
+    while let Some(next) = url.value.get(at..).and_then(|rest| rest.find("{{")) {
+        before.push_str(&url.value[at..at + next]);
+        let start = at + next;
+        if has_host(&before) {
+            return;
+        }
+        let Some(length) = url.value[start..].find("}}") else { return };
+        let expression = url.value[start + 2..start + length].trim_matches(|c: char| c == '-' || c.is_whitespace());
+        at = start + length + 2;
+        let own = templates.names(expression).is_none_or(|names| {
+            !names.is_empty() && names.iter().all(|name| name.split('.').next() == Some("settings"))
+        });
+        if !own {
+            report.push(
+                Finding::error("value-in-host", "a value in this place would say which system is asked")
+                    .at(&texts::inside(url, Some(start..at), report))
+                    .help("write the host, or a setting with a slash behind it: \"{{ settings.erp_url }}/orders/{{ slots.order_no }}\""),
+            );
+            return;
+        }
+        let mut path = expression.split('.').skip(1);
+        let value = path.try_fold(settings, |value, key| value.get(key)).and_then(serde_json::Value::as_str);
+        match value.filter(|value| before.contains("://") || value.contains("://")) {
+            Some(value) => before.push_str(value),
+            // Not written yet, or worked out: taken for a whole address without a path.
+            None if before.is_empty() => before.push_str("https://host"),
+            None => {}
+        }
+    }
+}
+
+/// Whether the beginning of an address goes beyond its host and port.
+fn has_host(address: &str) -> bool {
+    address.split_once("://").is_some_and(|(_, rest)| rest.contains(['/', '?', '#']))
 }
 
 /// What its kind needs and has not, and what belongs to other kinds.
@@ -166,5 +209,53 @@ fn check_header(name: &Located<String>, value: &SecretString, report: &mut Repor
                 .at(&name.place)
                 .help("a name has no spaces and no Chinese, a value is one line: {Authorization: \"Bearer ${ERP_TOKEN}\"}"),
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::diag::Place;
+
+    #[test]
+    fn only_the_shop_says_which_system_is_asked() {
+        let settings =
+            json!({"erp": "https://erp.example", "path": "https://erp.example/api/", "none": "", "port": "8443"});
+        let refused = |url: &str| {
+            let place = Place { file: Arc::from("x.yaml"), span: 0..0 };
+            let mut report = Report::default();
+            check_host(&Located { value: url.to_owned(), place }, &settings, &Templates::new(), &mut report);
+            report.errors() > 0
+        };
+        for url in [
+            "https://erp.example/orders/{{ slots.order_no }}",
+            "https://erp.example?number={{ slots.order_no }}",
+            "https://erp.example",
+            "{{ settings.erp }}/orders/{{ slots.order_no }}",
+            "{{ settings.path }}{{ slots.order_no }}",
+            "{{ settings.none }}/orders/{{ slots.order_no }}",
+            "{{ settings.gone | default('x') }}/orders/{{ slots.order_no }}",
+            "https://erp.example:{{ settings.port }}/{{ slots.order_no }}",
+        ] {
+            assert!(!refused(url), "{url}");
+        }
+        for url in [
+            "{{ slots.host }}/orders",
+            "{{- slots.host -}}/orders",
+            "https://{{ slots.host }}/orders",
+            "https://erp.example:{{ slots.port }}/orders",
+            "https://erp.example{{ slots.order_no }}",
+            "{{ settings.erp }}{{ slots.order_no }}",
+            "{{ settings.erp | default(slots.host) }}/orders",
+            "{{ customer.attributes.scheme }}://erp.example/",
+            "{{ 'https://' ~ message.text }}/orders",
+            "{% set host = slots.host %}https://{{ host }}/orders",
+        ] {
+            assert!(refused(url), "{url}");
+        }
     }
 }

@@ -4,6 +4,7 @@
 
 mod addresses;
 mod calendars;
+mod clear;
 mod escalation;
 mod languages;
 mod leaves;
@@ -33,6 +34,7 @@ pub fn check(engine: &Engine, now: Timestamp, report: &mut Report) {
     addresses::check(engine, report);
     notices::check(engine, report);
     calendars::check(engine, now, report);
+    clear::check(engine, report);
     escalation::check(engine, report);
     languages::check(engine, report);
     modes::check(engine, now, report);

@@ -19,6 +19,7 @@ mod turns;
 mod wording;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -43,7 +44,7 @@ use crate::token::Tokens;
 
 pub use agent::{Acted, Action, Actor, AgentError};
 pub use holds::Later;
-pub use limits::Limits;
+pub use limits::{Limits, network};
 pub use record::told;
 pub use shadow::{Shadow, Shown};
 
@@ -153,7 +154,7 @@ enum Way {
 /// Why a message was not taken. Nothing is on disk then, and the sender may send it again.
 #[derive(Debug, thiserror::Error)]
 pub enum PipelineError {
-    /// Happens when a customer writes more than the limit allows.
+    /// Happens when a customer or an address writes more than the limit allows.
     #[error("too many messages; wait {} ms", .0.as_millis())]
     RateLimited(Duration),
     /// Happens when the store refuses.
@@ -183,6 +184,8 @@ pub struct Pipeline {
     pub tokens: Arc<Tokens>,
     /// Messages of one customer.
     pub limits: Limits,
+    /// Messages of one address.
+    pub addresses: Limits,
     /// Asks the shop's systems.
     pub lookups: Lookups,
     /// Hears of new deliveries.
@@ -239,7 +242,11 @@ impl Pipeline {
         lookups: Lookups,
         outbox: Arc<dyn OutboxListener>,
     ) -> Self {
-        let limits = Limits::new(engine.load().knowledge().limits.per_customer_per_minute);
+        let (limits, addresses) = {
+            let engine = engine.load();
+            let limits = &engine.knowledge().limits;
+            (Limits::new(limits.per_customer_per_minute), Limits::new(limits.per_address_per_minute))
+        };
         Self {
             store,
             engine,
@@ -248,6 +255,7 @@ impl Pipeline {
             metrics,
             tokens,
             limits,
+            addresses,
             lookups,
             outbox,
             forced: ArcSwap::default(),
@@ -411,6 +419,19 @@ impl Pipeline {
         }
         tracing::error!(channel = arrival.channel, "A conversation changed under every try.");
         Err(PipelineError::Internal)
+    }
+
+    /// Counts a message of an address, where that is known: who is a new customer with every message is still one sender.
+    ///
+    /// # Errors
+    /// When the address sends more than the limit allows.
+    pub fn count_address(&self, channel: &str, address: Option<IpAddr>) -> Result<(), PipelineError> {
+        let Some(address) = address else { return Ok(()) };
+        self.addresses.count(&network(address).to_string()).map_err(|wait| {
+            self.metrics.undecided(channel, "silent", "rate_limited");
+            self.metrics.refused("too_many_messages_of_address");
+            PipelineError::RateLimited(wait)
+        })
     }
 
     fn limited(&self, arrival: &Arrival, wait: Duration) -> PipelineError {

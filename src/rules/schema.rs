@@ -102,7 +102,7 @@ impl Writer<'_> {
             Kind::Texts => {
                 json!({"anyOf": [self.localized(), {"type": "array", "items": self.localized(), "minItems": 1}]})
             }
-            Kind::Str | Kind::Secret => text(),
+            Kind::Str | Kind::Secret | Kind::Token => text(),
             Kind::Id => name(),
             Kind::Named(names) => self.named(*names, &[]).unwrap_or_else(name),
             Kind::NamedOrNone(names) => self.named(*names, &["none"]).unwrap_or_else(text),
@@ -119,7 +119,7 @@ impl Writer<'_> {
             Kind::Moment => {
                 json!({"type": "string", "pattern": "^\\d{4}-\\d{2}-\\d{2}([ T]\\d{2}:\\d{2}(:\\d{2})?)?$"})
             }
-            Kind::Instant => json!({"type": "string"}),
+            Kind::Instant | Kind::Network => json!({"type": "string"}),
             Kind::OneOrMany(item) => {
                 let item = self.of(item);
                 json!({"anyOf": [item, {"type": "array", "items": item}]})

@@ -14,6 +14,7 @@ use super::channels::{self, ChannelSpec};
 use super::lookup::LookupSettings;
 use super::model::{Careful, Located, Text};
 use super::modes::ModesSpec;
+use super::network::Network;
 use super::pilots::StopSpec;
 use super::privacy::Retention;
 use super::read::{self, located, text};
@@ -148,6 +149,10 @@ pub struct Limits {
     pub message_chars: usize,
     /// Messages of one customer.
     pub per_customer_per_minute: u32,
+    /// Messages of one address at chat sockets; 0 for any number.
+    pub per_address_per_minute: u32,
+    /// Proxies that are believed what address a request came from.
+    pub trusted_proxies: Vec<Network>,
     /// Open connections.
     pub connections: usize,
     /// Open connections of one address.
@@ -159,6 +164,9 @@ pub struct Limits {
     /// How long after the last word, a person's, the bot has the conversation again; zero for never.
     pub back_to_bot: Duration,
 }
+
+/// Where proxies are unless the shop says otherwise: this machine, and networks that nobody outside can send from.
+const OWN_NETWORKS: [&str; 6] = ["127.0.0.0/8", "::1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"];
 
 /// `survey:`.
 #[derive(Clone, Debug)]
@@ -185,6 +193,8 @@ pub struct Access {
     pub admin: Option<SecretString>,
     /// Token of each agent by name.
     pub agents: Vec<(String, SecretString)>,
+    /// Token for the figures alone.
+    pub metrics: Option<SecretString>,
 }
 
 impl Settings {
@@ -294,6 +304,11 @@ fn limits(node: Option<&Node>) -> Limits {
     Limits {
         message_chars: int("message_chars", 2_000),
         per_customer_per_minute: u32::try_from(int("per_customer_per_minute", 30)).unwrap_or(30),
+        per_address_per_minute: u32::try_from(int("per_address_per_minute", 300)).unwrap_or(300),
+        trusted_proxies: match node.and_then(|node| node.get("trusted_proxies")) {
+            Some(list) => read::strings(Some(list)).iter().filter_map(|text| Network::parse(&text.value)).collect(),
+            None => OWN_NETWORKS.iter().filter_map(|text| Network::parse(text)).collect(),
+        },
         connections: int("connections", 20_000),
         connections_per_address: int("connections_per_address", 1_000),
         wait_for_more: node.and_then(|node| length(node, "wait_for_more")).unwrap_or_default(),
@@ -327,6 +342,7 @@ fn access(node: Option<&Node>) -> Access {
     Access {
         admin: node.and_then(|n| n.get("admin")).and_then(secret),
         agents: agents.iter().filter_map(|(k, v)| Some((k.text()?.to_owned(), secret(v)?))).collect(),
+        metrics: node.and_then(|n| n.get("metrics")).and_then(secret),
     }
 }
 

@@ -7,6 +7,7 @@ use crate::diag::{Finding, Fix, Report, Severity, nearest, quoted as in_quotes, 
 use crate::yaml::{Node, Value};
 
 use super::fixes;
+use super::network::Network;
 use super::webhook::Rate;
 
 /// A map with known keys.
@@ -84,6 +85,10 @@ pub enum Kind {
     Str,
     /// A string that nobody but the shop should know.
     Secret,
+    /// A secret by which people or machines are let in, long enough that nobody finds it by trying.
+    Token,
+    /// An address, or a network such as `10.0.0.0/8`.
+    Network,
     /// The name of a rule, queue, schedule …: letters of any script, digits, `.`, `_`, `-`.
     Id,
     /// The name of something that has to be there.
@@ -208,6 +213,12 @@ fn check_scalar(node: &Node, text: &str, kind: &Kind, what: &str, report: &mut R
             true
         }
         Kind::Moment => super::modes::moment(text, false).is_some(),
+        Kind::Token => {
+            check_secret(node, what, report);
+            check_length(node, text, what, report);
+            true
+        }
+        Kind::Network => Network::parse(text).is_some(),
         Kind::Instant => text.parse::<jiff::Timestamp>().is_ok(),
         Kind::Word(words) => {
             if words.contains(&text) {
@@ -315,6 +326,24 @@ fn check_secret(node: &Node, what: &str, report: &mut Report) {
     }
 }
 
+/// Fewest characters of a token: what is shorter was thought up by somebody.
+const LEAST_TOKEN: usize = 20;
+
+/// A token opens every conversation to whoever finds it by trying. One that is missing was reported as such.
+fn check_length(node: &Node, text: &str, what: &str, report: &mut Report) {
+    let length = text.chars().count();
+    if (1..LEAST_TOKEN).contains(&length) {
+        report.push(
+            Finding::warning(
+                "short-token",
+                format!("the token `{what}` has {length} characters, so it can be guessed"),
+            )
+            .at(&node.place)
+            .help("make one with `openssl rand -hex 32`, and tell it to nobody else"),
+        );
+    }
+}
+
 /// Whether a word has the form of a BCP 47 code: `zh`, `zh-Hant`, `pt-BR`.
 fn is_language(code: &str) -> bool {
     let mut parts = code.split('-');
@@ -415,7 +444,7 @@ fn expected(kind: &Kind) -> String {
     match kind {
         Kind::Text => "a text, or texts by language such as {zh: …, en: …},".into(),
         Kind::Texts => "a text, texts by language such as {zh: …, en: …}, or a list of such".into(),
-        Kind::Str | Kind::Secret | Kind::NamedOrNone(_) => "a text".into(),
+        Kind::Str | Kind::Secret | Kind::Token | Kind::NamedOrNone(_) => "a text".into(),
         Kind::Id | Kind::Named(_) => "a name of letters, digits, '.', '_' and '-'".into(),
         Kind::Word(words) => format!("one of {}", quoted(words.iter().copied())),
         Kind::Int(min, max) => format!("a whole number from {min} to {max}"),
@@ -426,6 +455,7 @@ fn expected(kind: &Kind) -> String {
         Kind::Wait(most) => format!("a length of time from 0 to {most}s such as 1500ms"),
         Kind::Rate => "a rate such as 20/min, 5/s or 600/h".into(),
         Kind::Moment => "a time such as 2026-11-10 20:00, or a date,".into(),
+        Kind::Network => "an address such as 10.0.0.7, or a network such as 10.0.0.0/8".into(),
         Kind::Instant => "a time with its zone such as 2026-10-09T20:15:00+08:00".into(),
         Kind::OneOrMany(item) => format!("{}, or a list of such", expected(item)),
         Kind::List(item) => format!("a list (each item {})", expected(item)),

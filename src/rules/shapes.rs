@@ -503,6 +503,16 @@ pub static LIMITS: Shape = Shape {
     keys: &[
         Key::new("message_chars", Kind::Int(1, 16_000), "Characters of one message; longer ones go to a person. 2000."),
         Key::new("per_customer_per_minute", Kind::Int(1, 100_000), "Messages of one customer. 30."),
+        Key::new(
+            "per_address_per_minute",
+            Kind::Int(0, 1_000_000),
+            "Messages of one address at the chat, over all customers there; 0: any number. 300.",
+        ),
+        Key::new(
+            "trusted_proxies",
+            Kind::List(&Kind::Network),
+            "Addresses and networks of proxies that are believed in X-Forwarded-For. This machine and private networks.",
+        ),
         Key::new("connections", Kind::Int(1, 1_000_000), "Open connections. 20000."),
         Key::new("connections_per_address", Kind::Int(1, 1_000_000), "Open connections of one address. 1000."),
         Key::new(
@@ -527,8 +537,9 @@ pub static LIMITS: Shape = Shape {
 pub static ACCESS: Shape = Shape {
     name: "access",
     keys: &[
-        Key::new("admin", Kind::Secret, "Token for reload and the console."),
-        Key::new("agents", Kind::MapOf(&Kind::Secret), "Token of each agent by name."),
+        Key::new("admin", Kind::Token, "Token for reload and the console."),
+        Key::new("agents", Kind::MapOf(&Kind::Token), "Token of each agent by name."),
+        Key::new("metrics", Kind::Token, "Token that may read /metrics and nothing else."),
     ],
 };
 

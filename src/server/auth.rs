@@ -58,6 +58,18 @@ pub(super) fn admin(headers: &HeaderMap, peer: Option<Peer>, access: &Access) ->
     if is_admin(token, access) { Ok(()) } else { Err(unauthorized()) }
 }
 
+/// Whoever may read the figures: the administrator, and a machine that may do nothing else.
+///
+/// # Errors
+/// As for [`agent`].
+pub(super) fn metrics(headers: &HeaderMap, peer: Option<Peer>, access: &Access) -> Result<(), Problem> {
+    let theirs = access.metrics.as_ref().zip(bearer(headers));
+    if theirs.is_some_and(|(secret, token)| equal(secret.expose_secret().as_bytes(), token.as_bytes())) {
+        return Ok(());
+    }
+    admin(headers, peer, access)
+}
+
 fn is_admin(token: &str, access: &Access) -> bool {
     access.admin.as_ref().is_some_and(|secret| equal(secret.expose_secret().as_bytes(), token.as_bytes()))
 }
@@ -144,7 +156,11 @@ mod tests {
 
     #[test]
     fn with_tokens_only_their_bearers() {
-        let access = Access { admin: Some("a-token".into()), agents: vec![("anna".into(), "b-token".into())] };
+        let access = Access {
+            admin: Some("a-token".into()),
+            agents: vec![("anna".into(), "b-token".into())],
+            metrics: Some("m-token".into()),
+        };
         let who = |token: &str| agent(&headers(&[("host", "x"), ("authorization", token)]), HERE, &access).ok();
         assert_eq!(who("Bearer b-token").as_deref(), Some("anna"));
         assert_eq!(who("bearer a-token").as_deref(), Some("admin"));
@@ -153,5 +169,9 @@ mod tests {
         assert!(agent(&headers(&[("host", "127.0.0.1")]), HERE, &access).is_err());
         assert!(admin(&headers(&[("authorization", "Bearer b-token")]), HERE, &access).is_err());
         assert!(admin(&headers(&[("authorization", "Bearer a-token")]), HERE, &access).is_ok());
+        let reads = |token: &str| metrics(&headers(&[("authorization", token)]), HERE, &access).is_ok();
+        assert!(reads("Bearer m-token") && reads("Bearer a-token") && !reads("Bearer b-token"));
+        assert_eq!(who("Bearer m-token"), None, "it reads figures and nothing else");
+        assert!(admin(&headers(&[("authorization", "Bearer m-token")]), HERE, &access).is_err());
     }
 }

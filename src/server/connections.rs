@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::pipeline::network;
 use crate::telemetry::Metrics;
 
 /// Counts open connections.
@@ -62,17 +63,6 @@ impl Drop for Seat {
             }
         }
         self.metrics.connection(false);
-    }
-}
-
-/// One customer holds a whole /64 of IPv6.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
-        }
-        v4 @ IpAddr::V4(_) => v4,
     }
 }
 

@@ -1,10 +1,13 @@
 //! One port: the accept loop, the routes, who may use them, and the pages.
 
+mod address;
 mod agents;
 mod auth;
 mod connections;
 mod console;
 mod events;
+mod guard;
+mod guesses;
 mod hours;
 mod knowledge;
 mod modes;
@@ -32,9 +35,11 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 pub use connections::{Connections, Seat};
+pub use guesses::Guesses;
 pub use knowledge::Looks;
+pub use operation::Ready;
 pub use request::Shared;
-pub use routes::router;
+pub use routes::{paths, router};
 
 /// Time for the head of a request; also how long a connection may lie idle.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);

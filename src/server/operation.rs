@@ -1,5 +1,7 @@
 //! For those who run the daemon: health, figures, reload, and why a message gets its answer.
 
+use std::time::{Duration, Instant};
+
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, Request, State};
@@ -7,15 +9,20 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
 use crate::channel::Problem;
 use crate::diag::Format;
 use crate::message::Customer;
+use crate::store::Store;
 
 use super::{Peer, Shared, auth};
 
 /// Longest text that is explained, in bytes.
 const MAX_TEXT: usize = 16 * 1024;
+
+/// How long an answer about the store holds.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// The process answers.
 pub(super) async fn healthy() -> &'static str {
@@ -27,30 +34,45 @@ pub(super) async fn ready(State(shared): State<Shared>) -> Response {
     if shared.stop.is_cancelled() {
         return Problem::unavailable().into_response();
     }
-    let store = &shared.pipeline.store;
-    let usable = async {
-        store.outbox_stats().await?;
-        store.writable().await
-    };
-    match usable.await {
-        Ok(()) => "ready\n".into_response(),
-        Err(error) => {
-            tracing::warn!(%error, "Not ready.");
-            let detail = "The store cannot be read or written; the log of nightdesk says why.";
-            Problem::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "unavailable",
-                "Messages cannot be kept at the moment",
-                detail,
-            )
-            .retry_after(2)
-            .into_response()
+    if shared.ready.look(&*shared.pipeline.store).await {
+        "ready\n".into_response()
+    } else {
+        let detail = "The store cannot be read or written; the log of nightdesk says why.";
+        let title = "Messages cannot be kept at the moment";
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", title, detail).retry_after(2).into_response()
+    }
+}
+
+/// Whether the store answers, as it was a moment ago: everybody may ask, and the store has better to do.
+#[derive(Debug, Default)]
+pub struct Ready(Mutex<Option<(Instant, bool)>>);
+
+impl Ready {
+    async fn look(&self, store: &dyn Store) -> bool {
+        // Whoever comes meanwhile waits for the same answer.
+        let mut last = self.0.lock().await;
+        match *last {
+            Some((at, well)) if at.elapsed() < FRESH => well,
+            _ => {
+                let usable = async {
+                    store.outbox_stats().await?;
+                    store.writable().await
+                };
+                let usable = usable.await;
+                if let Err(error) = &usable {
+                    tracing::warn!(%error, "Not ready.");
+                }
+                let well = usable.is_ok();
+                *last = Some((Instant::now(), well));
+                well
+            }
         }
     }
 }
 
 pub(super) async fn metrics(State(shared): State<Shared>, request: Request) -> Result<Response, Problem> {
-    admin(&shared, &request)?;
+    let peer = request.extensions().get::<Peer>().copied();
+    auth::metrics(request.headers(), peer, &shared.pipeline.engine.load().book().settings.access)?;
     let (store, metrics) = (&shared.pipeline.store, &shared.pipeline.metrics);
     // The counters are worth having even when the store is not.
     if let (Ok(outbox), Ok(queues)) = (store.outbox_stats().await, store.queue_stats().await) {

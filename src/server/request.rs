@@ -14,6 +14,7 @@ use crate::pipeline::Pipeline;
 use crate::reload::Reloader;
 
 use super::Looks;
+use super::{Guesses, Ready};
 
 /// Time for the body of a request.
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
@@ -29,10 +30,37 @@ pub struct Shared {
     pub reloader: Arc<Reloader>,
     /// What was counted and listed for pages.
     pub looks: Arc<Looks>,
+    /// Wrong tokens.
+    pub guesses: Arc<Guesses>,
+    /// Whether messages are taken.
+    pub ready: Arc<Ready>,
     /// Sockets run here, so that a stop can wait for them.
     pub tracker: TaskTracker,
     /// Ends sockets.
     pub stop: CancellationToken,
+}
+
+impl Shared {
+    /// Puts it together; nobody has tried a token yet.
+    #[must_use]
+    pub fn new(
+        pipeline: Arc<Pipeline>,
+        memory: Arc<Memory>,
+        reloader: Arc<Reloader>,
+        tracker: TaskTracker,
+        stop: CancellationToken,
+    ) -> Self {
+        Self {
+            pipeline,
+            memory,
+            reloader,
+            looks: Arc::default(),
+            guesses: Arc::default(),
+            ready: Arc::default(),
+            tracker,
+            stop,
+        }
+    }
 }
 
 /// The whole body, within a size and a time.

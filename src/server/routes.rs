@@ -5,60 +5,75 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{Method, StatusCode, Uri};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 
 use crate::channel::{self, Problem};
 
+use super::guard::guard;
 use super::request::{Shared, body, to_its_end};
 use super::{agents, console, events, hours, knowledge, modes, operation, pages, sockets};
 
+/// Every path, with what answers there.
+fn routes() -> Vec<(&'static str, MethodRouter<Shared>)> {
+    vec![
+        ("/", get(pages::demo)),
+        ("/widget.js", get(pages::widget)),
+        ("/console", get(pages::console)),
+        ("/console/{file}", get(pages::console_file)),
+        ("/v1/chat", get(sockets::chat)),
+        ("/v1/inbound/{channel}", get(inbound).post(inbound)),
+        ("/v1/desk/{webhook}", post(desk)),
+        ("/v1/conversations", get(agents::list)),
+        ("/v1/conversations/{id}", get(agents::show)),
+        ("/v1/conversations/{id}/messages", post(agents::reply)),
+        ("/v1/conversations/{id}/take", post(agents::take)),
+        ("/v1/conversations/{id}/return", post(agents::give_back)),
+        ("/v1/conversations/{id}/transfer", post(agents::transfer)),
+        ("/v1/conversations/{id}/close", post(agents::close)),
+        ("/v1/conversations/{id}/typing", post(agents::typing)),
+        ("/v1/events", get(events::events)),
+        ("/v1/queue", get(console::queue)),
+        ("/v1/search", get(console::search)),
+        ("/v1/unmatched", get(console::unmatched)),
+        ("/v1/status", get(console::status)),
+        ("/v1/hours/{schedule}", post(hours::force)),
+        ("/v1/hours/{schedule}/release", post(hours::release)),
+        ("/v1/modes", get(modes::list)),
+        ("/v1/modes/{mode}", post(modes::switch)),
+        ("/v1/knowledge", get(knowledge::list)),
+        ("/v1/knowledge/diff", get(knowledge::changed)),
+        ("/v1/knowledge/entry/{id}", get(knowledge::show)),
+        ("/v1/findings", get(knowledge::found)),
+        ("/v1/findings/{code}", get(knowledge::explained)),
+        ("/v1/try", post(knowledge::tried)),
+        ("/v1/deliveries", get(console::deliveries)),
+        ("/v1/deliveries/{id}/{what}", post(console::delivery)),
+        ("/v1/explain", get(operation::explain)),
+        ("/-/reload", post(operation::reload)),
+        ("/-/healthy", get(operation::healthy)),
+        ("/-/ready", get(operation::ready)),
+        ("/metrics", get(operation::metrics)),
+    ]
+}
+
+/// Every path that leads somewhere.
+#[must_use]
+pub fn paths() -> Vec<&'static str> {
+    routes().into_iter().map(|(path, _)| path).collect()
+}
+
 /// All routes.
 pub fn router(shared: Shared) -> Router {
-    Router::new()
-        .route("/", get(pages::demo))
-        .route("/widget.js", get(pages::widget))
-        .route("/console", get(pages::console))
-        .route("/console/{file}", get(pages::console_file))
-        .route("/v1/chat", get(sockets::chat))
-        .route("/v1/inbound/{channel}", get(inbound).post(inbound))
-        .route("/v1/desk/{webhook}", post(desk))
-        .route("/v1/conversations", get(agents::list))
-        .route("/v1/conversations/{id}", get(agents::show))
-        .route("/v1/conversations/{id}/messages", post(agents::reply))
-        .route("/v1/conversations/{id}/take", post(agents::take))
-        .route("/v1/conversations/{id}/return", post(agents::give_back))
-        .route("/v1/conversations/{id}/transfer", post(agents::transfer))
-        .route("/v1/conversations/{id}/close", post(agents::close))
-        .route("/v1/conversations/{id}/typing", post(agents::typing))
-        .route("/v1/events", get(events::events))
-        .route("/v1/queue", get(console::queue))
-        .route("/v1/search", get(console::search))
-        .route("/v1/unmatched", get(console::unmatched))
-        .route("/v1/status", get(console::status))
-        .route("/v1/hours/{schedule}", post(hours::force))
-        .route("/v1/hours/{schedule}/release", post(hours::release))
-        .route("/v1/modes", get(modes::list))
-        .route("/v1/modes/{mode}", post(modes::switch))
-        .route("/v1/knowledge", get(knowledge::list))
-        .route("/v1/knowledge/diff", get(knowledge::changed))
-        .route("/v1/knowledge/entry/{id}", get(knowledge::show))
-        .route("/v1/findings", get(knowledge::found))
-        .route("/v1/findings/{code}", get(knowledge::explained))
-        .route("/v1/try", post(knowledge::tried))
-        .route("/v1/deliveries", get(console::deliveries))
-        .route("/v1/deliveries/{id}/{what}", post(console::delivery))
-        .route("/v1/explain", get(operation::explain))
-        .route("/-/reload", post(operation::reload))
-        .route("/-/healthy", get(operation::healthy))
-        .route("/-/ready", get(operation::ready))
-        .route("/metrics", get(operation::metrics))
-        .fallback(nothing_here)
+    let all = routes().into_iter().fold(Router::new(), |router, (path, handler)| router.route(path, handler));
+    all.fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
         .layer(tower_http::catch_panic::CatchPanicLayer::custom(|_| {
             tracing::error!("A request failed inside nightdesk.");
             Problem::internal().into_response()
         }))
+        .layer(from_fn_with_state(shared.clone(), guard))
         .with_state(shared)
 }
 

@@ -15,7 +15,7 @@ use crate::channel::Problem;
 use crate::channel::websocket::{self, MAX_FRAME, Visitor};
 use crate::rules::ChannelKind;
 
-use super::{Peer, Seat, Shared};
+use super::{Peer, Seat, Shared, address};
 
 /// Read buffer of a socket: an idle customer costs kilobytes, not the library's 128 of them.
 const READ_BUFFER: usize = 4 * 1024;
@@ -60,7 +60,8 @@ pub(super) async fn chat(
         return Err(Problem::unavailable());
     }
     let seat = request.extensions().get::<Arc<Seat>>().cloned();
-    let visitor = Visitor { channel: channel.clone(), stop: shared.stop.clone() };
+    let address = address::of(request.headers(), peer, &engine.book().settings.limits.trusted_proxies);
+    let visitor = Visitor { channel: channel.clone(), address, stop: shared.stop.clone() };
     let pipeline = Arc::clone(&shared.pipeline);
     let upgraded = hyper::upgrade::on(&mut request);
     shared.tracker.spawn(async move {

@@ -2,6 +2,7 @@
 //!
 //! One program for all: each file here is one subject, and `cargo test --test daemon kill` runs one of them.
 
+mod attackers;
 mod backup;
 mod chat_people;
 mod chat_socket;

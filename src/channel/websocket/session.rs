@@ -1,6 +1,7 @@
 //! One chat socket, from `hello` to close.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,6 +58,8 @@ const MAX_BAD: u32 = 10;
 pub struct Visitor {
     /// The channel's name.
     pub channel: String,
+    /// The address that it comes from, where that is known.
+    pub address: Option<IpAddr>,
     /// Ends every socket when the daemon stops.
     pub stop: CancellationToken,
 }
@@ -366,6 +369,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     async fn accept(&mut self, id: &str, arrival: Arrival) -> Result<(), End> {
         let id = id.to_owned();
+        if let Err(error) = self.pipeline.count_address(&self.visitor.channel, self.visitor.address) {
+            return self.tell(Told::Message(id, Err(error))).await;
+        }
         match self.pipeline.take(arrival).await {
             Ok(Taken::Now(accepted)) if !accepted.duplicate => {
                 self.tell_in_order(Told::Message(id, Ok(accepted))).await

@@ -1,5 +1,7 @@
 //! What a rule looks up: the request with its values, and what is said until the answer is there.
 
+use percent_encoding::percent_decode_str;
+
 use crate::message::{Looking, OutcomeKind, Reason, Scored};
 use crate::template::{TemplateError, TemplateId};
 
@@ -23,7 +25,8 @@ impl Turn<'_> {
         self.finish(OutcomeKind::Slot, Reason::Matched, Some(rule), candidates)
     }
 
-    /// What a look-up asks, with its values; those in an address are escaped.
+    /// What a look-up asks, with its values; those in an address are escaped. A value that would lead to another address than the
+    /// rule's is an error.
     pub(in crate::decide) fn target(&self, rule: &BuiltRule, target: &BuiltTarget) -> Result<Target, TemplateError> {
         let plain = Scope::of(None, Some(&rule.id), &self.language);
         let write = |id: TemplateId, escaped: bool| {
@@ -34,10 +37,12 @@ impl Turn<'_> {
         match target {
             BuiltTarget::Http(url, form) => {
                 let field = |(name, value): &(String, TemplateId)| Ok((name.clone(), write(*value, false)?));
-                Ok(Target::Http {
-                    url: write(*url, true)?,
-                    form: form.iter().map(field).collect::<Result<_, TemplateError>>()?,
-                })
+                let url = write(*url, true)?;
+                if climbs(&url) {
+                    let message = "a value that is only dots would lead to another address".to_owned();
+                    return Err(TemplateError { message, span: None });
+                }
+                Ok(Target::Http { url, form: form.iter().map(field).collect::<Result<_, TemplateError>>()? })
             }
             BuiltTarget::Parcel(service, parts) => {
                 let part = |id: Option<TemplateId>| id.map_or_else(|| Ok(String::new()), |id| write(id, false));
@@ -49,6 +54,61 @@ impl Turn<'_> {
                     phone: part(phone)?,
                 })
             }
+        }
+    }
+}
+
+/// Whether a part of an address's path is `.` or `..`: every reader of addresses takes that for "here" and "one up", escaped or
+/// not, and some systems unescape more than once.
+fn climbs(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let mut path = rest.split(['?', '#']).next().unwrap_or_default().to_owned();
+    loop {
+        let plain = percent_decode_str(&path).decode_utf8_lossy().into_owned();
+        if plain == path {
+            break;
+        }
+        path = plain;
+    }
+    // `..;x` is `..` with a parameter to servers of Java.
+    let part = |part: &str| matches!(part.split(';').next().unwrap_or_default().trim(), "." | "..");
+    path.split(['/', '\\']).skip(1).any(part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::climbs;
+
+    #[test]
+    fn dots_that_lead_elsewhere_are_seen_in_any_writing() {
+        for part in [
+            ".",
+            "..",
+            "%2E%2E",
+            "%2e%2E",
+            "%252E%252E",
+            "%25252e.",
+            "..%2F..",
+            "a%2F..%2F..",
+            "%2E%2E%5Cx",
+            "..%3Bx",
+            "%09..",
+        ] {
+            for address in ["https://erp.example/api/orders/{}", "https://erp.example/api/{}/state?x=1"] {
+                let url = address.replace("{}", part);
+                assert!(climbs(&url), "{url}");
+            }
+        }
+        for url in [
+            "https://erp.example/api/orders/202611220001",
+            "https://erp.example/api/orders/a%2E%2E",
+            "https://erp.example/api/orders/%2E%2E%2E",
+            "https://erp.example/api/orders?number=%2E%2E",
+            "https://erp.example/api/orders#/../x",
+            "https://erp.example",
+            "",
+        ] {
+            assert!(!climbs(url), "{url}");
         }
     }
 }
