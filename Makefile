@@ -34,7 +34,8 @@ lint: ## Lints are errors
 docs: ## The documentation builds without a warning
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --lib
 
-unit: tools ## All Rust tests, the licence check among them
+unit: export RUST_TEST_THREADS := $(shell expr 2 \* $$(nproc))
+unit: tools ## All Rust tests, the licence check among them; two for each core, because they wait much
 	cargo test --locked
 
 check: ## The shipped files, as their editors check them

@@ -68,7 +68,7 @@ def console_knowledge_search_and_entry(stage):
     agent.keyboard.press("Enter")
     agent.locator(".entry h2").wait_for()
     stage.until(lambda: agent.evaluate("document.activeElement.tagName") == "H2", "the heading has the focus")
-    assert ATTACK in agent.locator(".reply dd").first.text_content()
+    assert ATTACK in agent.locator(".reply").first.text_content()
     assert "can you engrave the lamp" in agent.locator(".said").first.text_content()
     assert "id: gift.engraving" in agent.locator(".source").last.text_content()
     assert "review-overdue" in agent.locator(".finding").first.text_content()
