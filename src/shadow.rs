@@ -134,7 +134,6 @@ async fn put(pipeline: &Pipeline, kept: Option<&mut Shadowed>, written: &mut Tot
     if kept.totals == *written {
         return;
     }
-    written.clone_from(&kept.totals);
     let changes = kept.touched();
     // No longer than the conversations that the samples are from.
     let longest = pipeline.engine.load().book().settings.retention.conversations;
@@ -145,8 +144,12 @@ async fn put(pipeline: &Pipeline, kept: Option<&mut Shadowed>, written: &mut Tot
     };
     let rows = changes.iter().filter_map(|change| row(key(change), serde_json::to_string(change)));
     let rows = rows.chain(row(TOTALS.to_owned(), serde_json::to_string(&kept.totals))).collect();
-    if let Err(error) = pipeline.store.keep(rows).await {
-        tracing::warn!(%error, "What the candidate decided otherwise could not be kept.");
+    match pipeline.store.keep(rows).await {
+        Ok(()) => written.clone_from(&kept.totals),
+        Err(error) => {
+            kept.touch(&changes);
+            tracing::warn!(%error, "What the candidate decided otherwise could not be kept; it is tried again.");
+        }
     }
 }
 

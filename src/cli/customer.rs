@@ -20,7 +20,8 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// Prints all that is kept of a customer, unmasked, as JSON.
+    /// Prints what is kept of a customer, unmasked, as JSON: conversations, all that was said with what was decided about it, cases,
+    /// ratings and deliveries.
     Export(Who),
     /// Deletes all that is kept of a customer.
     Erase {
@@ -116,11 +117,20 @@ async fn exported(store: &SqliteStore, who: &Who, ids: &[String]) -> Result<Valu
                 json!({"asked_at": rating.asked_at, "answered_at": rating.answered_at, "score": rating.score, "text": rating.text})
             })
             .collect();
+        let deliveries: Vec<Value> = store
+            .deliveries_of(id)
+            .await?
+            .iter()
+            .map(|row| {
+                let body: Value = serde_json::from_slice(&row.body).unwrap_or_default();
+                json!({"to": row.endpoint, "type": row.kind, "state": row.state, "created_at": row.created_at, "body": body})
+            })
+            .collect();
         let state: Value = serde_json::from_str(&row.body).unwrap_or_default();
         conversations.push(json!({
             "conversation": row.id, "channel": row.channel, "thread": row.thread, "language": row.language,
             "created_at": row.created_at, "updated_at": row.updated_at, "state": state,
-            "events": events, "cases": cases, "ratings": ratings,
+            "events": events, "cases": cases, "ratings": ratings, "deliveries": deliveries,
         }));
     }
     Ok(json!({"customer": who.id, "made_at": Clock::system().now(), "conversations": conversations}))
@@ -141,7 +151,7 @@ async fn erase(who: &Who, yes: bool, open: bool) -> Result<(), Failure> {
         anstream::println!("Nothing was erased; add --yes to erase all of this.");
         return Ok(());
     }
-    let erased = store.erase(ids, Clock::system().now()).await?;
+    let erased = store.erase(ids, open, Clock::system().now()).await?;
     drop(store);
     let emptied = SqliteStore::empty_log(&who.data)?;
     anstream::println!(

@@ -128,7 +128,7 @@ impl Pipeline {
             return Ok(());
         }
         let (engine, now) = (self.engine.load_full(), self.clock.now());
-        let inbound = &Inbound { waiting: self.waiting().await?, ..inbound.clone() };
+        let inbound = &Inbound { waiting: self.waiting().await, ..inbound.clone() };
         let outcome = handle(&engine, inbound, &before, now, Way::Final).ok_or(PipelineError::Internal)?;
         let after = &outcome.conversation;
         let mut events = Events::after(id, row.seq, now);
@@ -166,7 +166,7 @@ impl Pipeline {
                 queue: outcome.queue.as_ref().and_then(|_| Some(after.handoff.as_ref()?.queue.clone())),
                 score: decision.score,
                 language: decision.language.clone(),
-                rule_set: engine.knowledge().hash.clone(),
+                rule_set: engine.rule_set(&after.customer).to_owned(),
                 pilots: decision.pilots.as_ref().map(|pilots| json!(pilots).to_string()),
             }),
             ..Commit::default()

@@ -83,6 +83,11 @@ impl Shadowed {
         self.touched.insert(key);
     }
 
+    /// Changes could not be kept: the next time they are asked for again.
+    pub fn touch(&mut self, changes: &[Change]) {
+        self.touched.extend(changes.iter().map(key));
+    }
+
     /// The changes that were counted since this was asked last.
     pub fn touched(&mut self) -> Vec<Change> {
         let touched = std::mem::take(&mut self.touched);

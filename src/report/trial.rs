@@ -7,6 +7,7 @@ use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use std::hash::BuildHasher;
 
+use crate::engine::CANDIDATE;
 use crate::engine::Engine;
 use crate::rules::StopSpec;
 use crate::store::{DecisionFilter, Store, StoreError, TallyRow};
@@ -177,6 +178,14 @@ fn count(talks: &mut FxHashMap<u64, Talk>, quoted: &str, row: &TallyRow, complai
     if !is_customers(row) {
         return;
     }
+    // Whoever gets a candidate gets the candidate's files, whatever pilots there are in them: neither side of the shop's own pilot.
+    let of_candidate = |list: &String| {
+        let candidate = format!("\"{CANDIDATE}\"");
+        quoted != candidate && list.contains(&candidate)
+    };
+    if row.pilots.as_ref().is_some_and(of_candidate) {
+        return;
+    }
     let talk = talks.entry(number(&row.conversation)).or_default();
     // Whoever takes part does so for good; the last word counts when the share was another in between.
     if let Some(list) = &row.pilots {
@@ -241,6 +250,8 @@ mod tests {
             row("b", "rule", Some("complaint.new"), Some("[]")),
             // Not the pilot, though its id begins so.
             row("c", "faq", None, Some(r#"["returns.short.two"]"#)),
+            // The candidate's files decide, also where they have a pilot of this name.
+            row("f", "handoff", None, Some(r#"["candidate","returns.short"]"#)),
             // From a time without pilots.
             row("d", "handoff", None, None),
             TallyRow { role: Some("bot".into()), ..row("e", "handoff", None, Some("[]")) },

@@ -21,7 +21,10 @@ impl Network {
             None => most,
             Some(bits) => Some(bits).filter(digits)?.parse().ok().filter(|bits| *bits <= most)?,
         };
-        Some(Self { address, bits })
+        // One of IPv4 that is written as IPv6.
+        let plain = address.to_canonical();
+        let bits = bits.checked_sub(most - width(plain))?;
+        Some(Self { address: plain, bits })
     }
 
     /// Whether an address is one of it. One of IPv4 that is written as IPv6 is the same address.
@@ -62,6 +65,8 @@ mod tests {
             ("fc00::/7", "fd12::1", true),
             ("fc00::/7", "fe80::1", false),
             ("127.0.0.0/8", "::ffff:127.0.0.1", true),
+            ("::ffff:10.0.0.0/104", "10.1.2.3", true),
+            ("::ffff:10.1.2.3", "10.1.2.4", false),
         ] {
             let network = Network::parse(network).expect("a network");
             assert_eq!(network.holds(address.parse().expect("an address")), holds, "{network:?} {address}");

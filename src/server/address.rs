@@ -19,7 +19,9 @@ pub(super) fn of(headers: &HeaderMap, peer: Option<Peer>, trusted: &[Network]) -
     if !is_trusted(&peer) {
         return Some(peer);
     }
-    let lines: Vec<&str> = headers.get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok()).collect();
+    // A line with a byte that is no letter is a line all the same: what the proxy wrote stands at its end.
+    let lines: Vec<_> =
+        headers.get_all("x-forwarded-for").iter().map(|line| String::from_utf8_lossy(line.as_bytes())).collect();
     for item in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
         // What cannot be read ends it: what stands before it is worth nothing.
         let address = read(item.trim())?;
@@ -45,7 +47,7 @@ mod tests {
     fn seen(peer: &str, lines: &[&str], trusted: &[&str]) -> Option<String> {
         let mut headers = HeaderMap::new();
         for line in lines {
-            headers.append("x-forwarded-for", line.parse().expect("a header"));
+            headers.append("x-forwarded-for", axum::http::HeaderValue::from_bytes(line.as_bytes()).expect("a header"));
         }
         let trusted: Vec<Network> = trusted.iter().map(|text| Network::parse(text).expect("a network")).collect();
         let peer = Peer(SocketAddr::new(peer.parse().expect("an address"), 5));
@@ -57,6 +59,8 @@ mod tests {
         let own = ["127.0.0.0/8", "10.0.0.0/8"];
         for (peer, lines, address) in [
             ("203.0.113.9", &[][..], Some("203.0.113.9")),
+            // A client that would have its proxy's line overlooked.
+            ("127.0.0.1", &["é, 198.51.100.1"], Some("198.51.100.1")),
             // A client that says so itself.
             ("203.0.113.9", &["198.51.100.1"], Some("203.0.113.9")),
             ("127.0.0.1", &["198.51.100.1"], Some("198.51.100.1")),

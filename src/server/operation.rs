@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 use crate::channel::Problem;
 use crate::diag::Format;
 use crate::message::Customer;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 use super::{Peer, Shared, auth};
 
@@ -23,6 +23,9 @@ const MAX_TEXT: usize = 16 * 1024;
 
 /// How long an answer about the store holds.
 const FRESH: Duration = Duration::from_secs(1);
+
+/// How long the store may take to say that it is well.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The process answers.
 pub(super) async fn healthy() -> &'static str {
@@ -58,7 +61,8 @@ impl Ready {
                     store.outbox_stats().await?;
                     store.writable().await
                 };
-                let usable = usable.await;
+                let usable = tokio::time::timeout(PATIENCE, usable).await;
+                let usable = usable.unwrap_or_else(|_| Err(StoreError::Unavailable("the disk hangs".to_owned())));
                 if let Err(error) = &usable {
                     tracing::warn!(%error, "Not ready.");
                 }

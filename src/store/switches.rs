@@ -11,16 +11,17 @@ const PLACE: &str = "modes";
 /// How long after its end a switch is kept.
 const RECORD: SignedDuration = SignedDuration::from_hours(400 * 24);
 
-/// All switches that are kept, in their order.
+/// All switches that are kept, in their order. One that this version cannot read, because a newer one wrote it, is left out and told.
 ///
 /// # Errors
-/// When the store cannot be read, or holds something else there.
+/// When the store cannot be read.
 pub async fn read(store: &dyn Store) -> Result<Vec<Switch>, StoreError> {
     let rows = store.kept_all(PLACE, "").await?;
     let switch = |row: &KeptRow| {
-        serde_json::from_str(&row.value).map_err(|error| StoreError::Damaged(format!("mode {}: {error}", row.key)))
+        let read = serde_json::from_str(&row.value);
+        read.inspect_err(|error| tracing::debug!(key = row.key, %error, "A kept switch of a mode cannot be read.")).ok()
     };
-    rows.iter().map(switch).collect()
+    Ok(rows.iter().filter_map(switch).collect())
 }
 
 /// Keeps a switch.

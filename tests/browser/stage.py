@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-PATIENCE = 10.0  # seconds that anything may take
+PATIENCE = 30.0  # seconds that anything may take
 
 
 class Daemon:

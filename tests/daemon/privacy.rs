@@ -68,6 +68,7 @@ async fn a_customer_gets_all_that_is_kept_and_has_it_erased_while_others_stay() 
         .filter_map(|event| event["data"]["text"].as_str())
         .collect();
     assert_eq!(words, ["怎么退货，我的电话13987654321", "怎么开发票"], "the customer's own words, as they were");
+    assert!(conversation["deliveries"].is_array(), "{conversation}");
     let id = conversation["conversation"].as_str().unwrap();
 
     let nobody = refused(&nightdesk(&shop, &["customer", "erase", "openid-1", "--channel", "web", "--yes"]));

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 /// Parts of nightdesk.yaml that hold no secrets. Of all others, and of what stands in none, only the keys are shown.
-const OPEN: [&str; 16] = [
+const OPEN: [&str; 15] = [
     "modes",
     "pilots",
     "privacy",
@@ -17,7 +17,6 @@ const OPEN: [&str; 16] = [
     "notices",
     "limits",
     "matching",
-    "settings",
     "survey",
     "report",
     "wording",

@@ -13,6 +13,7 @@ pub(super) fn back_up(database: &Path, to: &Path) -> Result<u64, StoreError> {
     if !database.is_file() {
         return Err(StoreError::Missing(database.to_owned()));
     }
+    super::whole(database)?;
     let unusable = |error: std::io::Error| StoreError::Folder { path: to.to_owned(), reason: error.to_string() };
     if to.exists() {
         return Err(unusable(std::io::Error::other("it is there already; name a new file")));
@@ -42,6 +43,9 @@ fn copy(database: &Path, part: &Path) -> Result<(), StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(database, flags)?;
     db.busy_timeout(super::schema::BUSY)?;
+    if super::schema::version(&db)? == 0 {
+        return Err(StoreError::Corrupt(format!("{} is empty", database.display())));
+    }
     let Some(name) = part.to_str() else {
         return Err(StoreError::Folder { path: part.to_owned(), reason: "the name is not UTF-8".to_owned() });
     };

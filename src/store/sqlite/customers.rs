@@ -4,7 +4,7 @@
 //! longer be traced to anybody once their conversation has another name.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::columns::millis;
 use crate::store::{Erased, StoreError};
@@ -50,15 +50,26 @@ pub(super) fn conversations(db: &Connection, customer: &str, channel: Option<&st
 }
 
 /// Deletes all that is kept of conversations; the freed pages are overwritten.
-pub(super) fn erase(db: &Connection, conversations: &[String], now: Timestamp) -> Result<Erased, StoreError> {
+///
+/// One that is with people is refused unless `open`, with nothing deleted.
+pub(super) fn erase(
+    db: &Connection,
+    conversations: &[String],
+    open: bool,
+    now: Timestamp,
+) -> Result<Erased, StoreError> {
     db.pragma_update(None, "secure_delete", "ON")?;
     let mut erased = Erased::default();
     for (number, id) in conversations.iter().enumerate() {
-        let place: Result<(String, String), _> =
-            db.query_row("SELECT channel, thread FROM conversations WHERE id = ?1", [id], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            });
-        let Ok((channel, thread)) = place else { continue };
+        let row = db
+            .query_row("SELECT channel, thread, state FROM conversations WHERE id = ?1", [id], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
+            })
+            .optional()?;
+        let Some((channel, thread, state)) = row else { continue };
+        if !open && matches!(state.as_str(), "queued" | "human") {
+            return Err(StoreError::Conflict);
+        }
         let count = |sql: &str| -> Result<u64, StoreError> { Ok(db.prepare_cached(sql)?.execute([id])? as u64) };
         erased.messages += db
             .prepare_cached("SELECT count(*) FROM events WHERE conversation = ?1 AND kind = 'message'")?

@@ -111,9 +111,18 @@ impl SqliteStore {
     /// under names that tell nothing.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`]; nothing was deleted then.
-    pub async fn erase(&self, conversations: Vec<String>, now: Timestamp) -> Result<Erased, StoreError> {
-        self.writer.run(move |db| customers::erase(db, &conversations, now)).await
+    /// [`StoreError::Conflict`] if one is with people and `open` is false, [`StoreError::Unavailable`]; nothing was deleted then.
+    pub async fn erase(&self, conversations: Vec<String>, open: bool, now: Timestamp) -> Result<Erased, StoreError> {
+        self.writer.run(move |db| customers::erase(db, &conversations, open, now)).await
+    }
+
+    /// All that is kept of what was and is to be delivered about a conversation, the oldest first. Looks at every delivery.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn deliveries_of(&self, conversation: &str) -> Result<Vec<OutboxRow>, StoreError> {
+        let conversation = conversation.to_owned();
+        self.readers.run(move |db| outbox::of_conversation(db, &conversation)).await
     }
 
     /// Writes the log of a folder's database into the database and empties it; false if somebody reads or writes meanwhile.

@@ -210,6 +210,11 @@ pub(super) fn waiting(db: &Connection, endpoint: &str, now: i64, rows: usize) ->
     )
 }
 
+/// All of one conversation.
+pub(super) fn of_conversation(db: &Connection, conversation: &str) -> Result<Vec<OutboxRow>, StoreError> {
+    collect(db, rows!("", "WHERE o.conversation = ?1 ORDER BY o.id"), params![conversation])
+}
+
 /// The time of the first head that is not due yet.
 pub(super) fn next_due(db: &Connection, endpoint: &str, now: i64) -> Result<Option<Timestamp>, StoreError> {
     let mut query = db.prepare_cached(

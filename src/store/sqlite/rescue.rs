@@ -5,8 +5,9 @@
 
 use std::path::Path;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
-use rusqlite::{Connection, Row, params_from_iter};
+use rusqlite::{Connection, ErrorCode, Row, params_from_iter};
 
 use super::{DATABASE, about, lock, private, schema, whole};
 use crate::store::StoreError;
@@ -47,14 +48,29 @@ pub fn rescue(from: &Path, into: &Path) -> Result<Vec<Rescued>, StoreError> {
     whole(&file)?;
     let damaged = |error| about(&file, error);
     let old = schema::open_reader(&file).map_err(damaged)?;
+    // Closing the last connection would write the log into the damaged file, as far as it can be read, and delete it.
+    old.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     let known = tables(&old).map_err(damaged)?;
     private(&target).map_err(|error| StoreError::Folder { path: target.clone(), reason: error.to_string() })?;
-    let new = schema::open_writer(&target)?;
+    let copied = copy(&old, &target, &known);
+    if copied.is_err() {
+        // Half of it would be in the way of the next attempt; the error is the one to tell.
+        for end in ["", "-wal", "-shm"] {
+            let mut name = target.as_os_str().to_owned();
+            name.push(end);
+            let _ = std::fs::remove_file(name);
+        }
+    }
+    copied
+}
+
+fn copy(old: &Connection, target: &Path, known: &[String]) -> Result<Vec<Rescued>, StoreError> {
+    let new = schema::open_writer(target)?;
     schema::migrate(&new)?;
     new.execute_batch("PRAGMA foreign_keys = OFF; BEGIN IMMEDIATE;")?;
     let mut all = Vec::new();
     for table in tables(&new)?.into_iter().filter(|table| known.contains(table)) {
-        let damaged = Copy::begin(&old, &new, &table)?.run()?;
+        let damaged = Copy::begin(old, &new, &table)?.run()?;
         all.push(Rescued { table, rows: 0, damaged, orphans: 0 });
     }
     for of in &mut all {
@@ -72,6 +88,12 @@ fn tables(db: &Connection) -> Result<Vec<String>, StoreError> {
         db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~'")?;
     let names = query.query_map([], |row| row.get(0))?;
     Ok(names.collect::<Result<_, _>>()?)
+}
+
+/// Whether a row was refused for what is in it.
+fn is_rule(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error_code();
+    code.is_none_or(|code| matches!(code, ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch))
 }
 
 /// Deletes what belongs to a row that is not there: it would stand in the way of a new one.
@@ -181,8 +203,13 @@ impl<'a> Copy<'a> {
             match rows.next() {
                 Ok(Some(row)) => {
                     if let Ok(values) = self.values(row) {
-                        // A row that breaks a rule of the table is damage too.
-                        self.damaged |= insert.execute(params_from_iter(values)).is_err();
+                        match insert.execute(params_from_iter(values)) {
+                            Ok(_) => {}
+                            // A row that breaks a rule of the table is damage too.
+                            Err(error) if is_rule(&error) => self.damaged = true,
+                            // A full disk is none.
+                            Err(error) => return Err(error.into()),
+                        }
                     } else {
                         self.damaged = true;
                     }

@@ -97,6 +97,8 @@ impl Writer {
             Ok(()) => {}
             Err(SendTimeoutError::Closed(_)) => return Err(StoreError::Closed),
             Err(SendTimeoutError::Timeout(_)) => {
+                // The next transaction that ends well takes it back.
+                self.failing.store(true, Ordering::Relaxed);
                 return Err(StoreError::Unavailable("the disk is too slow for what waits to be written".to_owned()));
             }
         }
