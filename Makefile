@@ -6,7 +6,7 @@ export NODE_PATH := $(CURDIR)/$(NODE_MODULES)
 SIEVE := .cache/sieve
 export NIGHTDESK_SIEVE := $(CURDIR)/$(SIEVE)
 
-.PHONY: run test unit lint fmt docs check conversations browser licences tools soak eval groups fit bench release
+.PHONY: run test unit lint fmt docs check conversations browser tools soak fuzz eval groups fit bench advisories release
 
 run: ## The daemon on the shipped files
 	cargo run --release -- serve
@@ -46,8 +46,15 @@ browser: tools ## The demo page and the widget in a real Chromium
 	cargo build --locked -q
 	$(PYTHON) tests/browser/run.py --binary target/debug/nightdesk --dir . --shots target/screenshots
 
-soak: tools ## What fails, at length: a hundred thousand deliveries, a thousand reloads; not part of `test`
+soak: tools ## What fails, at length: a hundred thousand deliveries, a thousand reloads, thousands of stories of customers, people, timers and crashes; then MINUTES=60 of mixed load and a peak, into benches/RESULTS.md; not part of `test`
 	NIGHTDESK_DELIVERIES=100000 NIGHTDESK_RELOADS=1000 cargo test --locked --test daemon faults -- --nocapture --test-threads=1
+	NIGHTDESK_SEEDS=5000 cargo test --locked --test daemon simulation
+	scripts/soak
+
+fuzz: TARGET ?= all
+fuzz: SECONDS ?= 300
+fuzz: ## Bytes on which something fails, looked for by cargo-fuzz: TARGET (all of tests/fuzz/corpus if left out) for SECONDS each
+	scripts/fuzz "$(TARGET)" "$(SECONDS)"
 
 eval: ## How well messages are understood: the sets of docs/quality.md in DATA=directory, and the shop's own; without DATA these alone
 	scripts/eval "$(DATA)"
@@ -61,5 +68,8 @@ fit: ## The coefficients of the confidence, from the sets of docs/quality.md in 
 bench: ## Speed of the matching against other engines, into benches/RESULTS.md; a quarter of an hour, and not part of `test`
 	scripts/bench
 
-release: ## The static binary, the Debian package (installed and removed for a test) and checksums, into target/dist; needs rustup, and root for the test
+advisories: ## Every dependency against the public list of advisories, by cargo-deny, which it installs into .cache; needs the network
+	scripts/advisories
+
+release: ## The static binary, its bill of materials, the Debian package (installed and removed for a test) and checksums, into target/dist; needs rustup, and root for the test
 	scripts/release target/dist

@@ -18,6 +18,10 @@ use nightdesk::rehearsal::{self, Word};
 use nightdesk::rules::Files;
 use nightdesk::rules::load::Secrets;
 
+/// The program's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let at = arguments.iter().position(|argument| argument == "--rules");

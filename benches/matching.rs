@@ -19,6 +19,10 @@ use regex::{Regex, RegexSet};
 
 const ENGINES: &[&str] = &["matcher", "view", "loop", "set"];
 
+/// The program's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let named = |name: &str| {

@@ -1,5 +1,7 @@
 //! The daemon's life: start in order, stop in reverse. The bound address can be read, so that tests use port 0.
 
+mod health;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,12 +23,14 @@ use crate::history::History;
 use crate::pipeline::{OutboxListener, Pipeline};
 use crate::reload::{Beside, Reloader, endpoints};
 use crate::rules::{Files, Retention};
-use crate::server::{self, Connections, Shared};
+use crate::server::{self, Connections, Shared, Tls, TlsStartError};
 use crate::shop;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{PurgeLimits, Store};
 use crate::telemetry::Metrics;
 use crate::token::Tokens;
+
+pub use health::Health;
 
 /// How long a stop waits for sockets, requests and deliveries under way.
 const GRACE: Duration = Duration::from_secs(8);
@@ -74,6 +78,9 @@ pub enum StartError {
     /// Happens when no HTTP client can be made for look-ups.
     #[error("look-ups cannot be made: {0}")]
     Lookups(#[from] reqwest::Error),
+    /// Happens when TLS cannot be spoken.
+    #[error(transparent)]
+    Tls(#[from] TlsStartError),
     /// Happens when no HTTP client can be made.
     #[error(transparent)]
     Delivery(#[from] crate::handoff::DeliveryError),
@@ -84,10 +91,12 @@ pub enum StartError {
 pub struct App {
     address: SocketAddr,
     doors: Arc<Doors>,
+    tls: Option<Arc<Tls>>,
     /// The way of messages, for those that run inside the same process.
     pub pipeline: Arc<Pipeline>,
     /// Warnings of the files.
     pub report: Report,
+    reloader: Arc<Reloader>,
     reload: mpsc::Sender<()>,
     /// Ends sockets and requests.
     front: CancellationToken,
@@ -107,9 +116,12 @@ impl App {
         let (engine, mut report) = shop::open_files(&options.dir, files.clone(), options.clock.now());
         let Some(engine) = engine else { return Err(StartError::Findings(Box::new(report))) };
         let endpoints = endpoints(&engine.book().settings, &mut report);
+        let spec = engine.book().settings.tls.as_ref();
+        crate::certificate::check(&options.dir, spec, options.clock.now(), &mut report);
         if report.errors() > 0 {
             return Err(StartError::Findings(Box::new(report)));
         }
+        let tls = spec.map(|spec| Tls::open(options.dir.clone(), spec)).transpose()?.map(Arc::new);
         let listen_error = |error| StartError::Listen { address: options.listen, error };
         let listener = TcpListener::bind(options.listen).await.map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
@@ -140,7 +152,12 @@ impl App {
         ));
         let settings = pipeline.engine.load_full();
         let built = Engine::clone(&settings);
-        let public = settings.book().settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+        let public = settings
+            .book()
+            .settings
+            .public_url
+            .clone()
+            .unwrap_or_else(|| format!("{}://{address}", scheme(tls.as_ref())));
         pipeline.public_url.store(Arc::new(public));
         warn_of_open_doors(&settings.book().settings);
         warn_of_deaf_queues(settings.knowledge());
@@ -171,6 +188,7 @@ impl App {
             stoppable(crate::weekly::watch(Arc::clone(&pipeline), options.data), back.clone()),
         );
         watch_pilots(&pipeline, &reloader, &back_tasks, &back);
+        watch_certificate(tls.clone(), &pipeline, &back_tasks, &back);
         let connections =
             Arc::new(Connections::new(limits.connections, limits.connections_per_address, Arc::clone(&metrics)));
         let memory: Arc<crate::channel::Memory> = Arc::default();
@@ -183,13 +201,15 @@ impl App {
                 front.clone(),
             ),
         );
-        let shared = Shared::new(Arc::clone(&pipeline), memory, reloader, front_tasks.clone(), front.clone());
-        let serve =
-            server::serve(listener, server::router(shared), connections, metrics, front_tasks.clone(), front.clone());
+        let (stop, tasks) = (front.clone(), front_tasks.clone());
+        let shared =
+            Shared::new(Arc::clone(&pipeline), memory, Arc::clone(&reloader), tls.clone(), tasks.clone(), stop.clone());
+        let router = server::router(shared);
+        let serve = server::serve(listener, tls.clone(), router, connections, metrics, tasks, stop);
         let mail = Arc::clone(&doors).serve(Arc::clone(&pipeline), front_tasks.clone(), front.clone());
         watched("mail", &front_tasks, &front, mail);
         watched("accept", &front_tasks, &front, serve);
-        Ok(Self { address, doors, pipeline, report, reload, front, back, front_tasks, back_tasks })
+        Ok(Self { address, doors, tls, pipeline, report, reloader, reload, front, back, front_tasks, back_tasks })
     }
 
     /// The address that it listens on.
@@ -198,16 +218,40 @@ impl App {
         self.address
     }
 
+    /// How it speaks there: `http` or `https`.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        scheme(self.tls.as_ref())
+    }
+
     /// The addresses at which channels of mail take letters in.
     #[must_use]
     pub fn mail_addresses(&self) -> Vec<(String, SocketAddr)> {
         self.doors.addresses()
     }
 
-    /// Reads the files anew, as SIGHUP does.
+    /// Has the files read anew, soon.
     pub fn reload(&self) {
         // One that is asked for already will see the same files.
         let _ = self.reload.try_send(());
+        if let Some(tls) = &self.tls {
+            tls.look_now();
+        }
+    }
+
+    /// Reads the files anew and waits until that is done; whether they are in use.
+    pub async fn reload_now(&self) -> bool {
+        let report = self.reloader.reload().await;
+        if let Some(tls) = &self.tls {
+            tls.look_now();
+        }
+        report.errors() == 0
+    }
+
+    /// For those who have to know whether it works.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        Health { pipeline: Arc::clone(&self.pipeline), address: self.address }
     }
 
     /// Stops in reverse order: no new connections, sockets are told 1001, then the workers end. What is not delivered stays on
@@ -228,6 +272,10 @@ impl App {
             tracing::warn!("Some deliveries did not end in time; they are sent again after the next start.");
         }
     }
+}
+
+fn scheme(tls: Option<&Arc<Tls>>) -> &'static str {
+    if tls.is_some() { "https" } else { "http" }
 }
 
 /// Without tokens the agents' paths are this machine's alone.
@@ -255,6 +303,12 @@ fn warn_of_deaf_queues(knowledge: &crate::decide::Knowledge) {
             "Urgent cases go to a queue without a webhook: nobody is called, they wait in `nightdesk queue list`."
         );
     }
+}
+
+/// The task about the port's certificate.
+fn watch_certificate(tls: Option<Arc<Tls>>, pipeline: &Arc<Pipeline>, tracker: &TaskTracker, stop: &CancellationToken) {
+    let certificate = server::watch_tls(tls, Arc::clone(pipeline));
+    watched("certificate", tracker, stop, stoppable(certificate, stop.clone()));
 }
 
 /// The tasks about what is tried: the stop rule, the candidate's files, the candidate in the shadow.

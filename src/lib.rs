@@ -4,6 +4,7 @@
 //! `docs/architecture.md` has the picture, and `tests/files/layers.rs` holds who may know whom.
 #![warn(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::print_stdout)]
 pub mod app;
+pub mod certificate;
 pub mod changes;
 pub mod channel;
 pub mod cli;

@@ -17,7 +17,7 @@ use secrecy::ExposeSecret;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use self::candidate::Tried;
+use self::candidate::{Reading, Tried};
 use crate::changes::Changes;
 use crate::diag::{Finding, Report};
 use crate::engine::Engine;
@@ -51,6 +51,12 @@ pub struct Reloader {
     known: Mutex<BTreeMap<String, Known>>,
     beside: Option<Beside>,
     candidate: Mutex<Option<CandidateState>>,
+    /// Whoever reads the candidate's folder has this before the turn, and not during it.
+    reading: tokio::sync::Mutex<Reading>,
+    /// Whoever changes what people have said beside the files has this; nobody waits for files with it.
+    said: tokio::sync::Mutex<()>,
+    /// Held for the instant in which another engine comes into use, so that none is made of one that is gone.
+    swap: Mutex<()>,
 }
 
 /// A pilot of the files in use, or one that ended by itself.
@@ -127,6 +133,9 @@ impl Reloader {
             known: Mutex::default(),
             beside,
             candidate: Mutex::default(),
+            reading: tokio::sync::Mutex::default(),
+            said: tokio::sync::Mutex::default(),
+            swap: Mutex::default(),
         }
     }
 
@@ -171,7 +180,7 @@ impl Reloader {
         let Ok(files) = files else { return failed() };
         let report = self.put_in_use(files, &mut current).await;
         drop(current);
-        self.reload_candidate(false).await;
+        self.reload_candidate(report.errors() == 0).await;
         report
     }
 
@@ -181,11 +190,15 @@ impl Reloader {
         let dir = self.dir.clone();
         let Ok(files) = tokio::task::spawn_blocking(move || Files::read(&dir)).await else { return };
         if files != current.files {
-            let _ = self.put_in_use(files, &mut current).await;
+            let report = self.put_in_use(files, &mut current).await;
+            drop(current);
+            // With the shop's settings as they are now.
+            self.reload_candidate(report.errors() == 0).await;
         }
     }
 
-    /// The files are the current ones from then on, with or without errors: who looks again finds nothing new.
+    /// The files are the current ones from then on, with or without errors: who looks again finds nothing new. The candidate stays
+    /// the one that was good last; whoever calls this sees to it afterwards.
     async fn put_in_use(&self, files: Files, current: &mut Current) -> Report {
         current.files = files.clone();
         let (dir, now) = (self.dir.clone(), self.pipeline.clock.now());
@@ -205,8 +218,6 @@ impl Reloader {
         match (engine, endpoints) {
             (Some(engine), Some(endpoints)) if report.errors() == 0 => {
                 (current.built, current.used) = (engine, kept.clone());
-                self.read_candidate(current).await;
-                self.build_candidate(current).await;
                 self.settle(current).await;
                 let engine = self.running(current).await;
                 self.use_engine(&engine, endpoints);
@@ -261,7 +272,7 @@ impl Reloader {
         if let Some(url) = &engine.book().settings.public_url {
             self.pipeline.public_url.store(Arc::new(url.clone()));
         }
-        self.pipeline.engine.store(Arc::new(self.as_said(engine)));
+        self.swap(engine);
         self.deliverer.update(endpoints);
         self.pipeline.metrics.reloaded(&hash, self.pipeline.clock.now());
     }
@@ -271,8 +282,21 @@ impl Reloader {
         engine.with_forced(&self.pipeline.forced.load()).with_switches(&self.pipeline.switches.load())
     }
 
+    /// Puts an engine in use, as people have said by now.
+    fn swap(&self, engine: &Engine) {
+        let _alone = self.swap.lock().unwrap_or_else(PoisonError::into_inner);
+        self.pipeline.engine.store(Arc::new(self.as_said(engine)));
+    }
+
+    /// Puts a candidate into the shadow, as people have said by now.
+    fn swap_shadow(&self, engine: &Engine) {
+        let _alone = self.swap.lock().unwrap_or_else(PoisonError::into_inner);
+        self.pipeline.shadow.set(Some(self.as_said(engine)));
+    }
+
     /// The engines in use, as people have just said.
     fn use_what_was_said(&self) {
+        let _alone = self.swap.lock().unwrap_or_else(PoisonError::into_inner);
         self.pipeline.engine.store(Arc::new(self.as_said(&self.pipeline.engine.load())));
         if let Some(candidate) = self.pipeline.shadow.candidate() {
             self.pipeline.shadow.set(Some(self.as_said(&candidate)));
@@ -284,7 +308,7 @@ impl Reloader {
     /// # Errors
     /// When the store refuses; nothing has changed then.
     pub async fn force_hours(&self, row: ForcedRow) -> Result<(), StoreError> {
-        let _turn = self.turn.lock().await;
+        let _said = self.said.lock().await;
         let forgotten = self.pipeline.clock.now().checked_sub(REMEMBERED).unwrap_or(Timestamp::MIN);
         self.pipeline.store.force_hours(row, forgotten).await?;
         self.use_forced().await
@@ -295,7 +319,7 @@ impl Reloader {
     /// # Errors
     /// When the store refuses; nothing has changed then.
     pub async fn release_hours(&self, schedule: &str) -> Result<bool, StoreError> {
-        let _turn = self.turn.lock().await;
+        let _said = self.said.lock().await;
         let released = self.pipeline.store.release_hours(schedule, self.pipeline.clock.now()).await?;
         self.use_forced().await?;
         Ok(released)
@@ -318,11 +342,11 @@ impl Reloader {
     /// # Errors
     /// When the store cannot be read.
     pub async fn recall_forced(&self) -> Result<(), StoreError> {
-        let _turn = self.turn.lock().await;
+        let _said = self.said.lock().await;
         self.use_forced().await
     }
 
-    /// The one who calls it holds the turn, so that no reload comes between.
+    /// The one who calls it has `said`.
     async fn use_forced(&self) -> Result<(), StoreError> {
         // Also what has passed: targets that began in it have not run meanwhile.
         let after = self.pipeline.clock.now().checked_sub(REMEMBERED).unwrap_or(Timestamp::MIN);
@@ -341,7 +365,7 @@ impl Reloader {
     /// # Errors
     /// When the store refuses; nothing has changed then.
     pub async fn switch(&self, switch: Switch) -> Result<(), StoreError> {
-        let _turn = self.turn.lock().await;
+        let _said = self.said.lock().await;
         switches::keep(self.pipeline.store.as_ref(), &switch).await?;
         self.use_switches().await
     }
@@ -352,11 +376,11 @@ impl Reloader {
     /// # Errors
     /// When the store cannot be read.
     pub async fn recall_switches(&self) -> Result<(), StoreError> {
-        let _turn = self.turn.lock().await;
+        let _said = self.said.lock().await;
         self.use_switches().await
     }
 
-    /// The one who calls it holds the turn, so that no reload comes between.
+    /// The one who calls it has `said`.
     async fn use_switches(&self) -> Result<(), StoreError> {
         let switched = switches::read(self.pipeline.store.as_ref()).await?;
         if **self.pipeline.switches.load() != switched {

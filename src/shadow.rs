@@ -3,22 +3,26 @@
 //! It says nothing, changes nothing, and calls nobody. What differs is kept in the store in groups, masked, for
 //! `nightdesk replay --shadow`.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::message::{Gesture, Kind};
 use crate::pipeline::{Pipeline, Shown};
-use crate::replay::{Change, Decided, Shadowed, Totals, masked};
+use crate::replay::{Change, Decided, Sample, Shadowed, Totals, masked};
 use crate::rules::pilots::version;
 use crate::store::{KeptRow, Store, StoreError};
 
 /// Place in the store.
 const KEPT: &str = "shadow";
+/// Place of the samples: their keys hold the conversation, so that they are erased with it, and each has its own end.
+const SAID: &str = "shadow-said";
 /// Key of the totals; those of changes begin with the other.
 const TOTALS: &str = "totals";
 const CHANGE: &str = "change:";
@@ -72,7 +76,16 @@ async fn decide(pipeline: &Arc<Pipeline>, kept: &mut Option<Shadowed>, batch: Ve
         let (candidate, shop) = (&shown.candidate.knowledge().hash, &shown.shop);
         if kept.as_ref().is_none_or(|kept| kept.totals.candidate != *candidate || kept.totals.shop != *shop) {
             // What waits to be written is about other files.
-            *kept = Some(begin(pipeline, candidate, shop).await);
+            *kept = match begin(pipeline, candidate, shop).await {
+                Ok(begun) => Some(begun),
+                Err(error) => {
+                    // What was counted is there, and must not be counted from nothing: the next message tries again.
+                    tracing::warn!(%error, "What the candidate decided otherwise before cannot be read; a message is left out.");
+                    pipeline.shadow.drop_one();
+                    pipeline.metrics.shadow("dropped");
+                    continue;
+                }
+            };
         }
         let Some(kept) = kept.as_mut() else { return };
         let Some(would) = would else {
@@ -110,21 +123,20 @@ fn sample(shown: &Shown) -> String {
 }
 
 /// What was counted of these files before a restart; nothing of others.
-async fn begin(pipeline: &Pipeline, candidate: &str, shop: &str) -> Shadowed {
-    let kept = read(pipeline.store.as_ref()).await.ok().flatten();
-    if let Some((totals, changes)) = kept {
+async fn begin(pipeline: &Pipeline, candidate: &str, shop: &str) -> Result<Shadowed, StoreError> {
+    let store = pipeline.store.as_ref();
+    if let Some((totals, changes)) = read(store).await? {
         if totals.candidate == candidate && totals.shop == shop {
-            return Shadowed::from(totals, changes);
+            return Ok(Shadowed::from(totals, changes));
         }
-        for change in &changes {
-            if let Err(error) = pipeline.store.forget(KEPT, &key(change)).await {
-                tracing::warn!(%error, "What an older candidate decided otherwise could not be forgotten.");
-                break;
+        for place in [KEPT, SAID] {
+            for row in store.kept_all(place, "").await? {
+                store.forget(place, &row.key).await?;
             }
         }
     }
     let (candidate, shop) = (candidate.to_owned(), shop.to_owned());
-    Shadowed::from(Totals { candidate, shop, since: pipeline.clock.now(), ..Totals::default() }, Vec::new())
+    Ok(Shadowed::from(Totals { candidate, shop, since: pipeline.clock.now(), ..Totals::default() }, Vec::new()))
 }
 
 /// Writes what has changed since it was written last.
@@ -134,23 +146,41 @@ async fn put(pipeline: &Pipeline, kept: Option<&mut Shadowed>, written: &mut Tot
     if kept.totals == *written {
         return;
     }
-    let changes = kept.touched();
-    // No longer than the conversations that the samples are from.
-    let longest = pipeline.engine.load().book().settings.retention.conversations;
-    let keep = SignedDuration::try_from(longest).map_or(KEEP, |longest| longest.min(KEEP));
-    let until = pipeline.clock.now().checked_add(keep).ok();
-    let row = |key: String, value: Result<String, serde_json::Error>| {
-        value.ok().map(|value| KeptRow { place: KEPT.to_owned(), key, value, until })
+    let (changes, said) = (kept.touched(), kept.said());
+    let done = async {
+        let mut rows = samples(pipeline, &said).await?;
+        let until = pipeline.clock.now().checked_add(KEEP).ok();
+        let row = |key: String, value: Result<String, serde_json::Error>| {
+            value.ok().map(|value| KeptRow { place: KEPT.to_owned(), key, value, until })
+        };
+        rows.extend(changes.iter().filter_map(|change| row(key(change), serde_json::to_string(change))));
+        rows.extend(row(TOTALS.to_owned(), serde_json::to_string(&kept.totals)));
+        pipeline.store.keep(rows).await
     };
-    let rows = changes.iter().filter_map(|change| row(key(change), serde_json::to_string(change)));
-    let rows = rows.chain(row(TOTALS.to_owned(), serde_json::to_string(&kept.totals))).collect();
-    match pipeline.store.keep(rows).await {
+    match done.await {
         Ok(()) => written.clone_from(&kept.totals),
         Err(error) => {
             kept.touch(&changes);
+            kept.say_again(said);
             tracing::warn!(%error, "What the candidate decided otherwise could not be kept; it is tried again.");
         }
     }
+}
+
+/// Samples as they are kept: no longer than the conversations that they are from, and none of one that was erased meanwhile.
+async fn samples(pipeline: &Pipeline, said: &[Sample]) -> Result<Vec<KeptRow>, StoreError> {
+    let longest = pipeline.engine.load().book().settings.retention.conversations;
+    let keep = SignedDuration::try_from(longest).map_or(KEEP, |longest| longest.min(KEEP));
+    let until = pipeline.clock.now().checked_add(keep).ok();
+    let mut rows = Vec::new();
+    for sample in said {
+        if pipeline.store.conversation(&sample.conversation).await?.is_some() {
+            let of = key(&sample.of);
+            let value = serde_json::json!({"change": of, "text": sample.text}).to_string();
+            rows.push(KeptRow { place: SAID.to_owned(), key: format!("{}:{of}", sample.conversation), value, until });
+        }
+    }
+    Ok(rows)
 }
 
 /// What was counted, and the changes; none if there never was a candidate in the shadow.
@@ -158,15 +188,24 @@ async fn put(pipeline: &Pipeline, kept: Option<&mut Shadowed>, written: &mut Tot
 /// # Errors
 /// When the store cannot be read.
 pub async fn read(store: &dyn Store) -> Result<Option<(Totals, Vec<Change>)>, StoreError> {
-    let (mut totals, mut changes) = (None, Vec::new());
+    let (mut totals, mut changes) = (None, BTreeMap::new());
     for row in store.kept_all(KEPT, "").await? {
         if row.key == TOTALS {
             totals = serde_json::from_str(&row.value).ok();
-        } else if let Ok(change) = serde_json::from_str(&row.value) {
-            changes.push(change);
+        } else if let Ok(change) = serde_json::from_str::<Change>(&row.value) {
+            // An older program kept the samples here.
+            changes.insert(row.key, Change { samples: Vec::new(), ..change });
         }
     }
-    changes.sort_by_key(|change: &Change| std::cmp::Reverse(change.messages));
+    for row in store.kept_all(SAID, "").await? {
+        let value: Value = serde_json::from_str(&row.value).unwrap_or_default();
+        let change = value["change"].as_str().and_then(|change| changes.get_mut(change));
+        if let (Some(change), Some(text)) = (change, value["text"].as_str()) {
+            change.samples.push(text.to_owned());
+        }
+    }
+    let mut changes: Vec<Change> = changes.into_values().collect();
+    changes.sort_by_key(|change| std::cmp::Reverse(change.messages));
     Ok(totals.map(|totals| (totals, changes)))
 }
 

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use crate::diag::Report;
 use crate::engine::Engine;
 use crate::lint;
-use crate::rules::Files;
 use crate::rules::load::Secrets;
+use crate::rules::{Files, read_at_most};
 
 pub use candidate::{Candidate, CandidateError, open_candidate};
 
@@ -56,11 +56,8 @@ impl Secrets for Process {
     }
 
     fn file(&self, path: &str) -> Option<String> {
-        let path = self.dir.join(path);
-        if std::fs::metadata(&path).ok()?.len() > MAX_SECRET {
-            return None;
-        }
-        let text = std::fs::read_to_string(path).ok()?;
+        let bytes = read_at_most(&self.dir.join(path), MAX_SECRET).ok()?;
+        let text = String::from_utf8(bytes).ok()?;
         Some(text.trim_end_matches(['\r', '\n']).to_owned())
     }
 }

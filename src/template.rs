@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use minijinja::value::{Enumerator, Object};
+use minijinja::value::{Enumerator, Object, Rest, ValueOrKwargs};
 use minijinja::{Environment, ErrorKind, State, UndefinedBehavior, Value};
 
 use crate::hours;
@@ -73,12 +73,14 @@ impl Templates {
         texts.set_undefined_behavior(UndefinedBehavior::Strict);
         texts.set_fuel(Some(FUEL));
         texts.add_filter("iso", iso);
+        texts.add_filter("format", format);
         texts.add_function("hours_since", hours_since);
         let mut conditions = Environment::new();
         // An attribute that this customer does not have makes a condition false, not an error.
         conditions.set_undefined_behavior(UndefinedBehavior::Chainable);
         conditions.set_fuel(Some(FUEL));
         conditions.add_filter("iso", iso);
+        conditions.add_filter("format", format);
         conditions.add_function("hours_since", hours_since);
         Self {
             texts,
@@ -188,6 +190,16 @@ fn iso(value: &Value) -> Result<String, minijinja::Error> {
     }
 }
 
+/// The library's `format`, which ends in a panic where a key of `%(key)s` is not in ASCII.
+fn format(state: &mut State<'_, '_>, source: &Value, values: Rest<ValueOrKwargs>) -> Result<Value, minijinja::Error> {
+    let key = |rest: &str| rest.split(')').next().is_some_and(|key| !key.is_ascii());
+    if source.as_str().is_some_and(|source| source.split("%(").skip(1).any(key)) {
+        let wrong = "the names in %(name)s are written in ASCII";
+        return Err(minijinja::Error::new(ErrorKind::InvalidOperation, wrong));
+    }
+    minijinja::filters::format(state, source, values)
+}
+
 /// Hours from an instant until now: `hours_since(lookup.body.shipped_at)`. A time without a zone is the shop's.
 #[allow(clippy::needless_pass_by_value, reason = "as the library calls it")]
 fn hours_since(state: &State<'_, '_>, value: Value) -> Result<f64, minijinja::Error> {
@@ -283,6 +295,20 @@ mod tests {
             .text("{% for i in range(9999) %}{% for j in range(9999) %}x{% endfor %}{% endfor %}")
             .expect("compiles");
         assert!(templates.render(text, || context! {}).is_err());
+    }
+
+    #[test]
+    fn a_name_in_format_that_is_not_ascii_is_an_error() {
+        let mut templates = Templates::new();
+        for (source, said) in [
+            ("{{ '%(名)s'|format(3) }}", None),
+            ("{{ ('%(a' ~ '名' ) | format(3) }}", None),
+            ("{{ '%s元' | format(3) }}", Some("3元")),
+            ("{{ '%(n)s元' | format(n=3) }}", Some("3元")),
+        ] {
+            let text = templates.text(source).expect("compiles");
+            assert_eq!(templates.render(text, || context! {}).ok().as_deref(), said, "{source}");
+        }
     }
 
     #[test]

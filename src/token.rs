@@ -143,6 +143,14 @@ pub fn equal(a: &[u8], b: &[u8]) -> bool {
     constant_time::verify_slices_are_equal(a, b).is_ok()
 }
 
+/// Copies a key into a file that is new and that only this user may read.
+///
+/// # Errors
+/// When it cannot be read, or something is there already.
+pub fn copy(key: &Path, to: &Path) -> std::io::Result<()> {
+    write_private(to, &std::fs::read(key)?)
+}
+
 /// Writes a file that only this user may read.
 fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     use std::io::Write;

@@ -143,6 +143,12 @@ pub fn parse(file: &Arc<str>, text: &str) -> Result<Node, Finding> {
     }
 }
 
+/// A text of this program's own as plain values; none if it is no YAML.
+#[must_use]
+pub fn plain(text: &str) -> Option<serde_json::Value> {
+    serde_yaml::from_str(text).ok()
+}
+
 fn read(text: &str) -> Result<Spanned<Raw>, serde_yaml::Error> {
     let options = serde_yaml::options! {
         budget: serde_yaml::budget! {

@@ -1,12 +1,14 @@
 //! Customers over real sockets: as fast as answers come (closed), or at a fixed rate whatever comes (open).
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
 use hdrhistogram::Histogram;
+use nightdesk::rules::model::Condition;
 use serde_json::{Value, json};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::WebSocketStream;
@@ -35,6 +37,14 @@ pub enum Talk {
     Handoffs,
 }
 
+/// What was said to a message.
+pub enum Said {
+    /// It is on disk.
+    Taken,
+    /// It was not taken; it may be sent again after this time.
+    Refused(Duration),
+}
+
 /// What came of it.
 pub struct Measured {
     /// Microseconds from the moment at which a message was due to its acknowledgement.
@@ -43,6 +53,8 @@ pub struct Measured {
     pub took: Duration,
     /// Messages that were not acknowledged.
     pub failed: usize,
+    /// Processor time of the program meanwhile.
+    pub processor: Duration,
 }
 
 impl Measured {
@@ -51,6 +63,11 @@ impl Measured {
         #[allow(clippy::cast_precision_loss, reason = "a count of messages")]
         let count = self.times.len() as f64;
         count / self.took.as_secs_f64()
+    }
+
+    /// Processor time of the program for one of them, in microseconds.
+    pub fn processor_micros(&self) -> f64 {
+        self.processor.as_secs_f64() * 1e6 / (self.rate() * self.took.as_secs_f64()).max(1.0)
     }
 }
 
@@ -98,8 +115,21 @@ impl Customer {
         }
     }
 
+    /// Its place among those of one address, from 0 to 1: when it begins, so that not all begin at once.
+    pub fn place(&self) -> f64 {
+        f64::from(u32::try_from(self.number % EACH).unwrap_or_default()) / f64::from(u32::try_from(EACH).unwrap_or(1))
+    }
+
     /// Says the next thing, and waits until it is acknowledged; replies come before that.
     pub async fn say(&mut self, texts: &[String]) -> anyhow::Result<()> {
+        match self.attempt(texts).await? {
+            Said::Taken => Ok(()),
+            Said::Refused(wait) => anyhow::bail!("refused for {wait:?}"),
+        }
+    }
+
+    /// The same, of a daemon that may refuse it.
+    pub async fn attempt(&mut self, texts: &[String]) -> anyhow::Result<Said> {
         // Each begins elsewhere, so that not all ask the same at once.
         let text = &texts[(self.number + self.said) % texts.len()];
         self.said += 1;
@@ -108,8 +138,12 @@ impl Customer {
         loop {
             let frame = self.next().await?;
             match self.kind {
-                Kind::Echo => return Ok(()),
-                Kind::Nightdesk if frame["re"] == id.as_str() && frame["type"] == "ack" => return Ok(()),
+                Kind::Echo => return Ok(Said::Taken),
+                Kind::Nightdesk if frame["re"] == id.as_str() && frame["type"] == "ack" => return Ok(Said::Taken),
+                Kind::Nightdesk if frame["re"] == id.as_str() && frame["data"]["retry_after_ms"].is_u64() => {
+                    let wait = frame["data"]["retry_after_ms"].as_u64().unwrap_or_default();
+                    return Ok(Said::Refused(Duration::from_millis(wait)));
+                }
                 Kind::Nightdesk => anyhow::ensure!(frame["type"] != "error", "{frame}"),
             }
         }
@@ -190,5 +224,27 @@ async fn run(
         times.add(own).expect("the same digits");
         left.extend(customer);
     }
-    (Measured { times, took: begin.elapsed(), failed: failed.load(Ordering::Relaxed) }, left)
+    let (took, failed) = (begin.elapsed(), failed.load(Ordering::Relaxed));
+    (Measured { times, took, failed, processor: Duration::ZERO }, left)
+}
+
+/// The first question of each entry of the starter pack.
+pub fn questions() -> anyhow::Result<Vec<String>> {
+    let (engine, _) = nightdesk::shop::open(Path::new(env!("CARGO_MANIFEST_DIR")), jiff::Timestamp::now());
+    let engine = engine.ok_or_else(|| anyhow::anyhow!("the starter pack has errors"))?;
+    let mut questions = Vec::new();
+    for rule in engine.book().rules.iter().filter(|rule| rule.slots.is_empty() && !rule.urgent) {
+        questions.extend(question(&rule.when).map(str::to_owned));
+    }
+    anyhow::ensure!(questions.len() > 100, "too few questions");
+    Ok(questions)
+}
+
+/// The first sentence that a message is to be like.
+fn question(condition: &Condition) -> Option<&str> {
+    match condition {
+        Condition::Like(sentences) => sentences.first().map(|sentence| sentence.value.as_str()),
+        Condition::Any(all) => all.iter().find_map(question),
+        _ => None,
+    }
 }

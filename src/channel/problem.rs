@@ -91,6 +91,13 @@ impl From<PipelineError> for Problem {
                 "Send the same message again after the time in Retry-After.",
             )
             .retry_after(wait.as_secs() + 1),
+            PipelineError::Busy => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "overloaded",
+                "Too many messages are at work",
+                "Nothing was taken. Send the same message again after the time in Retry-After.",
+            )
+            .retry_after(2),
             PipelineError::Store(_) => Self::unavailable(),
             PipelineError::Internal | PipelineError::NotAsked => Self::internal(),
         }

@@ -22,8 +22,7 @@ pub(super) fn run(_: &Global, args: &Args) -> Result<Ended, Failure> {
     // Without it customers who come back are taken for others.
     let key = data.join(token::FILE);
     if key.is_file() {
-        // The rights come with it.
-        std::fs::copy(&key, to.join(token::FILE))
+        token::copy(&key, &to.join(token::FILE))
             .map_err(|error| anyhow::anyhow!("{} cannot be copied: {error}", key.display()))?;
     }
     anstream::println!(
@@ -35,11 +34,22 @@ pub(super) fn run(_: &Global, args: &Args) -> Result<Ended, Failure> {
     Ok(Ended::Fine)
 }
 
-/// Makes a folder that this user alone can read.
+/// Makes a folder that this user alone can read. One in which everybody may write is no place for it: what is put there could be
+/// exchanged.
 fn made(folder: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
+    builder.create(folder)?;
+    #[cfg(unix)]
+    {
+        let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(folder)?.permissions());
+        if mode & 0o002 != 0 {
+            return Err(std::io::Error::other(
+                "everybody may write in it; name a new folder in it, or take that right away",
+            ));
+        }
+    }
+    Ok(())
 }

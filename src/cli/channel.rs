@@ -74,8 +74,11 @@ fn named<'a>(all: &'a [Endpoint], name: &str) -> Result<&'a Endpoint, Failure> {
         all.iter().find(|endpoint| endpoint.name == name).or_else(|| all.iter().find(|each| each.name == reply));
     found.ok_or_else(|| {
         let names: Vec<&str> = all.iter().map(|each| each.name.strip_prefix("reply:").unwrap_or(&each.name)).collect();
-        let known =
-            if names.is_empty() { "there is none".to_owned() } else { format!("there are {}", names.join(", ")) };
+        let known = if names.is_empty() {
+            "nightdesk.yaml has none yet".to_owned()
+        } else {
+            format!("there are {}", names.join(", "))
+        };
         anyhow::anyhow!("no webhook and no channel with a reply_url is named `{name}`; {known}")
     })
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use super::{Ended, Failure, Global, mend, schema};
+use crate::certificate;
 use crate::changes::Changes;
 use crate::clock::Clock;
 use crate::diag::{Format, Report, nearest, pages};
@@ -51,6 +52,15 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
         return explain(code);
     }
     anyhow::ensure!(global.dir.is_dir(), "{} is not a directory; name the shop's with --dir", global.dir.display());
+    // A slip in a path must not look as if all were fine. The same path as in findings, or as the shell has it.
+    for path in &args.paths {
+        anyhow::ensure!(
+            path.exists() || global.dir.join(path).exists(),
+            "there is no `{}`; name a file or folder of {} as its findings do, such as faq/returns.yaml",
+            path.display(),
+            global.dir.display()
+        );
+    }
     if args.watch {
         return watch(global, args);
     }
@@ -101,7 +111,9 @@ fn check(global: &Global, files: &Files) -> Report {
     let (engine, mut report) = shop::open_files(&global.dir, files.clone(), Clock::system().now());
     if let Some(engine) = &engine {
         // What the daemon would stumble over when it makes its receivers.
-        let _ = reload::endpoints(&engine.book().settings, &mut report);
+        let settings = &engine.book().settings;
+        let _ = reload::endpoints(settings, &mut report);
+        certificate::check(&global.dir, settings.tls.as_ref(), Clock::system().now(), &mut report);
     }
     for (file, text) in files.texts.iter().filter(|(file, _)| file.starts_with("tests/")) {
         let _ = rehearsal::read(file, text, &mut report);

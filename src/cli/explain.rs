@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Ended, Failure, Form, Global, customer, instant, modes};
+use super::{Ended, Failure, Form, Global, customer, instant, modes, no_channel};
 use crate::clock::Clock;
 use crate::decide::Outcome;
 use crate::diag::{Finding, Format, Place, Report};
@@ -45,7 +45,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
     let texts: Vec<&str> = args.earlier.iter().chain([&args.text]).map(String::as_str).collect();
     let outcomes = engine.first_messages(args.channel.as_deref(), &customer(&args.customer)?, &texts, now);
     let Some((outcome, earlier)) = outcomes.as_ref().and_then(|outcomes| outcomes.split_last()) else {
-        anyhow::bail!("there is no such channel in nightdesk.yaml")
+        return Err(no_channel(&engine, args.channel.as_deref().unwrap_or_default()));
     };
     match args.format {
         Form::Human => {

@@ -9,11 +9,11 @@ use anyhow::Context;
 use clap::builder::PossibleValuesParser;
 use serde_json::json;
 
-use super::{Ended, Failure, Form, Global};
+use super::{Ended, Failure, Form, Global, printable};
 use crate::clock::Clock;
 use crate::diag::Report;
 use crate::import::{self, FAQ_FILE, Field, Format, Imported, Options, RULES_FILE, Source, Written};
-use crate::rules::Files;
+use crate::rules::{Files, read_at_most};
 use crate::shop;
 use crate::text::Lang;
 
@@ -100,14 +100,10 @@ fn name(file: &Path) -> String {
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, Failure> {
-    let size = fs::metadata(file).with_context(|| format!("{} cannot be read", file.display()))?.len();
-    let most = import::MAX_FILE;
-    anyhow::ensure!(
-        usize::try_from(size).is_ok_and(|size| size <= most),
-        "{} has {size} bytes, and {most} is the most; divide it",
-        file.display()
-    );
-    fs::read(file).with_context(|| format!("{} cannot be read", file.display()))
+    read_at_most(file, import::MAX_FILE as u64).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidData => anyhow::anyhow!("{}: {error}; divide it", file.display()),
+        _ => anyhow::anyhow!("{} cannot be read: {error}", file.display()),
+    })
 }
 
 /// The files of the shop, if there is one without errors: what is brought in is then checked within it. Those that are to be
@@ -174,13 +170,13 @@ fn save(files: &[(&PathBuf, &String)], force: bool, saved: &mut Vec<String>) -> 
         anyhow::bail!("{} exists; name another with --out, or write over it with --force", path.display());
     }
     for (path, text) in files {
-        save_one(path, text).with_context(|| format!("{} cannot be written", path.display()))?;
+        save_one(path, text, force).with_context(|| format!("{} cannot be written", path.display()))?;
         saved.push(path.display().to_string());
     }
     Ok(())
 }
 
-fn save_one(path: &Path, text: &str) -> io::Result<()> {
+fn save_one(path: &Path, text: &str, force: bool) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     // Its name begins with a dot, so nobody takes it for a file of the shop.
@@ -193,7 +189,12 @@ fn save_one(path: &Path, text: &str) -> io::Result<()> {
         readable(beside.as_file())?;
     }
     beside.as_file().sync_all()?;
-    beside.persist(path)?;
+    // What has come there meanwhile is somebody's.
+    if force {
+        beside.persist(path)?
+    } else {
+        beside.persist_noclobber(path)?
+    };
     Ok(())
 }
 
@@ -237,9 +238,10 @@ fn questions(imported: &Imported) -> usize {
 
 fn summary(imported: &Imported, saved: &[String], in_shop: bool) {
     for told in &imported.files {
-        anstream::eprintln!("{}: {}, {}", told.file, told.format.word(), told.details);
+        anstream::eprintln!("{}: {}, {}", printable(&told.file), told.format.word(), printable(&told.details));
         for column in &told.columns {
-            anstream::eprintln!("  {:<8} = {}, such as “{}”", column.field.word(), column.column, column.sample);
+            let (name, sample) = (printable(&column.column), printable(&column.sample));
+            anstream::eprintln!("  {:<8} = {name}, such as “{sample}”", column.field.word());
         }
     }
     let rules = imported.entries.iter().filter(|entry| entry.is_rule()).count();
@@ -258,7 +260,8 @@ fn summary(imported: &Imported, saved: &[String], in_shop: bool) {
     if !imported.left.is_empty() {
         anstream::eprintln!("\nleft behind, or to be looked at ({}):", imported.left.len());
         for left in &imported.left {
-            anstream::eprintln!("  {}: {}\n      {}", left.place, left.what, left.why);
+            let [place, what, why] = [&left.place, &left.what, &left.why].map(|text| printable(text));
+            anstream::eprintln!("  {place}: {what}\n      {why}");
         }
     }
     if !in_shop {

@@ -37,6 +37,7 @@ use crate::engine::Engine;
 use crate::message::Customer;
 use crate::modes::Mode;
 use crate::shop;
+use crate::store::sqlite::SqliteStore;
 
 /// Answers customers from files, and brings to people what the files do not know.
 #[derive(Debug, Parser)]
@@ -93,6 +94,24 @@ enum Form {
     Human,
     /// JSON.
     Json,
+}
+
+/// What commands take that work on the store beside a running daemon.
+#[derive(Debug, clap::Args)]
+struct Beside {
+    /// Directory of the store.
+    #[arg(long, global = true, default_value = "data", env = "NIGHTDESK_DATA", value_name = "DIR")]
+    data: PathBuf,
+    /// Form of what is printed.
+    #[arg(long, global = true, default_value = "human")]
+    format: Form,
+}
+
+impl Beside {
+    fn with_store<T>(&self, work: impl AsyncFnOnce(SqliteStore) -> Result<T, Failure>) -> Result<T, Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async { work(SqliteStore::open_beside(&self.data)?).await })
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -216,6 +235,13 @@ impl Global {
     }
 }
 
+/// Words that somebody else wrote, as a terminal may have them: without control characters, by which it could be told to do
+/// something, and without those that turn the direction round.
+fn printable(text: &str) -> String {
+    let odd = |c: char| (c.is_control() && c != '\n') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|c| if odd(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
 fn errors_only(mut report: Report) -> Report {
     report.findings.retain(|finding| finding.severity == crate::diag::Severity::Error);
     report
@@ -236,6 +262,12 @@ fn customer(pairs: &[String]) -> Result<Customer, Failure> {
         }
     }
     Ok(customer)
+}
+
+/// That a channel is not among those of the files.
+fn no_channel(engine: &Engine, name: &str) -> Failure {
+    let known: Vec<&str> = engine.book().settings.channels.iter().map(|(name, _)| name.as_str()).collect();
+    anyhow::anyhow!("there is no channel `{name}` in nightdesk.yaml; there is {}", known.join(", "))
 }
 
 /// Modes that are named, each once.

@@ -1,18 +1,21 @@
 //! `nightdesk mode`: the special modes, and switching them. Works beside a running daemon, which sees it within a second or two.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use comfy_table::{Table, presets};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::{Ended, Failure, Form, Global, instant};
+use super::{Beside, Ended, Failure, Form, Global, errors_only, instant};
 use crate::clock::Clock;
+use crate::diag::Format;
+use crate::engine::Engine;
+use crate::history::History;
 use crate::hours::iso;
 use crate::modes::{Mode, Modes, Switch};
-use crate::rules::shape;
-use crate::store::sqlite::SqliteStore;
+use crate::rules::{Files, shape};
+use crate::shop;
 use crate::store::switches;
 
 /// Switches of the past that are listed.
@@ -22,12 +25,8 @@ const PAST: usize = 10;
 pub(super) struct Args {
     #[command(subcommand)]
     what: Option<What>,
-    /// Directory of the store.
-    #[arg(long, global = true, default_value = "data", env = "NIGHTDESK_DATA", value_name = "DIR")]
-    data: PathBuf,
-    /// Form of what is printed.
-    #[arg(long, global = true, default_value = "human")]
-    format: Form,
+    #[command(flatten)]
+    beside: Beside,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -69,11 +68,10 @@ struct On {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
-    let engine = global.engine()?;
-    let (knowledge, now) = (engine.knowledge(), Clock::system().now());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let store = SqliteStore::open_beside(&args.data)?;
+    let now = Clock::system().now();
+    let engine = in_use(global, &args.beside.data, now)?;
+    let knowledge = engine.knowledge();
+    args.beside.with_store(async |store| {
         let switch = match &args.what {
             None | Some(What::List) => None,
             Some(What::Peak(on)) => Some(switched(Mode::Peak, on, now, &knowledge.zone)?),
@@ -95,9 +93,38 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
             }
         }
         let past = switches::read(&store).await?;
-        show(&knowledge.modes.with_switches(&past), &past, now, &knowledge.zone, args.format);
+        show(&knowledge.modes.with_switches(&past), &past, now, &knowledge.zone, args.beside.format);
         Ok(Ended::Fine)
     })
+}
+
+/// The engine of the files, or of the last good ones where these have errors: those that a running daemon uses. A mode is switched
+/// in a hurry, and not the hour to mend an entry.
+fn in_use(global: &Global, data: &Path, now: Timestamp) -> Result<Engine, Failure> {
+    let files = Files::read(&global.dir);
+    let (engine, report) = shop::open_files(&global.dir, files.clone(), now);
+    if let Some(engine) = engine {
+        return Ok(engine);
+    }
+    let history = History::below(data);
+    // A set with a note was kept for another reason than that it was in use.
+    for set in history.sets().unwrap_or_default().iter().filter(|set| set.note.is_none()) {
+        let texts = history.texts(set).ok();
+        if let Some(engine) = texts.and_then(|texts| shop::open_files(&global.dir, files.with_texts(&texts), now).0) {
+            anstream::eprintln!(
+                "the files in {} have errors, so the modes are those of the set {}, the last that was in use; `nightdesk check` shows the errors",
+                global.dir.display(),
+                set.hash
+            );
+            return Ok(engine);
+        }
+    }
+    anstream::eprint!("{}", errors_only(report).render(Format::Human, global.colored()));
+    anyhow::bail!(
+        "the files in {} have errors, and no set that was in use is kept in {}; mend them, or name the store of the daemon with --data",
+        global.dir.display(),
+        data.display()
+    )
 }
 
 fn switched(mode: Mode, on: &On, now: Timestamp, zone: &TimeZone) -> Result<Switch, Failure> {

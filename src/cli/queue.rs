@@ -1,28 +1,31 @@
 //! `nightdesk queue`: hand-offs that wait for people, and deliveries that wait for receivers. Works beside a running daemon.
 
-use std::path::PathBuf;
-
 use comfy_table::{Table, presets};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Ended, Failure, Form, Global};
+use super::{Beside, Ended, Failure, Form, Global};
 use crate::clock::Clock;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{
     DeliveryFilter, HandoffFilter, HandoffRow, OutboxRow, Selection, Store, delivery_state, handoff_state,
 };
 
+/// States of hand-offs, the one that is listed first.
+const HANDOFFS: [&str; 5] =
+    [handoff_state::QUEUED, handoff_state::TAKEN, handoff_state::RETURNED, handoff_state::CLOSED, handoff_state::MOVED];
+/// States of deliveries, likewise.
+const DELIVERIES: [&str; 4] =
+    [delivery_state::PENDING, delivery_state::DEAD, delivery_state::DELIVERED, delivery_state::DROPPED];
+/// What is said when numbers name nothing that can be changed.
+const NONE_SUCH: &str = "none of these numbers is a delivery for which that can be done; `nightdesk queue list --deliveries --state all` shows all";
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
     what: Option<What>,
-    /// Directory of the store.
-    #[arg(long, global = true, default_value = "data", env = "NIGHTDESK_DATA", value_name = "DIR")]
-    data: PathBuf,
-    /// Form of what is printed.
-    #[arg(long, global = true, default_value = "human")]
-    format: Form,
+    #[command(flatten)]
+    beside: Beside,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -72,23 +75,20 @@ enum What {
 }
 
 pub(super) fn run(_: &Global, args: Args) -> Result<Ended, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let store = SqliteStore::open_beside(&args.data)?;
+    let Beside { format, .. } = args.beside;
+    args.beside.with_store(async |store| {
         let now = Clock::system().now();
         let what = args.what.unwrap_or(What::List { deliveries: false, name: None, state: None, limit: 50 });
         match what {
             What::List { deliveries: false, name, state, limit } => {
-                let state = state.unwrap_or_else(|| handoff_state::QUEUED.to_owned());
-                let state = (state != "all").then_some(state);
+                let state = wanted(state, &HANDOFFS)?;
                 let rows = store.handoffs(HandoffFilter { state, queue: name, limit }).await?;
-                print_handoffs(&rows, now, args.format);
+                print_handoffs(&rows, now, format);
             }
             What::List { deliveries: true, name, state, limit } => {
-                let state = state.unwrap_or_else(|| delivery_state::PENDING.to_owned());
-                let state = (state != "all").then_some(state);
+                let state = wanted(state, &DELIVERIES)?;
                 let rows = store.deliveries(DeliveryFilter { state, endpoint: name, limit }).await?;
-                print_deliveries(&rows, now, args.format);
+                print_deliveries(&rows, now, format);
             }
             What::Show { id } => show(&store, &id).await?,
             What::Retry { ids, dead, endpoint } => {
@@ -96,14 +96,16 @@ pub(super) fn run(_: &Global, args: Args) -> Result<Ended, Failure> {
                     dead || !ids.is_empty(),
                     "name the numbers of deliveries, or --dead for all that were given up"
                 );
+                let named = !dead;
                 let which = if dead { Selection::Dead { endpoint } } else { Selection::Ids(ids) };
-                anstream::println!("{} deliveries go out again", store.retry(which, now).await?);
+                let count = store.retry(which, now).await?;
+                anyhow::ensure!(count > 0 || !named, NONE_SUCH);
+                anstream::println!("{count} deliveries go out again");
             }
             What::Drop { ids } => {
-                anstream::println!(
-                    "{} deliveries were given up",
-                    store.drop_deliveries(Selection::Ids(ids), now).await?
-                );
+                let count = store.drop_deliveries(Selection::Ids(ids), now).await?;
+                anyhow::ensure!(count > 0, NONE_SUCH);
+                anstream::println!("{count} deliveries were given up");
             }
             What::Resume { endpoint } => {
                 let stopped = store.resume_endpoint(&endpoint).await?;
@@ -112,6 +114,17 @@ pub(super) fn run(_: &Global, args: Args) -> Result<Ended, Failure> {
         }
         Ok(Ended::Fine)
     })
+}
+
+/// The state that is asked for, of those that there are; the first if nothing is said, none for all.
+fn wanted(state: Option<String>, known: &[&str]) -> Result<Option<String>, Failure> {
+    let Some(state) = state else { return Ok(known.first().map(|first| (*first).to_owned())) };
+    anyhow::ensure!(
+        state == "all" || known.contains(&state.as_str()),
+        "there is no state `{state}`; there are {}, all",
+        known.join(", ")
+    );
+    Ok((state != "all").then_some(state))
 }
 
 fn age(since: Timestamp, now: Timestamp) -> String {
@@ -181,7 +194,9 @@ fn print_deliveries(rows: &[OutboxRow], now: Timestamp, format: Form) {
 
 async fn show(store: &SqliteStore, id: &str) -> Result<(), Failure> {
     if let Ok(number) = id.parse() {
-        let row = store.delivery(number).await?.ok_or_else(|| anyhow::anyhow!("there is no delivery {number}"))?;
+        let row = store.delivery(number).await?.ok_or_else(|| {
+            anyhow::anyhow!("there is no delivery {number}; `nightdesk queue list --deliveries --state all` shows all")
+        })?;
         let mut value = delivery(&row);
         value["body"] = serde_json::from_slice(&row.body).unwrap_or_else(|_| json!(String::from_utf8_lossy(&row.body)));
         anstream::println!("{value:#}");

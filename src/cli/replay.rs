@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use serde_json::json;
 
 use super::progress::{Progress, in_parallel};
-use super::{Ended, Failure, Global, errors_only, modes};
+use super::{Ended, Failure, Global, errors_only, modes, printable};
 use crate::clock::Clock;
 use crate::diag::Format;
 use crate::engine::Engine;
@@ -184,7 +184,7 @@ fn read(file: &Path) -> Result<Vec<Line>, Failure> {
     }
     let more = if wrong.len() > NAMED { "\n…" } else { "" };
     anyhow::bail!(
-        "{} lines are not what `nightdesk export` writes:\n{}{more}",
+        "{} lines are not what `nightdesk export > FILE` writes:\n{}{more}",
         wrong.len(),
         wrong.iter().take(NAMED).cloned().collect::<Vec<_>>().join("\n")
     )
@@ -262,7 +262,7 @@ fn print_text(changes: &[Change], top: usize, compared: usize, differing: usize)
             anstream::println!("        {} of them after an earlier difference in the same conversation", change.later);
         }
         for sample in &change.samples {
-            anstream::println!("        “{}”", sample.replace('\n', " / "));
+            anstream::println!("        “{}”", printable(&sample.replace('\n', " / ")));
         }
     }
     let rest: usize = changes.iter().skip(top).map(|change| change.messages).sum();

@@ -27,7 +27,7 @@ pub(super) fn run(_: &Global, args: &Args) -> Result<Ended, Failure> {
     let rescued = rescue(&args.data, &args.into)?;
     let key = args.data.join(token::FILE);
     if key.exists() {
-        std::fs::copy(&key, args.into.join(token::FILE)).with_context(|| format!("cannot copy {}", key.display()))?;
+        token::copy(&key, &args.into.join(token::FILE)).with_context(|| format!("cannot copy {}", key.display()))?;
     }
     let damaged = rescued.iter().any(|of| of.damaged);
     if args.format == Form::Json {

@@ -3,19 +3,30 @@
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
+
+use sd_notify::NotifyState;
 
 use super::{Ended, Failure, Global, LogFormat};
-use crate::app::{App, Options, StartError};
+use crate::app::{App, Health, Options, StartError};
 use crate::clock::Clock;
 use crate::diag::{Format, Severity};
 use crate::reload::Beside;
 use crate::rules::shape;
 use crate::telemetry;
 
+/// How long the first answer of port and store may take until somebody is told.
+const FIRST_LOOK: Duration = Duration::from_secs(5);
+
+/// Reads an address to listen on.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "write an address and a port, such as 127.0.0.1:8080 or [::1]:8080".to_owned())
+}
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Address to listen on; port 0 takes a free one.
-    #[arg(long, default_value = "127.0.0.1:8080", env = "NIGHTDESK_LISTEN", value_name = "ADDRESS")]
+    #[arg(long, default_value = "127.0.0.1:8080", env = "NIGHTDESK_LISTEN", value_name = "ADDRESS", value_parser = address)]
     listen: SocketAddr,
     /// Directory of the store.
     #[arg(long, default_value = "data", env = "NIGHTDESK_DATA", value_name = "DIR")]
@@ -73,7 +84,7 @@ async fn serve(global: &Global, args: Args) -> Result<Ended, Failure> {
     if app.report.warnings() > 0 {
         tracing::warn!(warnings = app.report.warnings(), "The files have warnings; `nightdesk check` shows them.");
     }
-    let here = format!("http://{address}");
+    let here = format!("{}://{address}", app.scheme());
     let mut lines = format!("listening on {here}\ndemo page  {here}/\nconsole    {here}/console\n");
     for (channel, address) in app.mail_addresses() {
         lines.extend(["mail       ", &address.to_string(), " (", &channel, ")\n"]);
@@ -83,10 +94,42 @@ async fn serve(global: &Global, args: Args) -> Result<Ended, Failure> {
     out.write_all(lines.as_bytes())?;
     out.flush()?;
     drop(out);
-    signals(&app).await?;
+    let alive = tokio::spawn(supervised(app.health(), format!("listening on {here}")));
+    let signalled = signals(&app).await;
     tracing::info!("Stopping.");
+    alive.abort();
+    tell(&[NotifyState::Stopping]);
     app.stop().await;
+    signalled?;
     Ok(Ended::Fine)
+}
+
+/// Tells systemd, where it started us and wants to know, that messages are taken; and from then on that it still works.
+async fn supervised(health: Health, status: String) {
+    while !health.works(FIRST_LOOK).await {
+        tracing::warn!("The port or the store does not answer yet.");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    tell(&[NotifyState::Ready, NotifyState::Status(&status)]);
+    let Some(patience) = sd_notify::watchdog_enabled().map(|whole| whole / 3) else { return };
+    loop {
+        // A look and the pause before it take two thirds of the time at most.
+        if health.works(patience).await {
+            tell(&[NotifyState::Watchdog]);
+        } else {
+            tracing::error!(
+                "The port or the store does not answer; systemd will start nightdesk anew unless that ends."
+            );
+        }
+        tokio::time::sleep(patience).await;
+    }
+}
+
+/// Tells systemd; nothing where it does not listen.
+fn tell(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::warn!(%error, "systemd could not be told.");
+    }
 }
 
 /// Waits for the signal to stop; SIGHUP reloads.
@@ -94,9 +137,24 @@ async fn serve(global: &Global, args: Args) -> Result<Ended, Failure> {
 async fn signals(app: &App) -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut hangup, mut terminate) = (signal(SignalKind::hangup())?, signal(SignalKind::terminate())?);
+    let reload = async || {
+        let began = NotifyState::monotonic_usec_now();
+        if let Ok(began) = began {
+            tell(&[NotifyState::Reloading, began]);
+        }
+        let used = app.reload_now().await;
+        let status =
+            if used { "the files were read anew" } else { "the files have errors; the last good ones are in use" };
+        tell(&[NotifyState::Ready, NotifyState::Status(status)]);
+    };
     loop {
         tokio::select! {
-            _ = hangup.recv() => app.reload(),
+            _ = hangup.recv() => {}
+            _ = terminate.recv() => return Ok(()),
+            ended = tokio::signal::ctrl_c() => return ended,
+        }
+        tokio::select! {
+            () = reload() => {}
             _ = terminate.recv() => return Ok(()),
             ended = tokio::signal::ctrl_c() => return ended,
         }

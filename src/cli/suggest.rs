@@ -8,7 +8,7 @@ use comfy_table::{Table, presets};
 use serde_json::{Value, json};
 
 use super::progress::{Progress, in_parallel};
-use super::{Ended, Failure, Global, recorded};
+use super::{Ended, Failure, Global, printable, recorded};
 use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::message::Customer;
@@ -156,13 +156,13 @@ fn print_text(grouped: &Grouped, drafts: &[Draft], messages: usize, answered: us
         let languages = group.languages.iter().map(|(code, count)| format!("{code} {count}")).collect::<Vec<_>>();
         anstream::println!(
             "\n{number}. {}  ({} messages, {} different; {})",
-            group.words.join(", "),
+            printable(&group.words.join(", ")),
             group.messages,
             group.texts,
             languages.join(", ")
         );
         for sample in &group.samples {
-            anstream::println!("   “{}”", sample.replace('\n', " / "));
+            anstream::println!("   “{}”", printable(&sample.replace('\n', " / ")));
         }
         match &group.nearest {
             Some(near) => anstream::println!(
@@ -176,9 +176,9 @@ fn print_text(grouped: &Grouped, drafts: &[Draft], messages: usize, answered: us
         }
         match draft {
             Draft::Questions { rule, file, yaml } => {
-                anstream::println!("   more questions for {rule} in {file}:\n{yaml}");
+                anstream::println!("   more questions for {rule} in {file}:\n{}", printable(yaml));
             }
-            Draft::Entry { yaml, .. } => anstream::println!("   a new entry:\n{yaml}"),
+            Draft::Entry { yaml, .. } => anstream::println!("   a new entry:\n{}", printable(yaml)),
         }
     }
     let (groups, in_them) = grouped.left_out;

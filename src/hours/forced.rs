@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use super::query::State;
 use super::schedule::Schedule;
 
 /// A stretch of time in which a schedule is open, or closed, because somebody said so.
@@ -76,16 +75,37 @@ impl Schedule {
         (open, change.into_iter().chain(said).min())
     }
 
-    /// The state at `t` while something was said, with the beginning and the end of it.
-    pub(super) fn forced_state(&self, t: Timestamp) -> Option<State> {
-        let forced = self.forced_at(t)?;
-        Some(State { open: forced.open, since: Some(forced.from), until: self.ahead(t).1 })
+    /// The last change before `t` or at it, with what was said.
+    pub(super) fn behind(&self, t: Timestamp) -> Option<Timestamp> {
+        if self.forced.first().is_none_or(|first| t < first.from) {
+            return self.behind_by_rule(t).1;
+        }
+        let (open, mut start) = self.stretch_behind(t);
+        // Where the stretch before says the same, it is one period.
+        while let Some(at) = start {
+            let Ok(before) = at.checked_sub(SignedDuration::from_nanos(1)) else { return Some(at) };
+            let (then, earlier) = self.stretch_behind(before);
+            if then != open {
+                return Some(at);
+            }
+            start = earlier;
+        }
+        None
+    }
+
+    /// Open at `t`, and since when one source says so: a person's word, or the schedule after the last word.
+    fn stretch_behind(&self, t: Timestamp) -> (bool, Option<Timestamp>) {
+        if let Some(forced) = self.forced_at(t) {
+            return (forced.open, Some(forced.from));
+        }
+        let (open, change) = self.behind_by_rule(t);
+        let said = self.forced.iter().rev().map(|forced| forced.until).find(|until| *until <= t);
+        (open, change.into_iter().chain(said).max())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use jiff::SignedDuration;
     use jiff::tz::TimeZone;
     use proptest::prelude::*;
 
@@ -117,6 +137,16 @@ mod tests {
         assert_eq!((state.open, state.since, state.until), (false, Some(at("13T11:00")), Some(at("13T15:00"))));
         // Two hours of open time from 10:00 on: one before the break, one after it.
         assert_eq!(shop.add_open_time(at("13T10:00"), SignedDuration::from_hours(2)), Some(at("13T16:00")));
+    }
+
+    #[test]
+    fn a_period_began_where_the_word_before_it_ended() {
+        // Found by the fuzz target `calendars`: the evening was said to be closed since 18:00, though it was open until 22:00.
+        let evening = shop(&[(true, "13T18:00", "13T22:00")]);
+        assert_eq!(evening.at(at("13T23:00")).since, Some(at("13T22:00")));
+        assert_eq!(evening.at(at("13T19:00")).since, Some(at("13T09:00")), "open without a break");
+        let noon = shop(&[(false, "13T11:00", "13T15:00")]);
+        assert_eq!(noon.at(at("13T16:00")).since, Some(at("13T15:00")));
     }
 
     #[test]

@@ -37,16 +37,9 @@ impl Schedule {
     /// start open.
     #[must_use]
     pub fn at(&self, t: Timestamp) -> State {
-        if let Some(state) = self.forced_state(t) {
-            return state;
-        }
         let (open, until) = self.ahead(t);
-        if self.constant.is_some() {
-            return State { open, since: None, until };
-        }
-        let since = if open { self.period_start(t) } else { self.previous_end(t) };
         let first = shift(t, -HORIZON_DAYS);
-        State { open, since: since.filter(|s| *s >= first), until }
+        State { open, since: self.behind(t).filter(|since| *since >= first), until }
     }
 
     /// Whether people are there at `t`.
@@ -183,6 +176,14 @@ impl Schedule {
             end = next;
         }
         (true, None)
+    }
+
+    /// Open at `t`, and since when, by week, calendars and exceptions.
+    pub(super) fn behind_by_rule(&self, t: Timestamp) -> (bool, Option<Timestamp>) {
+        if let Some(open) = self.constant {
+            return (open, None);
+        }
+        if self.reach(t).is_some() { (true, self.period_start(t)) } else { (false, self.previous_end(t)) }
     }
 
     /// The start of the open period that holds `t`; perhaps before the horizon.

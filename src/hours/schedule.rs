@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 use thiserror::Error;
@@ -164,6 +165,19 @@ impl Schedule {
         self.days.keys().filter(|date| !spill(date)).map(|date| date.year()).collect()
     }
 
+    /// Days from `now` on for which its calendars know the holidays, up to the first year that they do not; below 0 when that has
+    /// begun, none without calendars.
+    #[must_use]
+    pub fn calendar_days(&self, now: Timestamp) -> Option<f64> {
+        let years = self.calendar_years();
+        let (first, last) = (*years.first()?, *years.last()?);
+        let today = now.to_zoned(self.zone.clone()).date().year();
+        // A gap in the middle ends it as well as the end does; before the first and after the last there is nothing.
+        let end = (today.max(first).min(last)..=last.saturating_add(1)).find(|year| !years.contains(year))?;
+        let end = Date::new(end, 1, 1).ok()?.to_zoned(self.zone.clone()).ok()?.timestamp();
+        Some(end.duration_since(now).as_secs_f64() / 86_400.0)
+    }
+
     fn week(&self, day: Weekday) -> &[Window] {
         self.weekly.get(index(day)).map_or(&[], Vec::as_slice)
     }
@@ -276,6 +290,13 @@ mod tests {
         let days = [date(2026, 10, 1), date(2027, 1, 1), date(2025, 12, 31), date(2028, 12, 25)];
         let built = build(&[], days.map(|date| day(date, "", true)).to_vec(), &[(date(2030, 5, 1), &[])]).unwrap();
         assert_eq!(built.calendar_years(), BTreeSet::from([2026, 2028]));
+        let left = |now: &str| format!("{:.0}", built.calendar_days(now.parse().unwrap()).unwrap());
+        // Up to the gap of 2027; and after it up to the end of the last.
+        assert_eq!(left("2026-12-31T00:00:00+08:00"), "1");
+        assert_eq!(left("2027-01-11T00:00:00+08:00"), "-10");
+        assert_eq!(left("2028-12-30T00:00:00+08:00"), "2");
+        assert_eq!(left("2029-01-31T00:00:00+08:00"), "-30");
+        assert_eq!(build(&[], vec![], &[]).unwrap().calendar_days("2026-01-01T00:00:00Z".parse().unwrap()), None);
     }
 
     #[test]

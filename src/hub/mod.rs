@@ -26,19 +26,19 @@ pub struct Event {
     /// Socket on which the message came in, which has its `ack` instead.
     pub origin: Option<u64>,
     /// `message` or `state`; of a whisper `position` or `typing`.
-    pub kind: String,
+    pub kind: &'static str,
     /// Who.
     pub role: Role,
     /// When, for the frame.
     pub at: jiff::Timestamp,
     /// The frame's data.
-    pub data: Arc<serde_json::Value>,
+    pub data: serde_json::Value,
     /// Who has the conversation after it.
     pub state: State,
 }
 
 /// The sockets of each conversation.
-type Sockets = HashMap<String, Vec<(u64, mpsc::Sender<Event>)>>;
+type Sockets = HashMap<String, Vec<(u64, mpsc::Sender<Arc<Event>>)>>;
 
 /// All live sockets.
 #[derive(Debug, Default)]
@@ -56,7 +56,7 @@ pub struct Listener {
     conversation: String,
     /// The socket's number.
     pub id: u64,
-    events: mpsc::Receiver<Event>,
+    events: mpsc::Receiver<Arc<Event>>,
 }
 
 impl Hub {
@@ -71,10 +71,10 @@ impl Hub {
     }
 
     /// Hands events to all who listen. A socket whose queue is full is cut off.
-    pub fn publish(&self, conversation: &str, events: &[Event]) {
+    pub fn publish(&self, conversation: &str, events: &[Arc<Event>]) {
         let mut sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(list) = sockets.get_mut(conversation) else { return };
-        list.retain(|(_, sender)| events.iter().all(|event| sender.try_send(event.clone()).is_ok()));
+        list.retain(|(_, sender)| events.iter().all(|event| sender.try_send(Arc::clone(event)).is_ok()));
         if list.is_empty() {
             sockets.remove(conversation);
         }
@@ -84,25 +84,31 @@ impl Hub {
 impl Hub {
     /// Tells all who listen what is not kept and has no place in the conversation, such as that somebody types. Who is too slow
     /// does not hear it.
-    pub fn whisper(&self, conversation: &str, kind: &str, state: State, at: jiff::Timestamp, data: serde_json::Value) {
+    pub fn whisper(
+        &self,
+        conversation: &str,
+        kind: &'static str,
+        state: State,
+        at: jiff::Timestamp,
+        data: serde_json::Value,
+    ) {
         let sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(list) = sockets.get(conversation) else { return };
-        let (kind, role, data) = (kind.to_owned(), Role::System, Arc::new(data));
-        let event = Event { seq: WHISPER, origin: None, kind, role, at, data, state };
+        let event = Arc::new(Event { seq: WHISPER, origin: None, kind, role: Role::System, at, data, state });
         for (_, sender) in list {
-            let _ = sender.try_send(event.clone());
+            let _ = sender.try_send(Arc::clone(&event));
         }
     }
 }
 
 impl Listener {
     /// The next event, if one waits.
-    pub fn try_next(&mut self) -> Option<Event> {
+    pub fn try_next(&mut self) -> Option<Arc<Event>> {
         self.events.try_recv().ok()
     }
 
     /// The next event; none when this socket was too slow and has been cut off.
-    pub async fn next(&mut self) -> Option<Event> {
+    pub async fn next(&mut self) -> Option<Arc<Event>> {
         self.events.recv().await
     }
 }
@@ -123,16 +129,16 @@ impl Drop for Listener {
 mod tests {
     use super::*;
 
-    fn event(seq: u64) -> Event {
-        Event {
+    fn event(seq: u64) -> Arc<Event> {
+        Arc::new(Event {
             seq,
             origin: None,
-            kind: "message".into(),
+            kind: "message",
             role: Role::Bot,
             at: jiff::Timestamp::UNIX_EPOCH,
-            data: Arc::new(serde_json::json!({})),
+            data: serde_json::json!({}),
             state: State::Bot,
-        }
+        })
     }
 
     #[tokio::test]

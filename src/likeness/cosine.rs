@@ -35,15 +35,15 @@ impl Cosines {
         out
     }
 
-    /// The cosine of a message, a vector of length 1, to each example in order.
-    pub(super) fn of(&self, message: &[(u32, f32)]) -> Vec<f32> {
-        let mut out = vec![0.0; self.examples];
+    /// The cosine of a message, a vector of length 1, to each example in order, put into `out` alone.
+    pub(super) fn of(&self, message: &[(u32, f32)], out: &mut Vec<f32>) {
+        out.clear();
+        out.resize(self.examples, 0.0);
         for &(feature, value) in message {
             for &(at, weight) in self.having(feature) {
                 out[at as usize] += value * weight;
             }
         }
-        out
     }
 
     /// How much of a feature an example has.
@@ -72,8 +72,11 @@ mod tests {
         let one: Vector = vec![(7, 0.6), (2, 0.8)];
         let two: Vector = vec![(2, 1.0)];
         let cosines = Cosines::new(&[&one, &two]);
-        assert_eq!(cosines.of(&[(2, 0.5), (9, 0.5), (7, 0.1)]), [0.8 * 0.5 + 0.6 * 0.1, 0.5]);
-        assert_eq!(cosines.of(&[]), [0.0, 0.0]);
+        let mut out = vec![1.0];
+        cosines.of(&[(2, 0.5), (9, 0.5), (7, 0.1)], &mut out);
+        assert_eq!(out, [0.8 * 0.5 + 0.6 * 0.1, 0.5]);
+        cosines.of(&[], &mut out);
+        assert_eq!(out, [0.0, 0.0]);
         assert!((cosines.value(0, 7) - 0.6).abs() < 1e-6 && cosines.value(1, 7) == 0.0);
     }
 }

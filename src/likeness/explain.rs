@@ -104,7 +104,8 @@ impl Likeness {
 
     /// The entry's example nearest to a message, by its number within the entry; of equal ones the earlier.
     fn nearest_example(&self, message: &[(u32, f32)], entry: u32) -> Option<usize> {
-        let cosines = self.entries.get(entry as usize)?.cosines.of(message);
+        let mut cosines = Vec::new();
+        self.entries.get(entry as usize)?.cosines.of(message, &mut cosines);
         (0..cosines.len()).max_by(|a, b| cosines[*a].total_cmp(&cosines[*b]).then(b.cmp(a)))
     }
 

@@ -163,6 +163,14 @@ pub(super) struct Known {
     pub alike: Vec<Box<[(u32, f32)]>>,
 }
 
+/// Room that is used for one entry after the other.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    best: Vec<f32>,
+    cosines: Vec<f32>,
+    dots: Vec<(f32, usize)>,
+}
+
 /// The message's side, made once for all entries.
 pub(super) struct Subject {
     /// The weight of each unit.
@@ -219,14 +227,20 @@ impl Subject {
 
     /// Measures one entry. `message` is the message's vector of words and concepts.
     #[allow(clippy::cast_precision_loss, reason = "counts of examples")]
-    pub(super) fn measure(&self, score: f32, entry: &Entry, message: &[(u32, f32)]) -> Measures {
-        let mut scratch = vec![0.0_f32; self.units.len()];
-        let cosines = entry.cosines.of(message);
+    pub(super) fn measure(
+        &self,
+        score: f32,
+        entry: &Entry,
+        message: &[(u32, f32)],
+        Scratch { best: scratch, cosines, dots }: &mut Scratch,
+    ) -> Measures {
+        scratch.resize(self.units.len(), 0.0);
+        entry.cosines.of(message, cosines);
         let sum: f32 = cosines.iter().sum();
-        let dots = nearest(&cosines);
+        nearest(cosines, dots);
         let mut alike = (0.0_f32, 0.0_f32, 0.0_f32);
-        for (_, at) in &dots {
-            let (there, here) = self.shared(entry.meanings.of(*at), &mut scratch);
+        for (_, at) in &*dots {
+            let (there, here) = self.shared(entry.meanings.of(*at), scratch);
             let both = if there + here > 0.0 { 2.0 * there * here / (there + here) } else { 0.0 };
             if both > alike.0 {
                 alike = (both, there, here);
@@ -241,7 +255,7 @@ impl Subject {
                 }
             }
         }
-        let covered: f32 = self.units.iter().zip(&scratch).map(|(weight, how)| weight * how).sum();
+        let covered: f32 = self.units.iter().zip(&*scratch).map(|(weight, how)| weight * how).sum();
         let tokens: f32 =
             self.tokens.iter().filter(|(token, _)| entry.tokens.binary_search(token).is_ok()).map(|(_, w)| w).sum();
         Measures {
@@ -280,8 +294,8 @@ impl Subject {
 }
 
 /// The nearest examples, the nearest first, at most [`COMPARED`]; of equal ones the earlier.
-fn nearest(cosines: &[f32]) -> Vec<(f32, usize)> {
-    let mut out: Vec<(f32, usize)> = Vec::with_capacity(COMPARED + 1);
+fn nearest(cosines: &[f32], out: &mut Vec<(f32, usize)>) {
+    out.clear();
     for (at, &cosine) in cosines.iter().enumerate() {
         if out.len() == COMPARED && out.last().is_some_and(|last| cosine <= last.0) {
             continue;
@@ -289,7 +303,6 @@ fn nearest(cosines: &[f32]) -> Vec<(f32, usize)> {
         out.insert(out.partition_point(|better| better.0 >= cosine), (cosine, at));
         out.truncate(COMPARED);
     }
-    out
 }
 
 /// Known units that a unit of the message stands near: itself, and for Latin words those of similar letters.

@@ -31,7 +31,7 @@ pub use synonyms::Synonyms;
 
 use confidence::Coefficients;
 use cosine::Cosines;
-use measure::{Entry, Known, Subject, neighbours};
+use measure::{Entry, Known, Scratch, Subject, neighbours};
 use nearest::Nearest;
 use reading::Reading;
 use spelling::Spelling;
@@ -223,11 +223,12 @@ impl Likeness {
         let single = matches!(reading.tokens[..], [only] if only.kind == tokens::Kind::Character);
         let enough = if single { 0.5 } else { 1.0 };
         let brief = self.vocabulary.brief(&features);
+        let mut scratch = Scratch::default();
         let mut near: Vec<(f32, Near)> = best(&scores)
             .into_iter()
             .map(|entry| {
                 let score = scores[entry as usize];
-                let mut measures = subject.measure(score, &self.entries[entry as usize], &brief);
+                let mut measures = subject.measure(score, &self.entries[entry as usize], &brief, &mut scratch);
                 // With hardly anything to tell it from, a model says yes to all: the nearest example says more.
                 if self.entries.len() < FEW {
                     measures.score = 2.0 * measures.nearest - 1.0;

@@ -171,6 +171,7 @@ impl Pipeline {
             };
             match self.store.commit(commit.clone()).await {
                 Ok(()) => {
+                    self.recent.forget(&after.id);
                     self.hub.publish(&after.id, events.list());
                     self.alarm.set(commit.timer.as_ref());
                     self.hub.desk.tell(events.news(&before, &after, row.version + 1));

@@ -174,6 +174,7 @@ impl Pipeline {
         let timer = commit.timer.clone();
         let endpoints: Vec<String> = commit.outbox.iter().map(|row| row.endpoint.clone()).collect();
         self.store.commit(commit).await?;
+        self.recent.forget(id);
         self.hub.publish(id, events.list());
         self.hub.desk.tell(events.news(&before, &outcome.conversation, row.version + 1));
         self.alarm.set(timer.as_ref());

@@ -10,12 +10,14 @@ mod lookups;
 mod payload;
 mod places;
 mod platform;
+mod recent;
 mod record;
 mod shadow;
 mod step;
 mod timers;
 mod transfer;
 mod turns;
+mod waiting;
 mod wording;
 
 use std::collections::BTreeMap;
@@ -27,6 +29,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 use tokio::time;
 
 use crate::clock::Clock;
@@ -36,9 +39,9 @@ use crate::hours::ForcedHours;
 use crate::hub::Hub;
 use crate::lookup::Lookups;
 use crate::message::{Conversation, Customer, Fetched, Gesture, Inbound, Kind, QueueEvent, Role, State};
-use crate::modes::{Mode, Switch};
+use crate::modes::Switch;
 use crate::replay::Decided;
-use crate::store::{Commit, ConversationRow, SeenKey, SeenRow, Store, StoreError};
+use crate::store::{ConversationRow, SeenKey, SeenRow, Store, StoreError, TimerRow};
 use crate::telemetry::Metrics;
 use crate::token::Tokens;
 
@@ -51,9 +54,11 @@ pub use shadow::{Shadow, Shown};
 use holds::{Holds, TooMany};
 use lookups::Running;
 use places::Places;
+use recent::{Known as Before, Recent};
 use record::Events;
 use timers::Alarm;
 use turns::Turns;
+use waiting::Waiting;
 
 /// How often a step is tried again when somebody else changed the conversation meanwhile.
 const TRIES: usize = 4;
@@ -157,6 +162,9 @@ pub enum PipelineError {
     /// Happens when a customer or an address writes more than the limit allows.
     #[error("too many messages; wait {} ms", .0.as_millis())]
     RateLimited(Duration),
+    /// Happens when so many messages are at work already that this one would wait too long.
+    #[error("too many messages are at work")]
+    Busy,
     /// Happens when the store refuses.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -199,9 +207,13 @@ pub struct Pipeline {
     /// A candidate that decides beside it and says nothing.
     pub shadow: Shadow,
     turns: Turns,
+    /// Places for messages that are at work.
+    room: Semaphore,
+    waiting: Waiting,
     holds: Holds,
     alarm: Alarm,
     places: Places,
+    recent: Recent,
 }
 
 impl std::fmt::Debug for Pipeline {
@@ -214,20 +226,20 @@ impl std::fmt::Debug for Pipeline {
 struct Considered {
     engine: Arc<Engine>,
     now: Timestamp,
-    version: Option<u64>,
-    last: u64,
-    conversation: Conversation,
+    /// The conversation before it, with version 0 if it begins with this message.
+    before: Arc<Before>,
     inbound: Inbound,
     outcome: Outcome,
 }
 
-/// A step that is ready to be written.
+/// A step that is ready to be written, without what is written.
 struct Step {
-    before: Conversation,
-    commit: Commit,
+    decided: Considered,
     events: Events,
     accepted: Accepted,
-    outcome: Outcome,
+    timer: TimerRow,
+    /// Endpoints that have something new to send.
+    endpoints: Vec<String>,
 }
 
 impl Pipeline {
@@ -242,10 +254,11 @@ impl Pipeline {
         lookups: Lookups,
         outbox: Arc<dyn OutboxListener>,
     ) -> Self {
-        let (limits, addresses) = {
+        let (limits, addresses, room) = {
             let engine = engine.load();
             let limits = &engine.knowledge().limits;
-            (Limits::new(limits.per_customer_per_minute), Limits::new(limits.per_address_per_minute))
+            let (customer, address) = (limits.per_customer_per_minute, limits.per_address_per_minute);
+            (Limits::new(customer), Limits::new(address), limits.messages_at_once)
         };
         Self {
             store,
@@ -263,9 +276,12 @@ impl Pipeline {
             public_url: ArcSwap::default(),
             shadow: Shadow::default(),
             turns: Turns::default(),
+            room: Semaphore::new(room.min(Semaphore::MAX_PERMITS)),
+            waiting: Waiting::default(),
             holds: Holds::default(),
             alarm: Alarm::default(),
             places: Places::default(),
+            recent: Recent::default(),
         }
     }
 
@@ -312,11 +328,19 @@ impl Pipeline {
         if turn.is_none() {
             return Err(self.limited(&arrival, Duration::from_secs(1)));
         }
+        // After the turn, so that one customer has at most one of the places: who writes much takes none from others. What a channel
+        // pulls waits there, and is not pulled faster than it is taken.
+        let _place = match known {
+            Known::Nothing => Some(self.room.try_acquire().map_err(|_| self.busy(&arrival.channel))?),
+            _ => None,
+        };
         if let Some(same) = self.holds.same(&id, &key) {
             let ended = same.map_err(|TooMany| self.limited(&arrival, Duration::from_secs(1)))?;
             return Ok(Taken::Again(self.with_the_first(arrival, ended)));
         }
-        if let Some(seen) = self.guard(self.store.seen(&key).await)? {
+        if !self.is_new(&key).await?
+            && let Some(seen) = self.guard(self.store.seen(&key).await)?
+        {
             return Ok(Taken::Now(self.repeated(&arrival.channel, seen)));
         }
         // Counted after the look at what was seen: a client that repeats itself out of doubt is not punished for it.
@@ -373,11 +397,12 @@ impl Pipeline {
         way: Way,
     ) -> Result<Option<Accepted>, PipelineError> {
         let began = Instant::now();
+        let id = Tokens::conversation(&arrival.channel, &arrival.thread);
         let mut running: Option<Running> = None;
         for _ in 0..TRIES {
-            let row = self.guard(self.store.conversation_by_thread(&arrival.channel, &arrival.thread).await)?;
+            let before = self.recall(&id, arrival).await?;
             let waiting = self.waiting().await;
-            let mut decided = self.consider(arrival, row.as_ref(), way, None, &waiting)?;
+            let mut decided = self.consider(&id, arrival, before.as_ref(), way, None, &waiting)?;
             if let Some(request) = decided.outcome.lookup.clone() {
                 let look = running.take().filter(|look| look.is(&request)).unwrap_or_else(|| self.look_up(request));
                 // Some platforms hear what is in this answer and nothing later.
@@ -387,25 +412,41 @@ impl Pipeline {
                         .channel(&arrival.channel)
                         .is_none_or(|channel| !channel.hears_later() || channel.hears_at_once());
                 match look.soon(last).await {
-                    Ok(fetched) => decided = self.consider(arrival, row.as_ref(), way, Some(fetched), &waiting)?,
+                    Ok(fetched) => {
+                        decided = self.consider(&id, arrival, before.as_ref(), way, Some(fetched), &waiting)?;
+                    }
                     Err(look) => running = Some(look),
                 }
             }
-            if way == Way::MayWait && decided.engine.waits(&decided.inbound, &decided.conversation, &decided.outcome) {
+            if way == Way::MayWait
+                && decided.engine.waits(&decided.inbound, &decided.before.conversation, &decided.outcome)
+            {
                 return Ok(None);
             }
-            let (asked, engine, now) = (decided.inbound.clone(), Arc::clone(&decided.engine), decided.now);
-            let step = self.step(arrival, key, decided).await?;
-            match self.store.commit(step.commit.clone()).await {
+            let (step, commit) = self.step(arrival, key, decided).await?;
+            let written = self.store.commit(commit).await;
+            // Whatever came of it, the conversation may be another one now.
+            self.recent.forget(&id);
+            match written {
                 Ok(()) => {
                     self.metrics.message_took(began.elapsed());
+                    self.recent.handled(key);
+                    let outcome = &step.decided.outcome;
+                    if let (Some(QueueEvent::Created { .. }), Some(case)) =
+                        (&outcome.queue, &outcome.conversation.handoff)
+                    {
+                        self.waiting.came(&case.queue).await;
+                    }
                     self.publish(&step);
                     if matches!(way, Way::MayWait | Way::Final) && arrival.role == Role::Visitor {
-                        self.show(&engine, &asked, &step, now);
+                        self.show(&step.decided);
                     }
-                    if let Some(look) = running.filter(|_| step.outcome.lookup.is_some()) {
-                        self.answer_later(step.outcome.conversation.id.clone(), asked, look);
+                    let Considered { inbound, outcome, before, .. } = step.decided;
+                    if let Some(look) = running.filter(|_| outcome.lookup.is_some()) {
+                        self.answer_later(id, inbound, look);
                     }
+                    let (version, seq) = (before.version + 1, step.events.seq());
+                    self.recent.keep(Arc::new(Before { version, seq, conversation: outcome.conversation }));
                     return Ok(Some(step.accepted));
                 }
                 Err(StoreError::Conflict) => {}
@@ -439,6 +480,17 @@ impl Pipeline {
         PipelineError::RateLimited(wait)
     }
 
+    fn busy(&self, channel: &str) -> PipelineError {
+        self.metrics.undecided(channel, "silent", "overloaded");
+        self.metrics.refused("too_many_messages");
+        PipelineError::Busy
+    }
+
+    /// Whether a message that came now would be refused because too many are at work.
+    pub fn is_busy(&self) -> bool {
+        self.room.available_permits() == 0
+    }
+
     /// Counts what the store refuses.
     fn guard<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
         result.inspect_err(|error| {
@@ -454,37 +506,27 @@ impl Pipeline {
         Accepted { message: seen.message, seq: seen.seq, at: seen.at, duplicate: true, response }
     }
 
-    /// How many cases wait in each queue. Counted during the peak only: on other days nobody is told.
-    async fn waiting(&self) -> BTreeMap<String, u64> {
-        if !self.engine.load().knowledge().modes.is_on(Mode::Peak, self.clock.now()) {
-            return BTreeMap::new();
-        }
-        // No message is refused because nobody knows how many wait.
-        let stats = self.store.queue_stats().await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "How many wait cannot be told.");
-            Vec::new()
-        });
-        stats.into_iter().map(|stats| (stats.queue, stats.queued)).collect()
-    }
-
     /// Decides one message.
     fn consider(
         &self,
+        id: &str,
         arrival: &Arrival,
-        row: Option<&ConversationRow>,
+        before: Option<&Arc<Before>>,
         way: Way,
         fetched: Option<Fetched>,
         waiting: &BTreeMap<String, u64>,
     ) -> Result<Considered, PipelineError> {
         let engine = self.engine.load_full();
         let now = self.clock.now();
-        let (version, last) = row.map_or((None, 0), |row| (Some(row.version), row.seq));
-        let conversation = if let Some(row) = row {
-            conversation(row)?
-        } else {
-            let id = Tokens::conversation(&arrival.channel, &arrival.thread);
-            Conversation::new(id, &arrival.channel, &arrival.thread, arrival.customer.clone(), now)
-        };
+        let before = before.map_or_else(
+            || {
+                let customer = arrival.customer.clone();
+                let new = Conversation::new(id.to_owned(), &arrival.channel, &arrival.thread, customer, now);
+                Arc::new(Before { version: 0, seq: 0, conversation: new })
+            },
+            Arc::clone,
+        );
+        let conversation = &before.conversation;
         // A pressed option stands in the transcript by its title, as if it had been typed.
         let pressed = match &arrival.gesture {
             Gesture::Select(option) => conversation.offered.iter().find(|choice| choice.id == *option),
@@ -501,11 +543,11 @@ impl Pipeline {
             fetched,
             waiting: waiting.clone(),
         };
-        if let Some(text) = rating(&engine, &inbound, &conversation, now)? {
+        if let Some(text) = rating(&engine, &inbound, conversation, now)? {
             inbound.text = text;
         }
         let began = Instant::now();
-        let mut outcome = handle(&engine, &inbound, &conversation, now, way).ok_or(PipelineError::Internal)?;
+        let mut outcome = handle(&engine, &inbound, conversation, now, way).ok_or(PipelineError::Internal)?;
         if arrival.role == Role::Human {
             // A word of the shop's own people through the platform is the word that the customer waits for.
             outcome.conversation.awaits_agent = None;
@@ -516,22 +558,22 @@ impl Pipeline {
             }
         }
         self.metrics.decide_took(began.elapsed());
-        Ok(Considered { engine, now, version, last, conversation, inbound, outcome })
+        Ok(Considered { engine, now, before, inbound, outcome })
     }
 
     /// Shows what was decided to a candidate in the shadow. What waits for a look-up is not decided yet.
-    fn show(&self, engine: &Engine, asked: &Inbound, step: &Step, now: Timestamp) {
-        if step.outcome.lookup.is_some() {
+    fn show(&self, Considered { engine, now, before, inbound, outcome }: &Considered) {
+        if outcome.lookup.is_some() {
             return;
         }
         let shown = |candidate| Shown {
             candidate,
-            shop: engine.rule_set(&asked.customer).to_owned(),
-            inbound: Inbound { fetched: None, ..asked.clone() },
-            conversation: step.before.clone(),
-            now,
-            made: Decided::of(&step.outcome, true),
-            fetched: asked.fetched.clone().and_then(|fetched| Some((step.outcome.decision.rule.clone()?, fetched))),
+            shop: engine.rule_set(&inbound.customer).to_owned(),
+            inbound: Inbound { fetched: None, ..inbound.clone() },
+            conversation: before.conversation.clone(),
+            now: *now,
+            made: Decided::of(outcome, true),
+            fetched: inbound.fetched.clone().and_then(|fetched| Some((outcome.decision.rule.clone()?, fetched))),
         };
         if !self.shadow.show(shown) {
             self.metrics.shadow("dropped");
@@ -540,15 +582,15 @@ impl Pipeline {
 
     /// Tells the world what is on disk.
     fn publish(&self, step: &Step) {
-        let (outcome, after) = (&step.outcome, &step.outcome.conversation);
+        let (outcome, before) = (&step.decided.outcome, &step.decided.before);
+        let after = &outcome.conversation;
         self.hub.publish(&after.id, step.events.list());
-        self.alarm.set(step.commit.timer.as_ref());
-        let version = step.commit.expected_version.unwrap_or_default() + 1;
-        self.hub.desk.tell(step.events.news(&step.before, after, version));
-        step.commit.outbox.iter().for_each(|row| self.outbox.committed(&row.endpoint));
+        self.alarm.set(Some(&step.timer));
+        self.hub.desk.tell(step.events.news(&before.conversation, after, before.version + 1));
+        step.endpoints.iter().for_each(|endpoint| self.outbox.committed(endpoint));
         self.metrics.decided(&after.channel, &outcome.decision);
         if let Some(score) = outcome.answered.as_ref().and_then(|survey| survey.score)
-            && step.before.survey.as_ref().is_some_and(|survey| survey.score.is_none())
+            && before.conversation.survey.as_ref().is_some_and(|survey| survey.score.is_none())
         {
             self.metrics.rated(score);
         }

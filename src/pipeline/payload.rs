@@ -148,7 +148,7 @@ pub(super) fn transcript(kept: &[crate::store::EventRow], events: &Events) -> Ve
         data
     });
     let new = events.list().iter().filter(|event| event.kind == "message").map(|event| {
-        let mut data = event.data.as_ref().clone();
+        let mut data = event.data.clone();
         data["seq"] = json!(event.seq);
         data["ts"] = json!(event.at);
         data

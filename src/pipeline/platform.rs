@@ -1,5 +1,7 @@
 //! What a platform hears of a step: deliveries to `reply:CHANNEL`, in the same commit as the step itself.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -70,7 +72,7 @@ pub(super) fn answers(
     let Some(channel) = settings.channel(&after.channel).filter(|channel| channel.answers_by_api()) else {
         return Vec::new();
     };
-    let said = events.list().iter().filter(|event| match event.kind.as_str() {
+    let said = events.list().iter().filter(|event| match event.kind {
         "message" => event.role == Role::Bot,
         _ => channel.hears_states(),
     });
@@ -84,14 +86,14 @@ pub(super) fn answers(
 /// All that one step says as a single delivery: one letter, however many messages it is made of. `messages` has them all.
 fn at_once<'a>(
     after: &Conversation,
-    said: impl Iterator<Item = &'a Event>,
+    said: impl Iterator<Item = &'a Arc<Event>>,
     reply_with: &Value,
     people: Option<&str>,
     now: Timestamp,
 ) -> Vec<NewDelivery> {
-    let said: Vec<&Event> = said.collect();
+    let said: Vec<&Arc<Event>> = said.collect();
     let Some(first) = said.first() else { return Vec::new() };
-    let messages: Vec<&Value> = said.iter().map(|event| event.data.as_ref()).collect();
+    let messages: Vec<&Value> = said.iter().map(|event| &event.data).collect();
     vec![delivery(after, first, Some(json!(messages)), reply_with, people, now)]
 }
 
@@ -110,11 +112,11 @@ fn delivery(
     let kind = if event.kind == "message" { "message.created" } else { "conversation.state" };
     let mut data = json!({
         "conversation": after.id, "thread": after.thread, "customer": {"id": after.customer.id}, "seq": event.seq,
-        "message": if event.kind == "message" { event.data.as_ref().clone() } else { Value::Null },
+        "message": if event.kind == "message" { event.data.clone() } else { Value::Null },
         "state": after.state,
     });
     // What the platform's own people should know who have it from now on.
-    if let (Some(handoff), Some(people), "state") = (&after.handoff, people, event.kind.as_str()) {
+    if let (Some(handoff), Some(people), "state") = (&after.handoff, people, event.kind) {
         let slots: serde_json::Map<String, Value> =
             after.slots.iter().map(|(name, filled)| (name.clone(), json!(filled.value))).collect();
         data["handoff"] = json!({"queue": handoff.queue, "priority": handoff.priority, "reason": handoff.reason});

@@ -19,7 +19,7 @@ pub(super) struct Events {
     conversation: String,
     seq: u64,
     at: Timestamp,
-    list: Vec<Event>,
+    list: Vec<Arc<Event>>,
     /// The event that was decided about, and how.
     decided: Option<(u64, Value)>,
 }
@@ -32,10 +32,16 @@ impl Events {
     }
 
     /// Adds an event, and tells its number.
-    pub(super) fn push(&mut self, kind: &str, role: Role, data: Value, state: State, origin: Option<u64>) -> u64 {
+    pub(super) fn push(
+        &mut self,
+        kind: &'static str,
+        role: Role,
+        data: Value,
+        state: State,
+        origin: Option<u64>,
+    ) -> u64 {
         self.seq += 1;
-        let kind = kind.to_owned();
-        self.list.push(Event { seq: self.seq, origin, kind, role, at: self.at, data: Arc::new(data), state });
+        self.list.push(Arc::new(Event { seq: self.seq, origin, kind, role, at: self.at, data, state }));
         self.seq
     }
 
@@ -52,7 +58,7 @@ impl Events {
 
     /// The events.
     #[must_use]
-    pub(super) fn list(&self) -> &[Event] {
+    pub(super) fn list(&self) -> &[Arc<Event>] {
         &self.list
     }
 
@@ -65,11 +71,11 @@ impl Events {
                 conversation: self.conversation.clone(),
                 seq: event.seq,
                 at: event.at,
-                kind: event.kind.clone(),
+                kind: event.kind.to_owned(),
                 role: event.role.as_str().to_owned(),
                 body: match &self.decided {
                     Some((seq, decision)) if *seq == event.seq => {
-                        let mut data = event.data.as_ref().clone();
+                        let mut data = event.data.clone();
                         data[DECISION] = decision.clone();
                         data.to_string()
                     }

@@ -76,6 +76,11 @@ impl Shadow {
         true
     }
 
+    /// One that was shown was not counted.
+    pub fn drop_one(&self) {
+        self.dropped.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// How many found no room since this was asked last.
     pub fn dropped(&self) -> u64 {
         self.dropped.swap(0, Ordering::Relaxed)

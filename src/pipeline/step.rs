@@ -20,42 +20,44 @@ impl Pipeline {
         arrival: &Arrival,
         key: &SeenKey,
         decided: Considered,
-    ) -> Result<Step, PipelineError> {
-        let Considered { engine, now, version, last, conversation, inbound, outcome } = decided;
-        let mut events = Events::after(&conversation.id, last, now);
+    ) -> Result<(Step, Commit), PipelineError> {
+        let Considered { ref engine, now, ref before, ref inbound, ref outcome } = decided;
+        let conversation = &before.conversation;
+        let mut events = Events::after(&conversation.id, before.seq, now);
         let after = &outcome.conversation;
-        let said = record::message(&inbound, arrival.role, arrival.url.as_deref(), outcome.answered.as_ref());
+        let said = record::message(inbound, arrival.role, arrival.url.as_deref(), outcome.answered.as_ref());
         let seq = events.push("message", arrival.role, said.clone(), conversation.state, arrival.origin);
         events.decided(seq, &outcome.decision);
-        for data in record::bot_messages(&inbound, &outcome) {
+        for data in record::bot_messages(inbound, outcome) {
             events.push("message", Role::Bot, data, after.state, None);
         }
         let queue = |c: &Conversation| c.handoff.as_ref().map(|h| (h.queue.clone(), h.priority));
-        let moved = after.state == State::Queued && queue(after) != queue(&conversation);
+        let moved = after.state == State::Queued && queue(after) != queue(conversation);
         if after.state != conversation.state || moved {
             let waits_there = conversation.state == State::Queued
-                && queue(&conversation).map(|(name, _)| name) == queue(after).map(|(name, _)| name);
+                && queue(conversation).map(|(name, _)| name) == queue(after).map(|(name, _)| name);
             let position = if after.state == State::Queued { self.position(after, waits_there).await? } else { None };
             events.push("state", Role::System, record::state(after, position), after.state, None);
         }
-        let handoffs = self.handoff_rows(&outcome, &inbound.message, now).await?;
+        let handoffs = self.handoff_rows(outcome, &inbound.message, now).await?;
         let all = record::in_a_row(said, &conversation.unanswered);
-        let mut outbox = self.deliveries(&engine, &outcome, &all, &handoffs, &events, now).await?;
-        outbox.extend(platform::answers(&engine, after, &events, &arrival.reply_with, now));
-        let response = record::response(&outcome);
+        let mut outbox = self.deliveries(engine, outcome, &all, &handoffs, &events, now).await?;
+        outbox.extend(platform::answers(engine, after, &events, &arrival.reply_with, now));
+        // A socket's client needs only the acknowledgement, also again; a platform needs the very answer.
+        let response = if arrival.origin.is_none() { record::response(outcome) } else { Value::Null };
+        let kept = arrival.origin.is_none().then(|| response.to_string());
         let accepted = Accepted { message: inbound.message.clone(), seq, at: now, duplicate: false, response };
-        // A socket's client needs only the acknowledgement again; a platform needs the very answer.
-        let kept = arrival.origin.is_none().then(|| accepted.response.to_string());
         let timer = TimerRow { conversation: after.id.clone(), at: engine.next_timer(after) };
+        let endpoints = outbox.iter().map(|row| row.endpoint.clone()).collect();
         let commit = Commit {
-            timer: Some(timer),
+            timer: Some(timer.clone()),
             conversation: Some(record::row(after, events.seq(), now)),
-            expected_version: version,
+            expected_version: (before.version > 0).then_some(before.version),
             events: events.rows(),
             seen: Some(SeenRow {
                 key: key.clone(),
                 conversation: after.id.clone(),
-                message: inbound.message,
+                message: inbound.message.clone(),
                 seq,
                 at: now,
                 response: kept,
@@ -79,7 +81,7 @@ impl Pipeline {
             }),
             ..Commit::default()
         };
-        Ok(Step { before: conversation, commit, events, accepted, outcome })
+        Ok((Step { decided, events, accepted, timer, endpoints }, commit))
     }
 
     /// How many cases wait before this one, itself included.

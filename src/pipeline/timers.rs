@@ -199,6 +199,7 @@ impl Pipeline {
         commit: &Commit,
         events: &Events,
     ) {
+        self.recent.forget(&after.id);
         self.hub.publish(&after.id, events.list());
         self.hub.desk.tell(events.news(before, after, version + 1));
         self.alarm.set(commit.timer.as_ref());

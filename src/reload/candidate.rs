@@ -4,9 +4,12 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use tokio::sync::{MutexGuard, oneshot};
+use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
 
 use crate::changes::Changes;
@@ -15,6 +18,9 @@ use crate::rules::Files;
 use crate::shop::{Candidate, CandidateError, open_candidate};
 
 use super::{Current, Reloader};
+
+/// How long reading it may take.
+const READ: Duration = Duration::from_secs(5);
 
 /// Where a candidate lies, and for whom it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +35,41 @@ pub struct Beside {
 #[derive(Debug, Default)]
 pub(super) struct Tried {
     files: Files,
+    /// Why it could not be read since.
+    unread: Option<String>,
     /// With its files.
     pub(super) good: Option<(Files, Candidate)>,
+}
+
+/// The reading of the candidate's folder, which may hang (a share of another machine does). Then it is not begun a second time.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    late: Option<oneshot::Receiver<Files>>,
+}
+
+impl Reading {
+    /// The files as they are now.
+    async fn files(&mut self, dir: PathBuf) -> Result<Files, String> {
+        let late = || format!("it could not be read within {} s", READ.as_secs());
+        let until = tokio::time::Instant::now() + READ;
+        if let Some(before) = &mut self.late {
+            timeout_at(until, before).await.map_err(|_| late())?.ok();
+            // What it read is as old as its beginning.
+            self.late = None;
+        }
+        let (read, mut files) = oneshot::channel();
+        // Neither does the end of the program wait for this thread.
+        let reader = std::thread::Builder::new().name("candidate".to_owned());
+        reader.spawn(move || read.send(Files::read(&dir))).map_err(|error| format!("no thread: {error}"))?;
+        match timeout_at(until, &mut files).await {
+            Ok(Ok(files)) => Ok(files),
+            Ok(Err(_)) => Err("reading it failed inside nightdesk".to_owned()),
+            Err(_) => {
+                self.late = Some(files);
+                Err(late())
+            }
+        }
+    }
 }
 
 /// What became of the candidate.
@@ -74,6 +113,8 @@ impl Reloader {
         loop {
             tokio::select! {
                 () = changes.next() => self.reload_candidate(false).await,
+                // Nobody says when a folder that hung can be read again.
+                () = tokio::time::sleep(READ), if self.reading.lock().await.late.is_some() => self.reload_candidate(false).await,
                 () = stop.cancelled() => return,
             }
         }
@@ -81,28 +122,41 @@ impl Reloader {
 
     /// Reads the candidate anew, and puts it in use if something has changed or `always`.
     pub(super) async fn reload_candidate(&self, always: bool) {
-        let mut current = self.turn.lock().await;
-        if self.read_candidate(&mut current).await || always {
+        let Some((_reading, mut current, other)) = self.read_candidate().await else { return };
+        if other || always {
             self.build_candidate(&mut current).await;
             self.settle(&current).await;
             self.use_pilots(&current).await;
         }
     }
 
-    /// Reads the candidate's files; whether they are others than before.
-    pub(super) async fn read_candidate(&self, current: &mut Current) -> bool {
-        let Some(dir) = self.beside.as_ref().map(|beside| beside.dir.clone()) else { return false };
-        let Ok(files) = tokio::task::spawn_blocking(move || Files::read(&dir)).await else { return false };
-        let other = files != current.tried.files;
-        current.tried.files = files;
-        other
+    /// Reads the candidate's files, then waits for the turn: a folder that hangs holds nobody up who wants that. None without a
+    /// candidate; else also whether there is something new.
+    pub(super) async fn read_candidate(&self) -> Option<(MutexGuard<'_, Reading>, MutexGuard<'_, Current>, bool)> {
+        let dir = self.beside.as_ref()?.dir.clone();
+        let mut reading = self.reading.lock().await;
+        let found = reading.files(dir).await;
+        let mut current = self.turn.lock().await;
+        let tried = &mut current.tried;
+        let other = match found {
+            Ok(files) => {
+                let other = tried.unread.take().is_some() || files != tried.files;
+                tried.files = files;
+                other
+            }
+            Err(error) => tried.unread.replace(error.clone()) != Some(error),
+        };
+        Some((reading, current, other))
     }
 
     /// Builds the candidate with the shop's settings as they are now: as it was read last, else as it was good last.
     pub(super) async fn build_candidate(&self, current: &mut Current) {
         let Some(beside) = &self.beside else { return };
         let now = self.pipeline.clock.now();
-        let newest = self.built_candidate(&current.tried.files, current).await;
+        let newest = match &current.tried.unread {
+            Some(error) => Err(error.clone()),
+            None => self.built_candidate(&current.tried.files, current).await,
+        };
         let error = newest.as_ref().err().cloned();
         let before = current.tried.good.take();
         current.tried.good = match (newest, before) {

@@ -2,7 +2,7 @@
 //!
 //! What is kept in the store outlives restarts and reloads; another text of a pilot begins anew.
 
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::{MutexGuard, PoisonError};
 
 use serde::Serialize;
 
@@ -28,8 +28,11 @@ impl Reloader {
     /// # Errors
     /// When the store cannot be read.
     pub async fn recall_pilots(&self) -> Result<(), StoreError> {
-        let mut current = self.turn.lock().await;
-        self.read_candidate(&mut current).await;
+        let candidate = self.read_candidate().await;
+        let (_reading, mut current) = match candidate {
+            Some((reading, current, _)) => (Some(reading), current),
+            None => (None, self.turn.lock().await),
+        };
         self.build_candidate(&mut current).await;
         for row in self.pipeline.store.kept_all(KEPT, "").await? {
             // What an older or newer program kept begins anew.
@@ -67,15 +70,14 @@ impl Reloader {
         if pilot.kept.stopped.is_some() || !self.known().get(&pilot.pilot).is_some_and(is_this) {
             return Ok(false);
         }
-        let store = &self.pipeline.store;
-        if let Some(told) = told {
-            let endpoint = told.endpoint.clone();
-            // Before it is noted: should the program end in between, it is told twice under one id, and not never.
-            store.commit(Commit { outbox: vec![told], ..Commit::default() }).await?;
+        let kept = Kept { stopped: Some(stopped), ..pilot.kept.clone() };
+        let endpoint = told.as_ref().map(|told| told.endpoint.clone());
+        // Told and noted, or neither: after a restart it is not told again.
+        let (outbox, keep) = (told.into_iter().collect(), vec![row(&pilot.pilot, &kept)]);
+        self.pipeline.store.commit(Commit { outbox, kept: keep, ..Commit::default() }).await?;
+        if let Some(endpoint) = endpoint {
             self.pipeline.outbox.committed(&endpoint);
         }
-        let kept = Kept { stopped: Some(stopped), ..pilot.kept.clone() };
-        store.keep(vec![row(&pilot.pilot, &kept)]).await?;
         self.known().insert(pilot.pilot.clone(), Known { kept, written: true });
         self.use_pilots(&current).await;
         Ok(true)
@@ -142,7 +144,7 @@ impl Reloader {
             Some(_) if stopped.iter().any(|written| written.pilot == CANDIDATE) => engine,
             Some(share) => engine.with_candidate(candidate_engine, share),
             None => {
-                self.pipeline.shadow.set(Some(self.as_said(&candidate_engine)));
+                self.swap_shadow(&candidate_engine);
                 engine
             }
         }
@@ -150,7 +152,7 @@ impl Reloader {
 
     pub(super) async fn use_pilots(&self, current: &Current) {
         let engine = self.running(current).await;
-        self.pipeline.engine.store(Arc::new(self.as_said(&engine)));
+        self.swap(&engine);
     }
 
     fn known(&self) -> MutexGuard<'_, std::collections::BTreeMap<String, Known>> {

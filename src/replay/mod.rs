@@ -11,4 +11,4 @@ mod shadow;
 pub use compare::{Before, Change, Difference, changes, differences};
 pub use line::{Act, By, Line, Message, Person, Said, Was, masked};
 pub use play::{Decided, play};
-pub use shadow::{Shadowed, Totals};
+pub use shadow::{Sample, Shadowed, Totals};

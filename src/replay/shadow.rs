@@ -48,14 +48,31 @@ pub struct Shadowed {
     changes: BTreeMap<(Decided, Decided), Change>,
     touched: BTreeSet<(Decided, Decided)>,
     met: FxHashSet<u64>,
+    /// Hashes of the samples of each change: the words themselves are in the store alone, for as long as they may be.
+    sampled: BTreeMap<(Decided, Decided), FxHashSet<u64>>,
+    said: Vec<Sample>,
+}
+
+/// What a customer wrote that is decided otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// The change, without samples.
+    pub of: Change,
+    /// Whose words they are.
+    pub conversation: String,
+    /// The words, masked.
+    pub text: String,
 }
 
 impl Shadowed {
     /// Goes on from what was counted before.
     #[must_use]
     pub fn from(totals: Totals, changes: Vec<Change>) -> Self {
-        let changes = changes.into_iter().map(|change| (key(&change), change)).collect();
-        Self { totals, changes, touched: BTreeSet::new(), met: FxHashSet::default() }
+        let hashes = |change: &Change| change.samples.iter().map(|text| FxBuildHasher.hash_one(text)).collect();
+        let sampled = changes.iter().map(|change| (key(change), hashes(change))).collect();
+        let without = |change: Change| Change { samples: Vec::new(), ..change };
+        let changes = changes.into_iter().map(|change| (key(&change), without(change))).collect();
+        Self { totals, changes, touched: BTreeSet::new(), met: FxHashSet::default(), sampled, said: Vec::new() }
     }
 
     /// Counts one message: what was decided, and what the candidate would have. `sample` is its words, masked.
@@ -74,10 +91,12 @@ impl Shadowed {
         let change = self.changes.entry(key.clone()).or_insert_with(|| Change::between(key.clone()));
         change.messages += 1;
         change.conversations += usize::from(new);
-        if change.samples.len() < SAMPLES {
-            let sample: String = sample().chars().take(SAMPLE).collect();
-            if !sample.is_empty() && !change.samples.contains(&sample) {
-                change.samples.push(sample);
+        // One of a conversation: they are kept under its name.
+        let sampled = self.sampled.entry(key.clone()).or_default();
+        if new && sampled.len() < SAMPLES {
+            let text: String = sample().chars().take(SAMPLE).collect();
+            if !text.is_empty() && sampled.insert(FxBuildHasher.hash_one(&text)) {
+                self.said.push(Sample { of: change.clone(), conversation: conversation.to_owned(), text });
             }
         }
         self.touched.insert(key);
@@ -86,6 +105,16 @@ impl Shadowed {
     /// Changes could not be kept: the next time they are asked for again.
     pub fn touch(&mut self, changes: &[Change]) {
         self.touched.extend(changes.iter().map(key));
+    }
+
+    /// The samples since this was asked last.
+    pub fn said(&mut self) -> Vec<Sample> {
+        std::mem::take(&mut self.said)
+    }
+
+    /// Samples could not be kept: the next time they are asked for again.
+    pub fn say_again(&mut self, said: Vec<Sample>) {
+        self.said.extend(said);
     }
 
     /// The changes that were counted since this was asked last.
@@ -123,8 +152,9 @@ mod tests {
         assert_eq!(kept.len(), 2);
         assert!(kept[0].in_words && kept[0].samples.is_empty(), "{kept:#?}");
         assert_eq!((kept[1].messages, kept[1].conversations, kept[1].in_words), (3, 2, false));
-        assert_eq!(kept[1].samples, ["怎么退货", "可以退吗"]);
-        assert!(shadowed.touched().is_empty());
+        let said: Vec<(String, String)> = shadowed.said().into_iter().map(|one| (one.conversation, one.text)).collect();
+        assert_eq!(said, [("c1".to_owned(), "怎么退货".to_owned()), ("c2".to_owned(), "可以退吗".to_owned())]);
+        assert!(shadowed.touched().is_empty() && shadowed.said().is_empty());
 
         let text = serde_json::to_string(&kept).unwrap();
         let mut again = Shadowed::from(shadowed.totals, serde_json::from_str(&text).unwrap());
@@ -145,7 +175,9 @@ mod tests {
         assert_eq!(shadowed.totals.others, 7);
         let touched = shadowed.touched();
         assert_eq!(touched.len(), GROUPS);
-        assert!(touched.iter().all(|change| change.samples.len() <= SAMPLES));
-        assert!(touched.iter().flat_map(|change| &change.samples).all(|sample| sample.chars().count() <= SAMPLE));
+        assert!(touched.iter().all(|change| change.samples.is_empty()), "the words are no part of what is counted");
+        let said = shadowed.said();
+        assert!(said.iter().filter(|one| one.of.after.rule.as_deref() == Some("b1")).count() <= SAMPLES);
+        assert!(said.iter().all(|sample| sample.text.chars().count() <= SAMPLE));
     }
 }

@@ -9,7 +9,7 @@ use crate::store::{DecisionFilter, Store, StoreError, SurveyFilter};
 
 use super::cases::{self, FirstAnswers, Office};
 use super::catalog::Catalog;
-use super::traffic::{self, AGAIN, Pass};
+use super::traffic::{self, AGAIN, Numbers, Pass};
 use super::{Figures, Options, Period, Report, opinions, said, trial};
 
 /// Rows of a page.
@@ -71,6 +71,23 @@ pub async fn make(store: &dyn Store, engine: &Engine, options: &Options, now: Ti
     let catalog = Catalog::of(engine);
     let look_up = catalog.looking_up();
     let mut pass = Pass::new(&catalog, zone);
+    let office = Office::of(engine, before.from, now.max(period.until));
+    let mut firsts = [FirstAnswers::new(&office), FirstAnswers::new(&office)];
+    let (mut channels, mut names) = (FxHashMap::default(), Numbers::default());
+    pages!(row, after, store.talks(before.from, after, PAGE, &options.product), {
+        let [current, previous] = &mut firsts;
+        if period.holds(row.created_at) {
+            current.count(&row);
+        } else if before.holds(row.created_at) {
+            previous.count(&row);
+        }
+        let number = pass.conversations.of(&row.id);
+        if let Some(product) = &row.product {
+            pass.is_about(number, &said::shown(product));
+        }
+        channels.insert(number, names.of(&row.channel));
+    });
+
     let mut counters = [traffic::Counter::default(), traffic::Counter::default()];
     let since = before.from.checked_sub(SignedDuration::from_millis(AGAIN)).unwrap_or(Timestamp::MIN);
     pages!(
@@ -84,13 +101,12 @@ pub async fn make(store: &dyn Store, engine: &Engine, options: &Options, now: Ti
         }
     );
 
-    let office = Office::of(engine, before.from, now.max(period.until));
     let mut cases = [cases::Counter::new(&office), cases::Counter::new(&office)];
     let span = |period: Period, after| DecisionFilter { from: period.from, until: period.until, after, limit: PAGE };
     for (index, period) in [period, before].into_iter().enumerate() {
         pages!(row, after, store.cases(span(period, after)), {
             let number = pass.conversations.get(&row.conversation);
-            let origin = number.and_then(|number| pass.origins.get(&(number, row.created_at.as_millisecond())));
+            let origin = number.and_then(|number| pass.origin(number, row.created_at));
             if let Some(counter) = cases.get_mut(index) {
                 counter.count(&row, origin.unwrap_or(&row.queue));
             }
@@ -100,49 +116,29 @@ pub async fn make(store: &dyn Store, engine: &Engine, options: &Options, now: Ti
         });
     }
 
-    let mut firsts = [FirstAnswers::new(&office), FirstAnswers::new(&office)];
-    let mut products = FxHashMap::default();
-    let mut channels = FxHashMap::default();
-    pages!(row, after, store.talks(before.from, after, PAGE, &options.product), {
-        let [current, previous] = &mut firsts;
-        if period.holds(row.created_at) {
-            current.count(&row);
-        } else if before.holds(row.created_at) {
-            previous.count(&row);
-        }
-        if let Some(number) = pass.conversations.get(&row.id) {
-            if let Some(product) = &row.product {
-                products.insert(number, said::shown(product));
-            }
-            channels.insert(number, row.channel);
-        }
-    });
-
     let low = engine.book().settings.survey.low;
     let mut surveys = Vec::new();
     for Period { from, until } in [period, before] {
         surveys.push(store.surveys(SurveyFilter { from, until, limit: usize::MAX }).await?);
     }
     let wordings = store.wordings(DecisionFilter { limit: usize::MAX, ..span(period, 0) }).await?;
-    let mut unmatched = store.unmatched(period.from, GROUPED).await?;
-    unmatched.retain(|row| row.at < period.until);
-    let grouping = engine.clone();
-    let unanswered = tokio::task::spawn_blocking(move || said::groups(&grouping, &unmatched));
-    let unanswered = unanswered.await.map_err(|error| StoreError::Impossible(error.to_string()))?;
-    let sample = sample(store, &pass, &counters[0], &channels, options).await?;
+    let unanswered = unanswered(store, engine, period).await?;
+    let sample = sample(
+        store,
+        &pass,
+        &counters[0],
+        &|number| channels.get(&number).map(|channel| names.name(*channel)),
+        options,
+    )
+    .await?;
 
     let today = zone.to_datetime(now).date();
     let used = |id: &str| pass.rule_number(id).is_some_and(|rule| counters.iter().any(|counter| counter.used(rule)));
     let entries = catalog.stale(used, today);
     let [current, previous] = counters;
-    let (traffic, mut pilots) = current.finish(&pass, &products);
-    for row in store.kept_all(trial::KEPT, "").await? {
-        let kept: Option<trial::Kept> = serde_json::from_str(&row.value).ok();
-        if let Some(pilot) = pilots.iter_mut().find(|pilot| pilot.pilot == row.key) {
-            pilot.stopped = kept.and_then(|kept| kept.stopped).map(|stopped| stopped.at);
-        }
-    }
-    let (traffic_before, _) = previous.finish(&pass, &products);
+    let (traffic, mut pilots) = current.finish(&pass);
+    note_stopped(store, &mut pilots).await?;
+    let (traffic_before, _) = previous.finish(&pass);
     let [first, first_before] = firsts.map(FirstAnswers::finish);
     let [cases, cases_before] = cases.map(cases::Counter::finish);
     let opinions = |at: usize| surveys.get(at).map(|rows| opinions::opinions(rows, low)).unwrap_or_default();
@@ -169,6 +165,26 @@ pub async fn make(store: &dyn Store, engine: &Engine, options: &Options, now: Ti
     })
 }
 
+/// Says of pilots that have ended by themselves when they did.
+async fn note_stopped(store: &dyn Store, pilots: &mut [super::Pilot]) -> Result<(), StoreError> {
+    for row in store.kept_all(trial::KEPT, "").await? {
+        let kept: Option<trial::Kept> = serde_json::from_str(&row.value).ok();
+        if let Some(pilot) = pilots.iter_mut().find(|pilot| pilot.pilot == row.key) {
+            pilot.stopped = kept.and_then(|kept| kept.stopped).map(|stopped| stopped.at);
+        }
+    }
+    Ok(())
+}
+
+/// What nothing answered in a period, by likeness.
+async fn unanswered(store: &dyn Store, engine: &Engine, period: Period) -> Result<Vec<super::Group>, StoreError> {
+    let mut unmatched = store.unmatched(period.from, GROUPED).await?;
+    unmatched.retain(|row| row.at < period.until);
+    let engine = engine.clone();
+    let groups = tokio::task::spawn_blocking(move || said::groups(&engine, &unmatched));
+    groups.await.map_err(|error| StoreError::Impossible(error.to_string()))
+}
+
 /// What people said about opening hours, as far as it is remembered.
 async fn forced(store: &dyn Store, since: Timestamp) -> Result<ForcedHours, StoreError> {
     let mut forced = ForcedHours::new();
@@ -179,11 +195,11 @@ async fn forced(store: &dyn Store, since: Timestamp) -> Result<ForcedHours, Stor
     Ok(forced)
 }
 
-async fn sample(
+async fn sample<'a>(
     store: &dyn Store,
     pass: &Pass<'_>,
     counter: &traffic::Counter,
-    channels: &FxHashMap<u32, String>,
+    channel: &(dyn Fn(u32) -> Option<&'a str> + Sync),
     options: &Options,
 ) -> Result<Vec<said::Sampled>, StoreError> {
     let names = counter.conversations().map(|number| pass.conversations.name(number));
@@ -202,7 +218,7 @@ async fn sample(
             }
         }
         events.truncate(SHOWN);
-        let channel = pass.conversations.get(id).and_then(|number| channels.get(&number)).cloned().unwrap_or_default();
+        let channel = pass.conversations.get(id).and_then(channel).unwrap_or_default().to_owned();
         sampled.push(said::Sampled { conversation: id.to_owned(), channel, lines: said::lines(&events) });
     }
     Ok(sampled)

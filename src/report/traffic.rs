@@ -1,6 +1,7 @@
 //! What customers wrote and what was done about it: counted from decisions, one pass in time order.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -15,6 +16,8 @@ use super::share::Share;
 
 /// An answer to the same question within so many milliseconds means that the first one did not help: seven days.
 pub(super) const AGAIN: i64 = 7 * 86_400_000;
+/// Answers that are remembered before those that are longer ago are looked for, to be forgotten.
+const FORGET_AT: usize = 100_000;
 
 /// What customers wrote in a period and what was done about it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -111,21 +114,22 @@ pub struct Arm {
     pub complaints: Share,
 }
 
-/// Names as numbers.
+/// Names as numbers; each is in memory once, since there are as many as conversations.
 #[derive(Debug, Default)]
 pub(super) struct Numbers {
-    by_name: FxHashMap<String, u32>,
-    names: Vec<String>,
+    by_name: FxHashMap<Arc<str>, u32>,
+    names: Vec<Arc<str>>,
 }
 
 impl Numbers {
-    fn of(&mut self, name: &str) -> u32 {
+    pub(super) fn of(&mut self, name: &str) -> u32 {
         if let Some(number) = self.by_name.get(name) {
             return *number;
         }
         let number = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
-        self.by_name.insert(name.to_owned(), number);
-        self.names.push(name.to_owned());
+        let name: Arc<str> = name.into();
+        self.by_name.insert(Arc::clone(&name), number);
+        self.names.push(name);
         number
     }
 
@@ -134,7 +138,7 @@ impl Numbers {
     }
 
     pub(super) fn name(&self, number: u32) -> &str {
-        self.names.get(number as usize).map_or("", String::as_str)
+        self.names.get(number as usize).map_or("", |name| name)
     }
 }
 
@@ -147,24 +151,44 @@ pub(super) struct Pass<'a> {
     rules: Numbers,
     /// When a rule or entry last answered in a conversation.
     answered: FxHashMap<(u32, u32), i64>,
+    /// When those that are too long ago to be asked again are forgotten: at so many.
+    forget_at: usize,
     /// Where hand-offs began: by conversation and time.
-    pub origins: FxHashMap<(u32, i64), String>,
+    origins: FxHashMap<(u32, i64), u32>,
+    queues: Numbers,
+    /// What conversations are about, where that is known.
+    about: FxHashMap<u32, u32>,
+    products: Numbers,
     /// The hour and day of the instant that was asked about last: most are of the same hour.
     near: Option<(i64, i64, Date, usize)>,
 }
 
 impl<'a> Pass<'a> {
     pub(super) fn new(catalog: &'a Catalog, zone: &'a TimeZone) -> Self {
-        let (conversations, rules) = (Numbers::default(), Numbers::default());
         Self {
             catalog,
             zone,
-            conversations,
-            rules,
+            conversations: Numbers::default(),
+            rules: Numbers::default(),
             answered: FxHashMap::default(),
+            forget_at: FORGET_AT,
             origins: FxHashMap::default(),
+            queues: Numbers::default(),
+            about: FxHashMap::default(),
+            products: Numbers::default(),
             near: None,
         }
+    }
+
+    /// Notes what a conversation is about. Before its decisions, so that they are counted by product and not kept one by one.
+    pub(super) fn is_about(&mut self, conversation: u32, product: &str) {
+        let product = self.products.of(product);
+        self.about.insert(conversation, product);
+    }
+
+    /// The queue in which the hand-off of an instant began.
+    pub(super) fn origin(&self, conversation: u32, at: Timestamp) -> Option<&str> {
+        self.origins.get(&(conversation, at.as_millisecond())).map(|queue| self.queues.name(*queue))
     }
 
     /// Takes the next decision, and counts it where it belongs.
@@ -172,7 +196,8 @@ impl<'a> Pass<'a> {
         let at = row.at.as_millisecond();
         let conversation = self.conversations.of(&row.conversation);
         if let Some(queue) = row.queue.as_ref().filter(|_| row.outcome == "handoff") {
-            self.origins.insert((conversation, at), queue.clone());
+            let queue = self.queues.of(queue);
+            self.origins.insert((conversation, at), queue);
         }
         if !is_customers(row) {
             return;
@@ -183,12 +208,17 @@ impl<'a> Pass<'a> {
             && matches!(row.outcome.as_str(), "faq" | "rule")
             && self.catalog.is_question(name)
         {
+            if self.answered.len() >= self.forget_at {
+                self.answered.retain(|_, before| at - *before <= AGAIN);
+                self.forget_at = FORGET_AT.max(self.answered.len() * 2);
+            }
             let before = self.answered.insert((conversation, number), at);
             again = Some(row.reason == "repeated" || before.is_some_and(|before| at - before <= AGAIN));
         }
         let Some(counter) = into else { return };
         let (day, hour) = self.wall(row.at, at);
-        counter.count(row, conversation, rule, again, (day, hour), self.catalog);
+        let product = self.about.get(&conversation).copied();
+        counter.count(row, conversation, rule.map(|rule| (rule, product)), again, (day, hour), self.catalog);
     }
 
     /// Day and hour of an instant on the wall.
@@ -219,8 +249,12 @@ impl<'a> Pass<'a> {
 
 /// Whether it is about what a customer wrote: not a colleague through the platform, not a machine, not the later answer of a look-up.
 pub(super) fn is_customers(row: &TallyRow) -> bool {
-    row.role.as_deref().is_none_or(|role| role == "visitor")
-        && !matches!(row.reason.as_str(), "automatic_sender" | "undelivered")
+    is_from_a_customer(row.role.as_deref(), &row.reason)
+}
+
+/// The same of decisions alike.
+pub(super) fn is_from_a_customer(role: Option<&str>, reason: &str) -> bool {
+    role.is_none_or(|role| role == "visitor") && !matches!(reason, "automatic_sender" | "undelivered")
 }
 
 /// Whether it brought the conversation to a person, or was written to one.
@@ -259,7 +293,7 @@ pub(super) struct Counter {
     talks: FxHashMap<u32, Talk>,
     asked: FxHashMap<u32, Box<[u64; 24]>>,
     hours: [u64; 24],
-    /// Messages by conversation and rule, for products.
+    /// Messages by product and rule.
     about: FxHashMap<(u32, u32), u64>,
     pilots: Numbers,
 }
@@ -269,7 +303,7 @@ impl Counter {
         &mut self,
         row: &TallyRow,
         conversation: u32,
-        rule: Option<u32>,
+        rule: Option<(u32, Option<u32>)>,
         again: Option<bool>,
         (day, hour): (Date, usize),
         catalog: &Catalog,
@@ -306,12 +340,14 @@ impl Counter {
         }
         // Whoever takes part does so for good; the last word counts when the files changed in between.
         talk.pilots = pilots.or(talk.pilots);
-        if let Some(rule) = rule {
+        if let Some((rule, product)) = rule {
             let hours = self.asked.entry(rule).or_default();
             if let Some(count) = hours.get_mut(hour) {
                 *count += 1;
             }
-            *self.about.entry((conversation, rule)).or_default() += 1;
+            if let Some(product) = product {
+                *self.about.entry((product, rule)).or_default() += 1;
+            }
         }
     }
 
@@ -332,8 +368,8 @@ impl Counter {
         self.asked.contains_key(&rule)
     }
 
-    /// The figures, with what conversations are about.
-    pub(super) fn finish(mut self, pass: &Pass<'_>, products: &FxHashMap<u32, String>) -> (Traffic, Vec<Pilot>) {
+    /// The figures.
+    pub(super) fn finish(mut self, pass: &Pass<'_>) -> (Traffic, Vec<Pilot>) {
         let pilots = self.compare();
         let traffic = &mut self.traffic;
         traffic.conversations = u64::try_from(self.talks.len()).unwrap_or(u64::MAX);
@@ -356,7 +392,7 @@ impl Counter {
             })
             .collect();
         traffic.questions.sort_by(|a, b| b.messages.cmp(&a.messages).then_with(|| a.rule.cmp(&b.rule)));
-        traffic.products = by_product(&self.about, pass, products);
+        traffic.products = by_product(&self.about, pass);
         (self.traffic, pilots)
     }
 
@@ -382,12 +418,10 @@ impl Counter {
     }
 }
 
-fn by_product(about: &FxHashMap<(u32, u32), u64>, pass: &Pass<'_>, products: &FxHashMap<u32, String>) -> Vec<Product> {
+fn by_product(about: &FxHashMap<(u32, u32), u64>, pass: &Pass<'_>) -> Vec<Product> {
     let mut sums: BTreeMap<&str, BTreeMap<u32, u64>> = BTreeMap::new();
-    for ((conversation, rule), count) in about {
-        if let Some(product) = products.get(conversation) {
-            *sums.entry(product).or_default().entry(*rule).or_default() += count;
-        }
+    for ((product, rule), count) in about {
+        sums.entry(pass.products.name(*product)).or_default().insert(*rule, *count);
     }
     let product = |(product, rules): (&str, BTreeMap<u32, u64>)| {
         let mut questions: Vec<(String, u64)> =

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -121,15 +121,26 @@ impl Files {
     }
 }
 
-fn read_bounded(path: &Path) -> io::Result<String> {
-    let size = fs::metadata(path)?.len();
-    if size > MAX_FILE {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!("it has {size} bytes, and {MAX_FILE} is the most"),
-        ));
+/// The bytes of a file, if they are not more than `most`. It is read no further, whatever its size is said to be: a device has none,
+/// and a file may grow meanwhile.
+///
+/// # Errors
+/// When it cannot be read, or is larger.
+pub fn read_at_most(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let file = fs::File::open(path)?;
+    let too_large =
+        |size: &str| io::Error::new(io::ErrorKind::InvalidData, format!("it has {size} bytes, and {most} is the most"));
+    let size = file.metadata()?.len();
+    if size > most {
+        return Err(too_large(&size.to_string()));
     }
-    let bytes = fs::read(path)?;
+    let mut bytes = Vec::new();
+    file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most { Err(too_large("more")) } else { Ok(bytes) }
+}
+
+fn read_bounded(path: &Path) -> io::Result<String> {
+    let bytes = read_at_most(path, MAX_FILE)?;
     // Windows editors put a byte order mark in front.
     let text = String::from_utf8(bytes).map_err(|e| {
         let good = e.as_bytes().get(..e.utf8_error().valid_up_to()).unwrap_or_default();

@@ -20,6 +20,7 @@ use super::privacy::Retention;
 use super::read::{self, located, text};
 use super::report::ReportSpec;
 use super::shape;
+use super::tls::TlsSpec;
 use super::webhook::WebhookSpec;
 use super::wording::{self, Strictness};
 
@@ -79,6 +80,8 @@ pub struct Settings {
     pub access: Access,
     /// Address under which platforms reach this program, without a slash at the end.
     pub public_url: Option<String>,
+    /// The certificate of the port; without it the port speaks plain HTTP.
+    pub tls: Option<TlsSpec>,
     /// Place of each top-level key, for findings about the whole.
     pub places: BTreeMap<String, Place>,
 }
@@ -153,6 +156,8 @@ pub struct Limits {
     pub per_address_per_minute: u32,
     /// Proxies that are believed what address a request came from.
     pub trusted_proxies: Vec<Network>,
+    /// Messages at work at the same time, over all customers.
+    pub messages_at_once: usize,
     /// Open connections.
     pub connections: usize,
     /// Open connections of one address.
@@ -235,6 +240,7 @@ impl Settings {
             values: node.get("settings").map_or_else(|| serde_json::json!({}), json),
             access: access(node.get("access")),
             public_url: node.get("public_url").and_then(Node::text).map(|url| url.trim_end_matches('/').to_owned()),
+            tls: node.get("tls").and_then(TlsSpec::read),
             places: node.entries().iter().map(|(k, _)| named(k)).collect(),
         })
     }
@@ -309,6 +315,7 @@ fn limits(node: Option<&Node>) -> Limits {
             Some(list) => read::strings(Some(list)).iter().filter_map(|text| Network::parse(&text.value)).collect(),
             None => OWN_NETWORKS.iter().filter_map(|text| Network::parse(text)).collect(),
         },
+        messages_at_once: int("messages_at_once", 1_000),
         connections: int("connections", 20_000),
         connections_per_address: int("connections_per_address", 1_000),
         wait_for_more: node.and_then(|node| length(node, "wait_for_more")).unwrap_or_default(),

@@ -161,6 +161,7 @@ pub static CONFIG: Shape = Shape {
         Key::new("wording", Kind::Map(&WATCH), "What becomes of messages with words that must not be said."),
         Key::new("access", Kind::Map(&ACCESS), "Tokens of agents and of the administrator."),
         Key::new("public_url", Kind::Str, "Address under which platforms reach this program, for links in webhooks."),
+        Key::new("tls", Kind::Map(&TLS), "The certificate of the port; without it the port speaks plain HTTP."),
     ],
 };
 
@@ -470,6 +471,20 @@ pub static STOP: Shape = Shape {
     ],
 };
 
+/// `tls:`.
+pub static TLS: Shape = Shape {
+    name: "tls",
+    keys: &[
+        Key::required(
+            "certificate",
+            Kind::Str,
+            "PEM file of the certificate, with those between it and its authority.",
+        ),
+        Key::required("key", Kind::Str, "PEM file of its key."),
+        Key::new("hsts", Kind::Duration, "How long browsers keep to HTTPS once they have seen it; 0s for never. 365d."),
+    ],
+};
+
 /// `privacy:`.
 pub static PRIVACY: Shape = Shape {
     name: "privacy",
@@ -513,6 +528,7 @@ pub static LIMITS: Shape = Shape {
             Kind::List(&Kind::Network),
             "Addresses and networks of proxies that are believed in X-Forwarded-For. This machine and private networks.",
         ),
+        Key::new("messages_at_once", Kind::Int(1, 1_000_000), "Messages at work at the same time. 1000."),
         Key::new("connections", Kind::Int(1, 1_000_000), "Open connections. 20000."),
         Key::new("connections_per_address", Kind::Int(1, 1_000_000), "Open connections of one address. 1000."),
         Key::new(

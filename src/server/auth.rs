@@ -120,7 +120,10 @@ fn local(headers: &HeaderMap, peer: Option<Peer>) -> Result<(), Problem> {
     }
     match headers.get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or_default()) {
         None => Ok(()),
-        Some(origin) if origin.strip_prefix("http://").is_some_and(|own| own == host) => Ok(()),
+        // One port speaks one of the two, so a page of the same host and port is our own.
+        Some(origin) if ["http://", "https://"].iter().any(|scheme| origin.strip_prefix(scheme) == Some(host)) => {
+            Ok(())
+        }
         Some(_) => forbidden(),
     }
 }
@@ -152,6 +155,8 @@ mod tests {
         assert!(!may(&[("host", "evil.example:8080")], HERE));
         assert!(!may(&[("host", "127.0.0.1:8080"), ("origin", "https://evil.example")], HERE));
         assert!(!may(&[("host", "127.0.0.1:8080"), ("origin", "null")], HERE));
+        assert!(may(&[("host", "localhost:8443"), ("origin", "https://localhost:8443")], HERE));
+        assert!(!may(&[("host", "localhost:8443"), ("origin", "https://localhost:8444")], HERE));
     }
 
     #[test]

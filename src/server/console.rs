@@ -144,6 +144,7 @@ pub(super) async fn status(State(shared): State<Shared>, request: Request) -> Re
         "modes": super::modes::state(&shared),
         "rule_set": engine.knowledge().hash, "rules": engine.knowledge().rules.len(), "last_reload": shared.reloader.last(),
         "pilots": shared.reloader.pilots(), "candidate": shared.reloader.candidate(),
+        "tls": shared.tls.as_ref().map(|tls| tls.state(now)),
     })))
 }
 

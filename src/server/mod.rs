@@ -5,6 +5,7 @@ mod agents;
 mod auth;
 mod connections;
 mod console;
+mod descriptions;
 mod events;
 mod guard;
 mod guesses;
@@ -16,18 +17,22 @@ mod pages;
 mod request;
 mod routes;
 mod sockets;
+mod tls;
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
+use axum::http::{HeaderValue, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
@@ -40,6 +45,7 @@ pub use knowledge::Looks;
 pub use operation::Ready;
 pub use request::Shared;
 pub use routes::{paths, router};
+pub use tls::{Tls, TlsStartError, TlsState, watch as watch_tls};
 
 /// Time for the head of a request; also how long a connection may lie idle.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -52,29 +58,45 @@ const MAX_HEAD: usize = 32 * 1024;
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
 
+/// A connection whose writes have a limit in time.
+type Wire = Pin<Box<TimeoutStream<TcpStream>>>;
+
+/// What a connection needs of the listener.
+#[derive(Clone, Debug)]
+struct Inside {
+    router: Router,
+    tls: Option<Arc<Tls>>,
+    metrics: Arc<crate::telemetry::Metrics>,
+    stop: CancellationToken,
+}
+
 /// Accepts connections until `stop`. Sockets and requests under way are on `tracker`.
 pub async fn serve(
     listener: TcpListener,
+    tls: Option<Arc<Tls>>,
     router: Router,
     connections: Arc<Connections>,
     metrics: Arc<crate::telemetry::Metrics>,
     tracker: TaskTracker,
     stop: CancellationToken,
 ) {
+    let inside = Inside { router, tls, metrics, stop };
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = stop.cancelled() => return,
+            () = inside.stop.cancelled() => return,
         };
         match accepted {
             Ok((stream, peer)) => match connections.take(peer.ip()) {
                 Ok(seat) => {
-                    let (router, stop) = (router.clone(), stop.clone());
-                    tracker.spawn(connection(stream, peer, Arc::new(seat), router, stop));
+                    tracker.spawn(connection(stream, peer, Arc::new(seat), inside.clone()));
                 }
                 Err(why) => {
-                    metrics.refused(why);
-                    refuse(&stream);
+                    inside.metrics.refused(why);
+                    // Before a handshake there are no words that a client of TLS would understand.
+                    if inside.tls.is_none() {
+                        refuse(&stream);
+                    }
                 }
             },
             Err(error) => {
@@ -102,21 +124,51 @@ fn refuse(stream: &TcpStream) {
     let _ = stream.try_write(words);
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, seat: Arc<Seat>, router: Router, stop: CancellationToken) {
-    // An answer is one small packet; waiting for more to send with it only costs time.
-    let _ = stream.set_nodelay(true);
+fn wire(stream: TcpStream) -> Wire {
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(WRITE_TIMEOUT));
+    Box::pin(stream)
+}
+
+async fn connection(stream: TcpStream, peer: SocketAddr, seat: Arc<Seat>, inside: Inside) {
+    // An answer is one small packet; waiting for more to send with it only costs time.
+    let _ = stream.set_nodelay(true);
+    let Some(tls) = inside.tls.clone() else { return speak(wire(stream), peer, seat, inside, None).await };
+    let shaken = tokio::select! {
+        shaken = tls.accept(stream) => shaken,
+        () = inside.stop.cancelled() => return,
+    };
+    match shaken {
+        Ok(Some(stream)) => speak(stream, peer, seat, inside, tls.hsts()).await,
+        Ok(None) => {}
+        Err(why) => inside.metrics.refused(why),
+    }
+}
+
+/// Speaks HTTP with a client; `hsts` is told to it with every answer.
+async fn speak<S>(stream: S, peer: SocketAddr, seat: Arc<Seat>, inside: Inside, hsts: Option<HeaderValue>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let Inside { router, stop, .. } = inside;
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer));
         request.extensions_mut().insert(Arc::clone(&seat));
-        router.clone().oneshot(request.map(axum::body::Body::new) as Request)
+        let (answer, hsts) = (router.clone().oneshot(request.map(axum::body::Body::new) as Request), hsts.clone());
+        async move {
+            answer.await.map(|mut response| {
+                if let Some(hsts) = hsts {
+                    response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, hsts);
+                }
+                response
+            })
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(MAX_HEAD)
-        .serve_connection(TokioIo::new(Box::pin(stream)), service)
+        .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     tokio::pin!(connection);
     let ended = tokio::select! {

@@ -83,12 +83,20 @@ pub(super) async fn metrics(State(shared): State<Shared>, request: Request) -> R
         metrics.stores(&outbox, &queues, shared.pipeline.clock.now());
     }
     let kind = [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")];
+    let engine = shared.pipeline.engine.load();
+    let (queues, now) = (&engine.knowledge().queues, shared.pipeline.clock.now());
+    metrics.calendars(
+        queues.values().filter_map(|queue| Some((queue.hours.as_str(), queue.schedule.calendar_days(now)?))),
+    );
     Ok((kind, metrics.text()).into_response())
 }
 
 pub(super) async fn reload(State(shared): State<Shared>, request: Request) -> Result<Response, Problem> {
     admin(&shared, &request)?;
     let report = shared.reloader.reload().await;
+    if let Some(tls) = &shared.tls {
+        tls.look_now();
+    }
     let findings: Value = serde_json::from_str(&report.render(Format::Json, false)).unwrap_or_default();
     let status = if report.errors() == 0 { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     let hash = shared.pipeline.engine.load().knowledge().hash.clone();

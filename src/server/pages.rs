@@ -53,6 +53,7 @@ pub(super) async fn console_file(Path(file): Path<String>) -> Result<Response, P
         "dom.js" => page(SCRIPT, include_str!("../../web/console/dom.js")),
         "modes.js" => page(SCRIPT, include_str!("../../web/console/modes.js")),
         "hours.js" => page(SCRIPT, include_str!("../../web/console/hours.js")),
+        "until.js" => page(SCRIPT, include_str!("../../web/console/until.js")),
         "knowledge.css" => page("text/css; charset=utf-8", include_str!("../../web/console/knowledge.css")),
         "knowledge.js" => page(SCRIPT, include_str!("../../web/console/knowledge.js")),
         "knowledge-diff.js" => page(SCRIPT, include_str!("../../web/console/knowledge-diff.js")),

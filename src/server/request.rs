@@ -14,7 +14,7 @@ use crate::pipeline::Pipeline;
 use crate::reload::Reloader;
 
 use super::Looks;
-use super::{Guesses, Ready};
+use super::{Guesses, Ready, Tls};
 
 /// Time for the body of a request.
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
@@ -28,6 +28,8 @@ pub struct Shared {
     pub memory: Arc<Memory>,
     /// Reads the files anew.
     pub reloader: Arc<Reloader>,
+    /// TLS of the port.
+    pub tls: Option<Arc<Tls>>,
     /// What was counted and listed for pages.
     pub looks: Arc<Looks>,
     /// Wrong tokens.
@@ -47,6 +49,7 @@ impl Shared {
         pipeline: Arc<Pipeline>,
         memory: Arc<Memory>,
         reloader: Arc<Reloader>,
+        tls: Option<Arc<Tls>>,
         tracker: TaskTracker,
         stop: CancellationToken,
     ) -> Self {
@@ -54,6 +57,7 @@ impl Shared {
             pipeline,
             memory,
             reloader,
+            tls,
             looks: Arc::default(),
             guesses: Arc::default(),
             ready: Arc::default(),

@@ -13,7 +13,7 @@ use crate::channel::{self, Problem};
 
 use super::guard::guard;
 use super::request::{Shared, body, to_its_end};
-use super::{agents, console, events, hours, knowledge, modes, operation, pages, sockets};
+use super::{agents, console, descriptions, events, hours, knowledge, modes, operation, pages, sockets};
 
 /// Every path, with what answers there.
 fn routes() -> Vec<(&'static str, MethodRouter<Shared>)> {
@@ -22,6 +22,8 @@ fn routes() -> Vec<(&'static str, MethodRouter<Shared>)> {
         ("/widget.js", get(pages::widget)),
         ("/console", get(pages::console)),
         ("/console/{file}", get(pages::console_file)),
+        ("/openapi.json", get(descriptions::openapi)),
+        ("/asyncapi.json", get(descriptions::asyncapi)),
         ("/v1/chat", get(sockets::chat)),
         ("/v1/inbound/{channel}", get(inbound).post(inbound)),
         ("/v1/desk/{webhook}", post(desk)),

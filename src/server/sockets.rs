@@ -18,7 +18,9 @@ use crate::rules::ChannelKind;
 use super::{Peer, Seat, Shared, address};
 
 /// Read buffer of a socket: an idle customer costs kilobytes, not the library's 128 of them.
-const READ_BUFFER: usize = 4 * 1024;
+const READ_BUFFER: usize = 2 * 1024;
+/// Bytes that are written together, of what is ready at once. The buffer is only as large as what it has held.
+const WRITE_BUFFER: usize = 16 * 1024;
 /// Most bytes that wait to be written to a slow client.
 const WRITE_LIMIT: usize = 256 * 1024;
 
@@ -70,7 +72,7 @@ pub(super) async fn chat(
         let Ok(upgraded) = upgraded.await else { return };
         let mut config = WebSocketConfig::default();
         config.read_buffer_size = READ_BUFFER;
-        config.write_buffer_size = 0;
+        config.write_buffer_size = WRITE_BUFFER;
         config.max_write_buffer_size = WRITE_LIMIT;
         config.max_message_size = Some(MAX_FRAME);
         config.max_frame_size = Some(MAX_FRAME);

@@ -15,9 +15,9 @@ use jiff::Timestamp;
 
 pub use rows::{
     AttemptResult, AttemptRow, CaseRow, Commit, ConversationFilter, ConversationRow, DecisionFilter, DecisionRow,
-    DeliveryFilter, EndpointRow, EndpointStats, Erased, EventRow, ForcedRow, HandoffFilter, HandoffRow, KeptRow,
-    NewDelivery, OutboxRow, PurgeLimits, Purged, QueueStats, SeenKey, SeenRow, Selection, SurveyFilter, SurveyRow,
-    TalkRow, TallyRow, TimerRow, UnmatchedRow, WordingRow, delivery_state, handoff_state,
+    DeliveryFilter, EndpointRow, EndpointStats, Erased, EventRow, ForcedRow, HandoffFilter, HandoffRow, HitPage,
+    HitRow, KeptRow, NewDelivery, OutboxRow, PurgeLimits, Purged, QueueStats, SeenKey, SeenRow, Selection,
+    SurveyFilter, SurveyRow, TalkRow, TallyRow, TimerRow, UnmatchedRow, WordingRow, delivery_state, handoff_state,
 };
 
 /// What every method of a store answers, later.
@@ -40,6 +40,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// What was done with a message that came before; none if it is new.
     fn seen(&self, key: &SeenKey) -> StoreFuture<'_, Option<SeenRow>>;
+
+    /// Ids of messages that the sender of this one has on disk, at most so many.
+    fn ids_of_sender(&self, key: &SeenKey, limit: usize) -> StoreFuture<'_, Vec<String>>;
 
     /// Writes all of one step, or nothing of it.
     ///
@@ -123,6 +126,9 @@ pub trait Store: Send + Sync + 'static {
     /// Decisions by number: what a report counts. Of those by the rules `look_up`, whose look-ups may answer later, and of look-ups
     /// that failed, with who wrote the event that they point at.
     fn tallies(&self, filter: DecisionFilter, look_up: &[String]) -> StoreFuture<'_, Vec<TallyRow>>;
+
+    /// The same decisions, as far as rules made them, counted by rule and hour, reason and role.
+    fn hits(&self, filter: DecisionFilter, look_up: &[String]) -> StoreFuture<'_, HitPage>;
 
     /// Hand-offs that began in a span of time with the first words of a person, by number.
     fn cases(&self, filter: DecisionFilter) -> StoreFuture<'_, Vec<CaseRow>>;

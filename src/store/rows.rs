@@ -308,6 +308,34 @@ pub struct TallyRow {
     pub role: Option<String>,
 }
 
+/// Decisions alike, counted: by one rule, within one hour.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HitRow {
+    /// Rule or entry behind them.
+    pub rule: String,
+    /// Why.
+    pub reason: String,
+    /// As [`TallyRow::role`].
+    pub role: Option<String>,
+    /// The hour, in hours since 1970.
+    pub hour: i64,
+    /// The last of them.
+    pub last: Timestamp,
+    /// How many.
+    pub count: u64,
+}
+
+/// A page of decisions, counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HitPage {
+    /// What was counted, in no order.
+    pub rows: Vec<HitRow>,
+    /// Number of the last decision that was read, to read on from.
+    pub after: i64,
+    /// Whether the page was full, so that there may be more.
+    pub more: bool,
+}
+
 /// A hand-off with its first answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CaseRow {
@@ -418,6 +446,8 @@ pub struct Commit {
     pub timer: Option<TimerRow>,
     /// Words in an agent's message that must not be said.
     pub wordings: Vec<WordingRow>,
+    /// Small things that are kept besides.
+    pub kept: Vec<KeptRow>,
 }
 
 /// Words in an agent's message that must not be said. Never the message.

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -13,6 +13,8 @@ use prometheus_client::registry::Registry;
 
 use crate::message::{Decision, Priority};
 use crate::store::{EndpointStats, QueueStats};
+
+use super::process::Process;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct MessageLabels {
@@ -86,6 +88,23 @@ struct PilotLabel {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FileLabel {
+    file: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ScheduleLabel {
+    schedule: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct BuildLabels {
+    version: &'static str,
+    system: &'static str,
+    machine: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ModeLabel {
     mode: &'static str,
 }
@@ -96,6 +115,7 @@ type Seconds = Gauge<f64, AtomicU64>;
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
+    process: Process,
     messages: Family<MessageLabels, Counter>,
     rules: Family<RuleLabel, Counter>,
     handoffs: Family<HandoffLabels, Counter>,
@@ -124,6 +144,10 @@ pub struct Metrics {
     candidate: Family<ModeLabel, Gauge>,
     shadow: Family<ResultLabel, Counter>,
     store_failures: Counter,
+    certificate_days: Family<FileLabel, Seconds>,
+    certificate_ok: Family<FileLabel, Gauge>,
+    calendar_days: Family<ScheduleLabel, Seconds>,
+    build: Family<BuildLabels, Gauge>,
 }
 
 impl Default for Metrics {
@@ -138,6 +162,7 @@ impl Metrics {
     pub fn new() -> Self {
         let mut metrics = Self {
             registry: Registry::with_prefix("nightdesk"),
+            process: Process::new(),
             messages: Family::default(),
             rules: Family::default(),
             handoffs: Family::default(),
@@ -167,6 +192,10 @@ impl Metrics {
             candidate: Family::default(),
             shadow: Family::default(),
             store_failures: Counter::default(),
+            certificate_days: Family::default(),
+            certificate_ok: Family::default(),
+            calendar_days: Family::default(),
+            build: Family::default(),
         };
         metrics.register();
         metrics
@@ -214,6 +243,32 @@ impl Metrics {
             self.shadow.clone(),
         );
         r.register("store_failures", "Steps that the store refused", self.store_failures.clone());
+        r.register(
+            "certificate_days",
+            "Days until the certificate of the port ends, below 0 after",
+            self.certificate_days.clone(),
+        );
+        r.register(
+            "certificate_ok",
+            "1 if the certificate on disk is the one in use, 0 if it cannot be used",
+            self.certificate_ok.clone(),
+        );
+        r.register(
+            "calendar_days",
+            "Days for which the calendars of a schedule still know the holidays",
+            self.calendar_days.clone(),
+        );
+        r.register("build_info", "Which program it is", self.build.clone());
+        let (system, machine) = (std::env::consts::OS, std::env::consts::ARCH);
+        self.build.get_or_create(&BuildLabels { version: env!("CARGO_PKG_VERSION"), system, machine }).set(1);
+    }
+
+    /// For how many more days the calendars of each schedule know the holidays; read when somebody asks.
+    pub fn calendars<'a>(&self, schedules: impl Iterator<Item = (&'a str, f64)>) {
+        self.calendar_days.clear();
+        for (schedule, days) in schedules {
+            self.calendar_days.get_or_create(&ScheduleLabel { schedule: schedule.to_owned() }).set(days);
+        }
     }
 
     /// A message was decided.
@@ -310,6 +365,15 @@ impl Metrics {
         self.store_failures.inc();
     }
 
+    /// The certificate of the port was looked at. `ok` tells whether the one on disk is the one in use.
+    pub fn certificate(&self, file: &str, days: f64, ok: bool) {
+        self.certificate_days.clear();
+        self.certificate_ok.clear();
+        let label = FileLabel { file: file.to_owned() };
+        self.certificate_days.get_or_create(&label).set(days);
+        self.certificate_ok.get_or_create(&label).set(i64::from(ok));
+    }
+
     /// The files were read and are in use.
     pub fn reloaded(&self, hash: &str, at: jiff::Timestamp) {
         self.reloads.get_or_create(&ResultLabel { result: "ok" }).inc();
@@ -374,7 +438,10 @@ impl Metrics {
     pub fn text(&self) -> String {
         let mut out = String::new();
         // Writing into a String cannot fail.
-        let _ = encode(&mut out, &self.registry);
+        self.process.look();
+        let _ = encode_registry(&mut out, &self.registry)
+            .and_then(|()| encode_registry(&mut out, &self.process.registry))
+            .and_then(|()| encode_eof(&mut out));
         out
     }
 }

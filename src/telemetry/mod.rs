@@ -2,6 +2,7 @@
 
 mod logs;
 mod metrics;
+mod process;
 
 pub use logs::{LogFormat, init};
 pub use metrics::Metrics;

@@ -383,6 +383,54 @@ def console_modes(stage):
     stage.until(lambda: there.locator(".chip.quiet").count() == 1, "off there too")
 
 
+PILOTS = """rules:
+  - id: returns.person
+    replaces: returns.window
+    rollout: 50%
+    priority: 900
+    when: {phrase: [怎么退货]}
+    reply: {zh: 请同事来帮您。, zh-Hant: 請同事來幫您。, en: A colleague helps you.}
+    handoff: {queue: general, reason: trial}
+  - id: fee.short
+    replaces: logistics.fee
+    rollout: 20%
+    priority: 900
+    when: {phrase: [运费是怎么收的]}
+    reply: {zh: 满 99 元包邮。, zh-Hant: 滿 99 元包郵。, en: Free from 99 yuan.}
+"""
+
+
+def console_pilots(stage):
+    """Two pilots: one that hands everybody over ends by itself and says why, the other goes on; in both languages, on a phone."""
+    stage.own_daemon("pilots: {stop: {handoff: 5%, after: 10}}\n", rules__trial=PILOTS)
+    with_crm(stage)
+    stage.restart()
+    agent = stage.agent(path="/console#/shop")
+    running = agent.locator(".lines .line", has=agent.locator("code")).filter(has=agent.locator(".chip.good"))
+    stage.until(lambda: running.count() == 2, "both run")
+    agent.screenshot(path=str(stage.shots / "console-pilots-running.png"), full_page=True)
+    for number in range(60):
+        forward(stage, "怎么退货", {"id": f"cu-{number}"}, number)
+    # It compares when it starts, and then every minute.
+    stage.end_agents()
+    stage.restart(same_data=True)
+    agent, other = stage.agent(path="/console#/shop"), stage.agent(path="/console#/shop", dark=True, locale="en-GB")
+    ended = lambda page: page.locator(".line", has=page.locator(".chip.urgent")).filter(has_text="returns.person")
+    stage.until(lambda: ended(agent).count() == 1 and ended(other).count() == 1, "it ended by itself")
+    assert re.search(r"已自动停止.*转人工 100\.0 %.*其余顾客 0\.0 %", ended(agent).text_content()), ended(agent).text_content()
+    assert re.search(r"Ended by itself.*100\.0 % went to a person.*the rest 0\.0 %", ended(other).text_content()), ended(other).text_content()
+    for page, words in (agent, "进行中"), (other, "Running"):
+        assert page.locator(".line", has_text="fee.short").filter(has_text=words).count() == 1
+    ended(agent).scroll_into_view_if_needed()
+    ended(other).scroll_into_view_if_needed()
+    agent.screenshot(path=str(stage.shots / "console-pilots.png"))
+    other.screenshot(path=str(stage.shots / "console-pilots-dark.png"))
+    phone = stage.agent(path="/console#/shop", width=390, height=844, phone=True)
+    ended(phone).scroll_into_view_if_needed()
+    assert phone.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it scrolls sideways on a phone"
+    phone.screenshot(path=str(stage.shots / "console-pilots-phone.png"))
+
+
 def console_unanswered(stage):
     """What nothing answered today, with the way to the case."""
     stage.own_daemon(TOKENS)

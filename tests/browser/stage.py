@@ -15,8 +15,8 @@ PATIENCE = 30.0  # seconds that anything may take
 class Daemon:
     """A daemon on a free port with data of its own, gone at the end."""
 
-    def __init__(self, binary, shop, log, address="127.0.0.1:0"):
-        self.data = tempfile.TemporaryDirectory(prefix="nightdesk-browser-")
+    def __init__(self, binary, shop, log, address="127.0.0.1:0", data=None):
+        self.data = data or tempfile.TemporaryDirectory(prefix="nightdesk-browser-")
         self.log = log.open("w", encoding="utf-8")
         command = [binary, "--dir", shop, "serve", "--listen", address, "--data", self.data.name]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True)
@@ -32,7 +32,7 @@ class Daemon:
         self.stop()
         raise RuntimeError(f"the daemon did not print `listening on …` within 30 s; see {self.log.name}")
 
-    def stop(self):
+    def stop(self, keep_data=False):
         self.process.terminate()
         try:
             self.process.wait(10)
@@ -40,7 +40,8 @@ class Daemon:
             self.process.kill()
             self.process.wait()
         self.log.close()
-        self.data.cleanup()
+        if not keep_data:
+            self.data.cleanup()
 
 
 class Stage:
@@ -94,11 +95,12 @@ class Stage:
         self.daemon = Daemon(self.binary, self.files.name, self.shots / "daemon-own.log")
         self.url = self.daemon.url
 
-    def restart(self, same_port=False):
-        """Another own daemon on the same shop, with empty data."""
+    def restart(self, same_port=False, same_data=False):
+        """Another own daemon on the same shop, with empty data unless they are to be the same."""
         address = self.url.removeprefix("http://") if same_port else "127.0.0.1:0"
-        self.daemon.stop()
-        self.daemon = Daemon(self.binary, self.files.name, self.shots / "daemon-own.log", address)
+        data = self.daemon.data if same_data else None
+        self.daemon.stop(keep_data=same_data)
+        self.daemon = Daemon(self.binary, self.files.name, self.shots / "daemon-own.log", address, data)
         self.url = self.daemon.url
 
     def write(self, name, change):
@@ -178,11 +180,15 @@ class Stage:
             self.context.close()
             self.context = self.page = None
 
+    def end_agents(self):
+        """All agents go home."""
+        while self.agents:
+            self.agents.pop().close()
+
     def end(self):
         """After the scene: everything of it is closed."""
         self.close()
-        while self.agents:
-            self.agents.pop().close()
+        self.end_agents()
         if self.daemon:
             self.daemon.stop()
         if self.files:

@@ -211,6 +211,8 @@ const ROUTES: &[(&str, &str, &str, &str, For)] = &[
     ("/widget.js", "GET", "/widget.js", "", For::Everybody(200)),
     ("/console", "GET", "/console", "", For::Everybody(200)),
     ("/console/{file}", "GET", "/console/console.js", "", For::Everybody(200)),
+    ("/openapi.json", "GET", "/openapi.json", "", For::Everybody(200)),
+    ("/asyncapi.json", "GET", "/asyncapi.json", "", For::Everybody(200)),
     // No handshake.
     ("/v1/chat", "GET", "/v1/chat", "", For::Everybody(426)),
     // Without the platform's signature.

@@ -149,3 +149,43 @@ async fn a_store_of_every_earlier_schema_is_brought_up_to_date_and_keeps_its_row
         drop(SqliteStore::open(folder.path()).unwrap());
     }
 }
+
+/// What `nightdesk backup` says.
+fn backed_up(shop: &Shop, to: &Path) -> (bool, String) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_nightdesk"));
+    let done = command.arg("backup").arg(to).arg("--data").arg(shop.data()).output().unwrap();
+    (done.status.success(), String::from_utf8_lossy(&done.stderr).into_owned())
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_backup_is_no_way_to_write_over_files_or_to_read_the_key() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let receiver = Receiver::start().await;
+    let shop = Shop::small(&receiver);
+    Daemon::start(&shop, WEDNESDAY).await.stop().await;
+
+    // Where everybody may write, somebody would exchange it.
+    let open = shop.aside("open");
+    fs::create_dir(&open).unwrap();
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
+    let (done, said) = backed_up(&shop, &open);
+    assert!(!done && said.contains("everybody may write in it"), "{said}");
+    assert_eq!(fs::read_dir(&open).unwrap().count(), 0);
+
+    // A link that lies there is not followed, and what it leads to stays.
+    let (folder, other) = (shop.aside("linked"), shop.aside("precious"));
+    fs::create_dir(&folder).unwrap();
+    fs::write(&other, "precious").unwrap();
+    symlink(&other, folder.join("token.key")).unwrap();
+    let (done, said) = backed_up(&shop, &folder);
+    assert!(!done && said.contains("token.key"), "{said}");
+    assert_eq!(fs::read_to_string(&other).unwrap(), "precious");
+
+    let fresh = shop.aside("fresh");
+    assert!(backed_up(&shop, &fresh).0);
+    for file in [DATABASE, "token.key"] {
+        assert_eq!(fs::metadata(fresh.join(file)).unwrap().permissions().mode() & 0o077, 0, "{file}");
+    }
+    assert_eq!(fs::read(fresh.join("token.key")).unwrap(), fs::read(shop.data().join("token.key")).unwrap());
+}

@@ -1,14 +1,14 @@
 //! The commands as a person types them: the real program on the shipped files, at fixed times.
 
 use std::fs;
-use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 use crate::common::client::Client;
 use crate::common::daemon::Daemon;
 use crate::common::receiver::Receiver;
 use crate::common::shop::Shop;
+use crate::program::{self, fine};
 use serde_json::Value;
 
 /// A Friday evening after the national holiday; the Saturday that follows is a working day.
@@ -18,34 +18,15 @@ fn nightdesk(arguments: &[&str]) -> Output {
     typed(arguments, "")
 }
 
-/// Runs a command with this on its standard input.
+/// Runs a command with this on its standard input, on the shipped files.
 fn typed(arguments: &[&str], input: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_nightdesk"))
-        .args(["--color", "never"])
-        .args(arguments)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .env_remove("NIGHTDESK_DIR")
-        .env_remove("NIGHTDESK_DATA")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // A command that reads nothing may have ended already.
-    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-    child.wait_with_output().unwrap()
+    program::typed(program::program().args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")), input)
 }
 
 /// What a command prints when all is fine.
 #[track_caller]
 fn said(arguments: &[&str]) -> String {
     fine(&nightdesk(arguments))
-}
-
-#[track_caller]
-fn fine(output: &Output) -> String {
-    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout.clone()).unwrap()
 }
 
 #[track_caller]
@@ -120,23 +101,44 @@ fn chat_answers_line_by_line_when_piped() {
     assert!(!talk.contains("winner"), "only when it is asked for");
 }
 
+#[test]
+fn a_chat_in_a_special_mode_by_option_and_by_word() {
+    const OPEN: &str = "2026-10-14T10:00:00+08:00";
+    let (told, usual) = ("现在咨询的顾客比平时多", "正在为您转接客服同事");
+    let plain = fine(&typed(&["chat", "--at", OPEN], "转人工\n"));
+    let peak = fine(&typed(&["chat", "--at", OPEN, "--mode", "peak"], "转人工\n"));
+    assert!(plain.contains(usual) && !plain.contains(told), "{plain}");
+    assert!(peak.contains(told) && !peak.contains(usual), "{peak}");
+    let words = "/mode peak\n转人工\n/mode degraded\n/mode peak\n/mode degraded\n转人工\n/mode busy\n";
+    let talk = fine(&typed(&["chat", "--at", OPEN], words));
+    let switched: Vec<&str> = talk.lines().filter(|line| line.starts_with("special modes: ")).collect();
+    let begins = "; a new conversation begins";
+    let expected = ["peak", "peak, degraded", "degraded", "none"].map(|on| format!("special modes: {on}{begins}"));
+    assert_eq!(switched, expected, "{talk}");
+    // Only the first hand-off was in the peak, and each was the first of its conversation.
+    assert_eq!(talk.matches(told).count(), 1, "{talk}");
+    assert!(talk.find(told) < talk.find(&expected[1]), "{talk}");
+    assert_eq!(talk.matches(usual).count(), 1, "{talk}");
+    assert!(talk.contains("write /mode peak or /mode degraded"), "{talk}");
+    let wrong = nightdesk(&["chat", "--mode", "busy"]);
+    let error = String::from_utf8_lossy(&wrong.stderr);
+    assert!(wrong.status.code() == Some(2) && error.contains("peak, degraded"), "{error}");
+    // What is written as a test has the mode, so it passes.
+    let dir = copied_shop();
+    let shop = dir.path().to_str().unwrap();
+    fine(&typed(&["--dir", shop, "chat", "--at", OPEN], "/mode peak\n转人工\n/test in-the-peak\n"));
+    let file = dir.path().join("tests/conversations/in-the-peak.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(text.contains("modes: [peak]"), "{text}");
+    assert!(self::said(&["--dir", shop, "test"]).contains("1 passed, 0 failed"));
+    fs::write(&file, text.replace("modes: [peak]", "modes: [busy]")).unwrap();
+    assert_eq!(nightdesk(&["--dir", shop, "test"]).status.code(), Some(2), "the mode is read");
+}
+
 /// A shop of its own with the shipped files.
 fn copied_shop() -> tempfile::TempDir {
-    fn copy(from: &Path, to: &Path) {
-        if from.is_dir() {
-            fs::create_dir_all(to).unwrap();
-            for entry in fs::read_dir(from).unwrap() {
-                let path = entry.unwrap().path();
-                copy(&path, &to.join(path.file_name().unwrap()));
-            }
-        } else {
-            fs::copy(from, to).unwrap();
-        }
-    }
     let dir = tempfile::tempdir().unwrap();
-    for name in ["nightdesk.yaml", "faq", "rules", "calendars"] {
-        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join(name), &dir.path().join(name));
-    }
+    program::copy_shipped(&["nightdesk.yaml", "faq", "rules", "calendars"], dir.path());
     dir
 }
 
@@ -165,7 +167,7 @@ fn a_chat_becomes_a_test_that_passes() {
         "chat_as_a_test",
         fs::read_to_string(dir.path().join("tests/conversations/returns-at-night.yaml")).unwrap()
     );
-    assert!(said(&["--dir", shop, "test"]).contains("1 passed, 0 failed"));
+    assert!(self::said(&["--dir", shop, "test"]).contains("1 passed, 0 failed"));
     // It is a test: another answer fails it.
     let file = dir.path().join("tests/conversations/returns-at-night.yaml");
     let text = fs::read_to_string(&file).unwrap();
@@ -281,11 +283,22 @@ async fn queue_lists_who_waits_without_a_daemon() {
     assert!(listed.contains("general") && listed.contains("asked"), "{listed}");
     let deliveries = said(&[&base[..], &["list", "--deliveries"]].concat());
     assert!(!deliveries.contains("panicked"), "{deliveries}");
+    for (wrong, help) in [
+        (&["list", "--state", "open"][..], "queued, taken, returned, closed, moved, all"),
+        (&["list", "--deliveries", "--state", "queued"], "pending, dead, delivered, dropped, all"),
+        (&["show", "77"], "list --deliveries --state all"),
+        (&["retry", "77"], "list --deliveries --state all"),
+        (&["drop", "77"], "list --deliveries --state all"),
+    ] {
+        let output = nightdesk(&[&base[..], wrong].concat());
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && error.contains(help), "{wrong:?}: {error}");
+    }
 }
 
 #[test]
 fn wrong_usage_is_exit_code_2_and_says_what_to_do() {
-    let cases: [(&[&str], &str); 8] = [
+    let cases: [(&[&str], &str); 13] = [
         (&["serv"], "serve"),
         (&["check", "--format", "xml"], "human"),
         (&["schema", "rule"], "rules"),
@@ -294,6 +307,11 @@ fn wrong_usage_is_exit_code_2_and_says_what_to_do() {
         (&["chat", "--customer", "vip"], "tier=vip"),
         (&["hours", "explain", "noon"], "2026-10-09T20:15"),
         (&["test", "tests/conversations/none"], "tests/conversations/none"),
+        (&["check", "faq/retruns.yaml"], "such as faq/returns.yaml"),
+        (&["serve", "--listen", "8080"], "127.0.0.1:8080"),
+        (&["explain", "x", "--channel", "shop"], "there is web"),
+        (&["chat", "--channel", "shop"], "there is web"),
+        (&["channel", "test", "desk"], "nightdesk.yaml has none yet"),
     ];
     for (arguments, help) in cases {
         let output = nightdesk(arguments);

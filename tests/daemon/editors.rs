@@ -3,44 +3,22 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::{Value, json};
 
 use crate::common::foreign::foreign_js;
+use crate::program::{copy_shipped, fine, program_in};
 
 /// A copy of the shipped shop with its schemas.
 fn shop() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
-    for name in ["nightdesk.yaml", "synonyms.yaml", "faq", "rules", "calendars", "tests/conversations", ".nightdesk"] {
-        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join(name), &dir.path().join(name));
-    }
+    let names = ["nightdesk.yaml", "synonyms.yaml", "faq", "rules", "calendars", "tests/conversations", ".nightdesk"];
+    copy_shipped(&names, dir.path());
     dir
 }
 
-fn copy(from: &Path, to: &Path) {
-    if from.is_dir() {
-        fs::create_dir_all(to).unwrap();
-        for entry in fs::read_dir(from).unwrap() {
-            let path = entry.unwrap().path();
-            copy(&path, &to.join(path.file_name().unwrap()));
-        }
-    } else if from.exists() {
-        fs::create_dir_all(to.parent().unwrap()).unwrap();
-        fs::copy(from, to).unwrap();
-    }
-}
-
 fn write(dir: &Path) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_nightdesk"))
-        .arg("--dir")
-        .arg(dir)
-        .args(["schema", "--write"])
-        .env_remove("NIGHTDESK_DIR")
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
+    fine(&program_in(dir).args(["schema", "--write"]).output().unwrap())
 }
 
 fn yaml_files(dir: &Path, found: &mut Vec<PathBuf>) {

@@ -293,7 +293,7 @@ fn pipeline(engine: &Arc<Engine>, data: &Path, clock: &Clock) -> Arc<Pipeline> {
 }
 
 /// Numbers without gaps; nothing said by the bot, and nobody else, while a person has the conversation.
-fn transcript_holds(events: &[EventRow], last: u64, state: &str) {
+pub fn transcript_holds(events: &[EventRow], last: u64, state: &str) {
     let numbers: Vec<u64> = events.iter().map(|event| event.seq).collect();
     assert_eq!(numbers, (1..=last).collect::<Vec<u64>>());
     let mut owner: Option<String> = None;

@@ -1,6 +1,6 @@
 //! Special modes: switched by hand with a right to it, seen by customers at once, kept over a restart, over by themselves.
 
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::{Value, json};
 
@@ -11,6 +11,7 @@ use crate::common::erp::Erp;
 use crate::common::receiver::Receiver;
 use crate::common::shop::Shop;
 use crate::common::{str_at, wait_for};
+use crate::program::program_in;
 
 const WEDNESDAY: &str = "2026-10-14T10:00:00+08:00";
 
@@ -48,9 +49,7 @@ async fn hears(daemon: &Daemon, text: &str) -> Vec<String> {
 }
 
 fn nightdesk(shop: &Shop, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_nightdesk"));
-    command.args(["--color", "never", "--dir"]).arg(shop.dir()).args(arguments).arg("--data").arg(shop.data());
-    command.env_remove("NIGHTDESK_DIR").env_remove("NIGHTDESK_DATA").output().unwrap()
+    program_in(&shop.dir()).args(arguments).arg("--data").arg(shop.data()).output().unwrap()
 }
 
 #[tokio::test]
@@ -223,4 +222,34 @@ async fn the_command_switches_it_beside_a_running_daemon() {
     assert!(output.status.success() && said.contains("Ben") && said.contains("peak      off"), "{output:?}");
     wait_for("off", || async { (mode(&daemon, "peak").await["on"] == false).then_some(()) }).await;
     daemon.stop().await;
+}
+
+#[tokio::test]
+async fn the_command_switches_while_the_files_are_broken_as_the_daemon_goes_on_with_the_last_good_ones() {
+    let receiver = Receiver::start().await;
+    let shop = shop(&receiver, "");
+    let daemon = Daemon::start(&shop, WEDNESDAY).await;
+    // What is in use is kept a moment after the start.
+    let sets = shop.data().join("history/sets");
+    wait_for("the history", async || sets.read_dir().is_ok_and(|mut sets| sets.next().is_some()).then_some(())).await;
+    let broken = std::fs::read_to_string(shop.dir().join("nightdesk.yaml")).unwrap().replace("timezone:", "timezoone:");
+    shop.write("nightdesk.yaml", &broken);
+    let output = nightdesk(&shop, &["mode", "peak", "--for", "1h", "--by", "Ann"]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{error}");
+    assert!(error.contains("the last that was in use") && error.contains("nightdesk check"), "{error}");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(printed.contains("peak      on until ") && printed.contains("+08:00 (by hand: Ann)"), "{printed}");
+    wait_for("the daemon to see it", async || {
+        let record = get(&url(&daemon, "/v1/modes")).await.json;
+        (record["switched"][0]["by"] == "Ann").then_some(())
+    })
+    .await;
+    daemon.stop().await;
+    // Where no daemon was, nothing is known of the modes, and it says what to mend.
+    std::fs::remove_dir_all(shop.data().join("history")).unwrap();
+    let output = nightdesk(&shop, &["mode"]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(error.contains("did you mean `timezone`?") && error.contains("--data"), "{error}");
 }

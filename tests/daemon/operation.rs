@@ -46,10 +46,35 @@ async fn the_figures_tell_what_was_decided_and_what_waits() {
         "nightdesk_message_seconds_count 2",
         "nightdesk_sockets 1",
         "nightdesk_last_reload_successful 1",
+        concat!("nightdesk_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\",system=\""),
+        "process_start_time_seconds ",
+        #[cfg(target_os = "linux")]
+        "process_resident_memory_bytes ",
+        #[cfg(target_os = "linux")]
+        "process_open_fds ",
+        #[cfg(target_os = "linux")]
+        "process_max_fds ",
     ] {
         assert!(figures.contains(wanted), "{wanted} is not in\n{figures}");
     }
     assert!(figures.ends_with("# EOF\n"));
+}
+
+#[tokio::test]
+async fn the_days_are_told_for_which_calendars_know_the_holidays() {
+    let receiver = Receiver::start().await;
+    let shop = Shop::shipped(&receiver);
+    // The pack knows 2025 and 2026.
+    let daemon = Daemon::start(&shop, "2026-12-22T00:00:00+08:00").await;
+    for (now, days) in [(None, "10.0"), (Some("2027-01-06T00:00:00+08:00"), "-5.0")] {
+        if let Some(now) = now {
+            daemon.turn_to(now);
+        }
+        let figures = reqwest::get(format!("http://{}/metrics", daemon.address())).await.unwrap().text().await.unwrap();
+        let told: Vec<&str> = figures.lines().filter(|line| line.starts_with("nightdesk_calendar_days{")).collect();
+        // Schedules without calendars are never out of date.
+        assert_eq!(told, [format!("nightdesk_calendar_days{{schedule=\"shop\"}} {days}")]);
+    }
 }
 
 #[tokio::test]

@@ -1,18 +1,20 @@
 //! Pilots in a running daemon: one that is worse than the rest ends by itself, once, and stays ended.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use nightdesk::hub::News;
 use nightdesk::reload::Beside;
 use nightdesk::rules::pilots::number;
 use nightdesk::store::DecisionFilter;
+use nightdesk::store::sqlite::{DATABASE, SqliteStore};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::common::api::{forward, forwarded, get};
+use crate::common::api::{forward, forwarded, get, post};
 use crate::common::daemon::{Daemon, instant};
 use crate::common::receiver::{Hit, Receiver};
 use crate::common::shop::{CRM_SECRET, Shop};
@@ -232,6 +234,78 @@ async fn a_share_of_the_customers_gets_the_candidate_and_a_bad_one_disturbs_nobo
     daemon.stop().await;
 }
 
+/// A file whose reading does not come to an end, as on a share whose server is gone.
+struct Hanging(PathBuf);
+
+impl Hanging {
+    fn new(dir: &Path, name: &str) -> Self {
+        let path = dir.join(name);
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        Self(path)
+    }
+
+    /// Whoever reads it comes to an end, and nobody finds it any more.
+    fn let_go(self) {
+        let writer = std::fs::File::options().read(true).write(true).open(&self.0).unwrap();
+        std::fs::remove_file(&self.0).unwrap();
+        drop(writer);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_candidate_that_cannot_be_read_holds_up_nothing_of_the_shop() {
+    let receiver = Receiver::start().await;
+    let shop = Shop::small(&receiver);
+    let next = shop.aside("next");
+    write(&next, "faq/shop.yaml", &next_faq("十四天内可以退货。"));
+    let beside = Beside { dir: next.clone(), share: Some(5_000) };
+    let daemon = Daemon::start_beside(&shop, TEN, Some(beside)).await;
+    let (mut with, mut rest) = (customers(true, 0), customers(false, 0));
+    assert!(words(&ask(&daemon, &with.next().unwrap(), "怎么退货").await).contains("十四天"));
+    let hanging = Hanging::new(&next, "faq/hangs.yaml");
+    shop.write("faq/more.yaml", "faq:\n  - {id: more.one, title: 新, questions: [有新品吗], answer: 有新品。}\n");
+    let reload = post(&format!("http://{}/-/reload", daemon.address()), "", &[]).await;
+    assert_eq!((reload.status, &reload.json["reloaded"]), (200, &json!(true)));
+    assert!(words(&ask(&daemon, &rest.next().unwrap(), "有新品吗").await).contains("有新品"));
+    let state = becomes(&daemon, false).await;
+    assert!(str_at(&state, "/error").contains("could not be read within"), "{state:#}");
+    assert!(words(&ask(&daemon, &with.next().unwrap(), "怎么退货").await).contains("十四天"), "the last good one");
+    write(&next, "faq/shop.yaml", &next_faq("三十天内可以退货。"));
+    hanging.let_go();
+    // Nobody says that it can be read again: it is looked for.
+    answers_soon(&daemon, &mut with, "三十天").await;
+    becomes(&daemon, true).await;
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reload_that_hangs_holds_up_no_switch() {
+    let receiver = Receiver::start().await;
+    let shop = Shop::small(&receiver);
+    let daemon = Daemon::start(&shop, TEN).await;
+    let at = |path: &str| format!("http://{}{path}", daemon.address());
+    let hanging = Hanging::new(&shop.dir(), "faq/hangs.yaml");
+    shop.write("faq/more.yaml", "faq:\n  - {id: more.one, title: 新, questions: [有新品吗], answer: 有新品。}\n");
+    let reloading = {
+        let url = at("/-/reload");
+        tokio::spawn(async move { post(&url, "", &[]).await })
+    };
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let on = json!({"on": true, "until": "2026-10-14T12:00:00+08:00"});
+    assert_eq!(post(&at("/v1/modes/peak"), on.to_string(), &[]).await.status, 200);
+    let closed = json!({"open": false, "until": "2026-10-14T12:00:00+08:00"});
+    assert_eq!(post(&at("/v1/hours/shop"), closed.to_string(), &[]).await.status, 200);
+    let is_on = || async { get(&at("/v1/modes")).await.json["modes"].to_string().contains("\"by_hand\":true") };
+    assert!(is_on().await && !reloading.is_finished());
+    hanging.let_go();
+    assert_eq!(reloading.await.unwrap().json["reloaded"], true);
+    // What people said meanwhile holds for the new files too.
+    assert!(words(&ask(&daemon, "k1", "有新品吗").await).contains("有新品"));
+    assert!(is_on().await);
+    assert!(words(&ask(&daemon, "k2", "我要转人工").await).contains("现在不在营业时间"));
+    daemon.stop().await;
+}
+
 #[tokio::test]
 async fn a_candidate_that_is_worse_ends_by_itself() {
     let receiver = Receiver::start().await;
@@ -310,9 +384,30 @@ async fn a_candidate_in_the_shadow_is_counted_and_says_nothing() {
     }
     assert_eq!(replay_shadow(&shop, &["--allow", "100%"]).0, Some(0));
 
-    // A restart goes on, another candidate begins anew.
+    // What a customer wrote is erased with the customer; that something was decided otherwise stays counted.
+    let own = SqliteStore::open_beside(&shop.data()).unwrap();
+    let ids = own.of_customer("s9", None).await.unwrap();
+    assert_eq!(ids.len(), 1);
+    own.erase(ids, true, daemon.now()).await.unwrap();
+    let (_, changes) = nightdesk::shadow::read(store.as_ref()).await.unwrap().unwrap();
+    let gift = changes.iter().find(|change| change.after.rule.as_deref() == Some("gift.rule")).expect("the rule");
+    assert_eq!((gift.messages, gift.samples.len()), (1, 0), "{gift:#?}");
+    assert!(!replay_shadow(&shop, &[]).1.contains("送礼物"));
+    let db = rusqlite::Connection::open(shop.data().join(DATABASE)).unwrap();
+    let ends = "SELECT count(*), count(until) FROM kept WHERE place = 'shadow-said'";
+    let (all, ending): (i64, i64) = db.query_row(ends, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    assert!(all > 0 && all == ending, "each has its own end: {all}, {ending}");
+
+    // A restart goes on, also where what was kept cannot be read at first; another candidate begins anew.
     daemon.stop().await;
     let daemon = Daemon::start_beside(&shop, "2026-10-14T11:00:00+08:00", Some(beside)).await;
+    db.execute_batch("ALTER TABLE kept RENAME TO kept_away").unwrap();
+    ask(&daemon, "s8", "怎么退货").await;
+    wait_for("a message that is left out", || async {
+        metric(&daemon, r#"nightdesk_shadow_messages_total{result="dropped"} 1"#).await.then_some(())
+    })
+    .await;
+    db.execute_batch("ALTER TABLE kept_away RENAME TO kept").unwrap();
     ask(&daemon, "s10", "怎么退货").await;
     let store = &daemon.app.pipeline.store;
     let messages = |wanted: u64| async move {

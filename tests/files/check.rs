@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -49,6 +50,11 @@ fn copy(from: &Path, to: &Path) {
             copy(&path, &target);
         } else if path.extension().is_none_or(|extension| extension != "snap") {
             fs::copy(&path, &target).unwrap();
+            // Who checked the files out has an umask of their own.
+            if target.extension().is_some_and(|extension| extension == "key") {
+                let mode = if from.components().any(|part| part.as_os_str() == "open-key") { 0o644 } else { 0o600 };
+                fs::set_permissions(&target, fs::Permissions::from_mode(mode)).unwrap();
+            }
         }
     }
 }

@@ -1,13 +1,14 @@
-//! The pages that people learn from, run as they stand: the guides and the first hour.
+//! The pages that people learn from, run as they stand: the guides, the first hour, and every session of the other pages.
 //!
 //! A comment above a block of YAML says what becomes of it; the page's reader does not see it.
 //!
-//! - `<!-- file: PATH -->`: the block is this file of the shop.
+//! - `<!-- file: PATH -->`: the block, of whatever kind, is this file of the shop.
 //! - `<!-- keys: PATH -->`: its top-level keys take the place of those in the file; `<!-- lines: PATH -->`: its lines do.
 //! - `<!-- mistake: PATH -->`: the file is so for the next session only.
 //! - `<!-- part: WHERE -->`: not run here; the place that runs it.
 //! - `<!-- run: COMMAND -->`, by itself: what the words around it tell the reader to do.
 //! - `<!-- shop: shipped -->`, by itself: the page is about the files that we ship, not about a shop of its own.
+//! - `<!-- shop: shipped, only sessions -->`: the same, and YAML without such a comment is shown and not run.
 //!
 //! In a block `console` the lines behind `$ ` are run, those behind `> ` are typed, and the rest must be what is printed. A line
 //! `…` stands for any number of lines, `…` at a line's end for the rest of it. `UPDATE_PAGES=1` writes what is printed into the
@@ -19,6 +20,8 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+use crate::program::{OWN, copy, copy_shipped, program};
 
 #[test]
 fn every_example_of_the_english_guide_works() {
@@ -33,6 +36,112 @@ fn every_example_of_the_chinese_guide_works() {
 #[test]
 fn the_first_hour_goes_as_it_is_written() {
     run("docs/first-hour.md", 6);
+}
+
+#[test]
+fn the_sessions_of_the_english_readme_go_as_they_are_written() {
+    run("README.md", 4);
+}
+
+#[test]
+fn the_sessions_of_the_chinese_readme_go_as_they_are_written() {
+    run("README.zh.md", 4);
+}
+
+#[test]
+fn the_sessions_of_the_reference_go_as_they_are_written() {
+    run("docs/rules.md", 5);
+}
+
+#[test]
+fn the_session_of_the_import_goes_as_it_is_written() {
+    run("docs/import.md", 1);
+}
+
+/// Pages with sessions; the tests above run them.
+const WITH_SESSIONS: [&str; 7] = [
+    "README.md",
+    "README.zh.md",
+    "docs/first-hour.md",
+    "docs/import.md",
+    "docs/rules-guide.en.md",
+    "docs/rules-guide.zh.md",
+    "docs/rules.md",
+];
+/// Sessions that they do not run: the page, the command, and why.
+const NOT_RUN: [(&str, &str, &str); 1] =
+    [("docs/first-hour.md", "nightdesk serve", "it goes on until it is ended; tests/daemon starts it")];
+
+#[test]
+fn every_session_of_a_page_is_run_or_it_is_said_why_not() {
+    let (mut wrong, mut with_sessions, mut not_run) = (String::new(), Vec::new(), Vec::new());
+    for page in pages() {
+        let text = fs::read_to_string(here().join(&page)).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        let mut kind = None;
+        for (at, line) in lines.iter().enumerate() {
+            if let Some(begins) = line.strip_prefix("```") {
+                kind = kind.is_none().then_some((begins, at));
+            }
+            let (Some(command), Some((kind, begins))) = (line.strip_prefix("$ "), kind) else { continue };
+            if kind != "console" {
+                writeln!(wrong, "{page}:{}: a session is a block `console`", at + 1).unwrap();
+            } else if begins > 0 && lines[begins - 1].starts_with("<!-- part: ") {
+                not_run.push((page.clone(), command.to_owned()));
+            }
+            with_sessions.push(page.clone());
+        }
+    }
+    with_sessions.dedup();
+    assert!(wrong.is_empty(), "\n{wrong}");
+    assert_eq!(with_sessions, WITH_SESSIONS, "pages with sessions are run by tests of their own");
+    let known = NOT_RUN.map(|(page, command, _)| (page.to_owned(), command.to_owned()));
+    assert_eq!(not_run, known);
+}
+
+/// Commands of blocks `sh`, whose output is not shown, are known with all their options.
+#[test]
+fn every_command_of_a_page_is_one_that_there_is() {
+    let (mut wrong, mut count) = (String::new(), 0);
+    for page in pages() {
+        let text = fs::read_to_string(here().join(&page)).unwrap();
+        let mut inside = false;
+        for (at, line) in text.lines().enumerate() {
+            if line.starts_with("```") {
+                inside = line == "```sh";
+            }
+            let Some(arguments) = line.strip_prefix("nightdesk ").filter(|_| inside) else { continue };
+            // Up to a comment, and to what the shell does with it.
+            let arguments = arguments.split([' ', '\t']).filter(|word| !word.is_empty());
+            let arguments =
+                arguments.take_while(|word| !["#", "|", ">", "&&"].contains(word) && !word.starts_with('#'));
+            let output = program().args(arguments).arg("--help").output().unwrap();
+            if !output.status.success() {
+                let error = String::from_utf8_lossy(&output.stderr).into_owned();
+                writeln!(wrong, "{page}:{}: `{line}`: {error}", at + 1).unwrap();
+            }
+            count += 1;
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+    assert!(count > 30, "{count}");
+}
+
+/// All pages of the project, by path.
+fn pages() -> Vec<String> {
+    let (mut pages, mut folders) = (vec!["README.md".to_owned(), "README.zh.md".to_owned()], vec![here().join("docs")]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "md") {
+                pages.push(path.strip_prefix(here()).unwrap().to_str().unwrap().to_owned());
+            }
+        }
+    }
+    pages.sort();
+    pages
 }
 
 fn run(page: &str, least: usize) {
@@ -62,6 +171,8 @@ struct Walk<'page> {
     root: tempfile::TempDir,
     /// Whether the shop is ours: then it is checked at the page's end only, and its own tests run elsewhere.
     shipped: bool,
+    /// Whether YAML without a word about it is only shown.
+    only_sessions: bool,
     chapter: usize,
     /// What a mistake stands over.
     before: Option<(PathBuf, Option<String>)>,
@@ -81,6 +192,7 @@ impl<'page> Walk<'page> {
             page,
             root,
             shipped: false,
+            only_sessions: false,
             chapter: 0,
             before: None,
             examples: 0,
@@ -103,6 +215,10 @@ impl<'page> Walk<'page> {
                 match comment.split_once(": ") {
                     Some(("run", command)) => drop(self.sh(command, &[], at)),
                     Some(("shop", "shipped")) => self.ship(),
+                    Some(("shop", "shipped, only sessions")) => {
+                        self.ship();
+                        self.only_sessions = true;
+                    }
                     told => said = told,
                 }
             } else if let Some(kind) = line.strip_prefix("```") {
@@ -114,6 +230,9 @@ impl<'page> Walk<'page> {
             }
         }
         self.end_of_chapter(at);
+        if self.shipped {
+            self.nothing_is_found(at);
+        }
     }
 
     fn block(&mut self, kind: &str, said: Option<(&str, &str)>, (from, to): (usize, usize), lines: &[&str]) {
@@ -129,7 +248,7 @@ impl<'page> Walk<'page> {
                     }
                 }
             }
-            ("yaml", Some(("file", path))) => self.write(path, &text()),
+            (_, Some(("file", path))) => self.write(path, &text()),
             ("yaml", Some(("mistake", path))) => {
                 let file = self.shop().join(path);
                 self.before = Some((file.clone(), fs::read_to_string(file).ok()));
@@ -151,7 +270,7 @@ impl<'page> Walk<'page> {
                 }
                 self.write(path, &file);
             }
-            ("yaml", _) => self.complain(from, "a block of YAML that nothing runs"),
+            ("yaml", _) if !self.only_sessions => self.complain(from, "a block of YAML that nothing runs"),
             _ => {}
         }
     }
@@ -210,7 +329,7 @@ impl<'page> Walk<'page> {
         process
             .env("DESK_URL", "http://127.0.0.1:9797/desk")
             .env("DESK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
-        for name in ["NIGHTDESK_DIR", "NIGHTDESK_DATA", "NIGHTDESK_LOG"] {
+        for name in OWN {
             process.env_remove(name);
         }
         let mut child = process.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -226,8 +345,18 @@ impl<'page> Walk<'page> {
 
     fn ship(&mut self) {
         self.shipped = true;
-        for name in ["nightdesk.yaml", "synonyms.yaml", "faq", "rules", "calendars", "tests/conversations"] {
-            copy(&here().join(name), &self.shop().join(name));
+        let names = ["nightdesk.yaml", "synonyms.yaml", "faq", "rules", "calendars", "tests/conversations"];
+        copy_shipped(&names, &self.shop());
+    }
+
+    /// What the reader has written by now is fine.
+    fn nothing_is_found(&mut self, line: usize) {
+        let found = self.sh("nightdesk check --strict", &[], line);
+        // Calendars on a page end with their year, and pages stay.
+        let aged = |line: &str| line.starts_with("warning[missing-year]");
+        let mut kinds = found.lines().filter(|line| line.starts_with("warning[") || line.starts_with("error["));
+        if !found.starts_with("fine: ") && !kinds.all(aged) {
+            self.complain(line, &format!("the chapter above leaves findings:\n{found}"));
         }
     }
 
@@ -236,13 +365,7 @@ impl<'page> Walk<'page> {
         if self.chapter == 1 || self.shipped {
             return;
         }
-        let found = self.sh("nightdesk check --strict", &[], line);
-        // Calendars on a page end with their year, and pages stay.
-        let aged = |line: &str| line.starts_with("warning[missing-year]");
-        let mut kinds = found.lines().filter(|line| line.starts_with("warning[") || line.starts_with("error["));
-        if !found.starts_with("fine: ") && !kinds.all(aged) {
-            self.complain(line, &format!("the chapter above leaves findings:\n{found}"));
-        }
+        self.nothing_is_found(line);
         if self.shop().join("tests").exists() {
             let failed = self.sh("nightdesk test || echo FAILED", &[], line);
             if failed.contains("FAILED") {
@@ -281,18 +404,6 @@ fn like(expected: &[&str], printed: &[String]) -> bool {
             let same = line.trim_end() == first || line.strip_suffix('…').is_some_and(|begin| first.starts_with(begin));
             same && like(rest, after)
         }),
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    if from.is_dir() {
-        fs::create_dir_all(to).unwrap();
-        for entry in fs::read_dir(from).unwrap() {
-            let path = entry.unwrap().path();
-            copy(&path, &to.join(path.file_name().unwrap()));
-        }
-    } else {
-        fs::copy(from, to).unwrap();
     }
 }
 

@@ -187,6 +187,34 @@ fn no_file_is_written_over_unless_it_is_said() {
     assert!(fs::read_to_string(&out).unwrap().starts_with("faq:"));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_file_of_a_stranger_is_read_no_further_than_it_may_and_says_nothing_to_the_terminal() {
+    let dir = tempfile::tempdir().unwrap();
+    let endless = nightdesk(dir.path(), &["import", "/dev/zero"]);
+    let said = String::from_utf8_lossy(&endless.stderr).into_owned();
+    assert!(endless.status.code() == Some(2) && said.contains("divide it"), "{said}");
+
+    // A link that leads nowhere is there all the same.
+    let out = dir.path().join("faq.yaml");
+    std::os::unix::fs::symlink(dir.path().join("nowhere"), &out).unwrap();
+    let refused = nightdesk(dir.path(), &["import", "bot.json", "--out", out.to_str().unwrap()]);
+    assert_eq!(refused.status.code(), Some(2), "{}", String::from_utf8_lossy(&refused.stderr));
+    assert!(fs::symlink_metadata(&out).unwrap().is_symlink());
+
+    // A table whose head would set the title of the window, and turn words round.
+    let odd = "question\u{1b}]0;owned\u{7},answer\u{202e}\n怎么退\u{9b}2J货,七天\u{1b}[2J内\n";
+    fs::write(dir.path().join("odd.csv"), odd).unwrap();
+    let path = dir.path().join("odd.csv");
+    for form in ["human", "json"] {
+        let arguments = ["import", path.to_str().unwrap(), "--columns", "question=A,answer=B", "--format", form];
+        let done = nightdesk(dir.path(), &arguments);
+        let all = [String::from_utf8(done.stdout).unwrap(), String::from_utf8(done.stderr).unwrap()].concat();
+        let bad: Vec<char> = all.chars().filter(|c| c.is_control() && *c != '\n').collect();
+        assert!(bad.is_empty() && all.contains("七天"), "{bad:?} in {all:?}");
+    }
+}
+
 #[test]
 fn files_that_are_nothing_known_are_refused_with_a_reason() {
     let dir = tempfile::tempdir().unwrap();

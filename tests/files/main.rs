@@ -5,6 +5,7 @@
 
 mod check;
 mod decisions;
+mod fuzzed;
 mod guide;
 mod hostile_files;
 mod hours;
@@ -12,8 +13,11 @@ mod import;
 mod layers;
 mod licences;
 mod likeness;
+mod linear;
 mod packaging;
 mod pilots;
+#[path = "../shared/program.rs"]
+mod program;
 mod replay;
 mod source;
 mod suggest;

@@ -14,6 +14,8 @@ use nightdesk::rules::load::NoSecrets;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use crate::program::program_in;
+
 const CONFIG: &str = r#"
 timezone: Asia/Shanghai
 languages: [zh]
@@ -186,9 +188,7 @@ fn directories() -> tempfile::TempDir {
 }
 
 fn run(root: &Path, dir: &str, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_nightdesk"));
-    command.current_dir(root).args(["--dir", dir, "--color", "never", "replay"]).args(arguments);
-    command.env_remove("NIGHTDESK_DIR").env_remove("NIGHTDESK_DATA").output().unwrap()
+    program_in(Path::new(dir)).current_dir(root).arg("replay").args(arguments).output().unwrap()
 }
 
 fn text(output: &Output) -> String {
@@ -224,6 +224,26 @@ fn the_command_tells_what_differs_by_traffic() {
     }
     let sum: u64 = json["changes"].as_array().unwrap().iter().map(|change| change["messages"].as_u64().unwrap()).sum();
     assert_eq!(sum, differing);
+}
+
+#[test]
+fn a_special_mode_is_on_in_the_files_that_are_tried_and_not_in_the_others() {
+    let root = directories();
+    let config = CONFIG.replace("notices: {", "modes: {peak: {options: 1}}\nnotices: {peak: 人多，请稍候。, ");
+    fs::write(root.path().join("old/nightdesk.yaml"), &config).unwrap();
+    let differing = |mode: &[&str]| {
+        let arguments = [&["export.jsonl", "--against", "old", "--words", "--format", "json"], mode].concat();
+        let output = run(root.path(), "old", &arguments);
+        assert_eq!(output.status.code(), Some(i32::from(!mode.is_empty())), "{output:?}");
+        serde_json::from_str::<Value>(&text(&output)).unwrap()
+    };
+    assert_eq!(differing(&[])["differing"], 0);
+    let peak = differing(&["--mode", "peak"]);
+    let people = SAID.iter().cycle().take(40).filter(|said| **said == "转人工").count();
+    assert!(people > 0 && peak["differing"].as_u64().unwrap() >= people as u64, "{peak:#}");
+    let wrong = run(root.path(), "old", &["export.jsonl", "--mode", "busy"]);
+    let error = String::from_utf8_lossy(&wrong.stderr);
+    assert!(wrong.status.code() == Some(2) && error.contains("peak, degraded"), "{error}");
 }
 
 #[test]

@@ -105,7 +105,7 @@ function fail(message) {
 function refused(message, { code, retry_after_ms: wait }) {
   message.held = false;
   if (inFlight === message.id) { inFlight = null; clearTimeout(ackTimer); }
-  if (code === 'rate_limited' || (wait > 0 && (message.tries = (message.tries || 0) + 1) < 4)) holdUntil = performance.now() + Math.min(Math.max(wait || 1500, 200), 60000);
+  if (code === 'rate_limited' || code === 'overloaded' || (wait > 0 && (message.tries = (message.tries || 0) + 1) < 4)) holdUntil = performance.now() + Math.min(Math.max(wait || 1500, 200), 60000);
   else fail(message);
   pump();
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -176,6 +176,7 @@ async fn accept(
         let (channel, pipeline, stop) = (channel.clone(), Arc::clone(&pipeline), stop.clone());
         tracker.spawn(async move {
             let _place = place;
+            let _ = stream.set_nodelay(true);
             connection(stream, channel, pipeline, stop).await;
         });
     }
@@ -186,11 +187,13 @@ async fn busy(mut stream: TcpStream) {
     let _ = tokio::time::timeout(Duration::from_secs(5), stream.write_all(words)).await;
 }
 
-/// One connection, with the settings that are in use when it begins.
-async fn connection(stream: TcpStream, channel: String, pipeline: Arc<Pipeline>, stop: CancellationToken) {
+/// One connection over whatever carries it, with the settings that are in use when it begins.
+pub async fn connection<S>(stream: S, channel: String, pipeline: Arc<Pipeline>, stop: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
     let engine = pipeline.engine.load_full();
     let Some(spec) = engine.book().settings.channel(&channel).and_then(MailSpec::of) else { return };
-    let _ = stream.set_nodelay(true);
     let host = spec.sender().rsplit_once('@').map_or("localhost", |(_, domain)| domain).to_owned();
     let terms = Terms { lmtp: spec.lmtp, host, addresses: spec.addresses.clone(), most: spec.letter_bytes };
     let room = Mailroom { channel: channel.clone(), spec: Arc::new(spec), pipeline: Arc::clone(&pipeline) };

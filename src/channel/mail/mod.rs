@@ -26,7 +26,7 @@ use crate::rules::{ChannelSpec, MailSpec};
 use super::door::{Door, Request};
 use super::problem::Problem;
 
-pub use listen::{Doors, ListenError};
+pub use listen::{Doors, ListenError, connection};
 
 /// The kind `mail`.
 #[derive(Debug)]

@@ -84,7 +84,9 @@ async fn accepted(pipeline: &Arc<Pipeline>, arrival: Arrival, known: Known) -> R
     match pipeline.accept_known(arrival, known).await {
         Ok(_) => Reply::new(250, "2.0.0 Taken"),
         Err(PipelineError::RateLimited(_)) => Reply::new(451, "4.7.1 Too many letters from this sender; try again"),
-        Err(PipelineError::Store(_) | PipelineError::NotAsked | PipelineError::Internal) => later(),
+        Err(PipelineError::Busy | PipelineError::Store(_) | PipelineError::NotAsked | PipelineError::Internal) => {
+            later()
+        }
     }
 }
 

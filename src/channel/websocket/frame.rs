@@ -110,7 +110,7 @@ pub(super) fn held(re: &str) -> Value {
 
 /// An event as a frame; what is not kept has no `seq`.
 pub(super) fn event(event: &Event) -> Value {
-    let mut frame = json!({"type": event.kind, "ts": event.at, "data": event.data.as_ref()});
+    let mut frame = json!({"type": event.kind, "ts": event.at, "data": event.data});
     if event.seq != WHISPER {
         frame["seq"] = json!(event.seq);
     }

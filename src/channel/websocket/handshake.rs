@@ -67,7 +67,8 @@ fn origin(headers: &HeaderMap, channel: &ChannelSpec, loopback: bool) -> Result<
     let own = ["127.0.0.1", "localhost", "[::1]"]
         .iter()
         .any(|name| host.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(':')));
-    if loopback && own && normal(&format!("http://{host}")).is_some_and(|own| own == origin) {
+    let pages = ["http", "https"].map(|scheme| normal(&format!("{scheme}://{host}")));
+    if loopback && own && pages.iter().flatten().any(|own| *own == origin) {
         return Ok(());
     }
     forbidden("Add the page's address to `origins` of the channel in nightdesk.yaml.")
@@ -149,6 +150,8 @@ mod tests {
     fn the_demo_page_works_on_this_machine_only() {
         let none = channel(&[], false);
         assert!(allowed(Some("http://127.0.0.1:40123"), "127.0.0.1:40123", &none, true));
+        assert!(allowed(Some("https://localhost:40123"), "localhost:40123", &none, true));
+        assert!(!allowed(Some("https://localhost:40124"), "localhost:40123", &none, true));
         assert!(!allowed(Some("http://127.0.0.1:40123"), "127.0.0.1:40123", &none, false));
         assert!(!allowed(Some("http://127.0.0.1:9"), "127.0.0.1:40123", &none, true));
         assert!(!allowed(Some("http://evil.example:40123"), "evil.example:40123", &none, true));

@@ -18,9 +18,11 @@ use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::BoxFuture;
 use secrecy::ExposeSecret;
+use serde_json::Value;
 
 use crate::diag::{Finding, Report};
 use crate::handoff::Endpoint;
+use crate::pipeline::Arrival;
 use crate::rules::ChannelSpec;
 
 use super::door::{Door, Request};
@@ -67,6 +69,16 @@ impl Door for WecomKf {
         let account = Arc::new(Account::of(spec)?);
         let endpoint = Endpoint::new(&format!("reply:{name}"), account.base());
         Some(Endpoint { courier: Some(Arc::new(Kf::new(name, spec, account))), ..endpoint })
+    }
+}
+
+/// What an item of `msg_list` says, if it says anything: as [`watch`] reads it, for tests that have no platform to pull from.
+#[doc(hidden)]
+#[must_use]
+pub fn said_by(channel: &str, open_kfid: &str, item: &Value) -> Option<Arrival> {
+    match inbound::read(channel, open_kfid, item)?.what {
+        inbound::What::Said(arrival) => Some(*arrival),
+        _ => None,
     }
 }
 

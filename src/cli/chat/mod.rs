@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Ended, Failure, Global, customer, explain, instant, modes};
+use super::{Ended, Failure, Global, customer, explain, instant, modes, no_channel};
 use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::message::{Customer, Reply, State};
@@ -44,7 +44,9 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
     let settings = &engine.book().settings;
     let channel =
         args.channel.clone().or_else(|| settings.channels.first().map(|(name, _)| name.clone())).unwrap_or_default();
-    anyhow::ensure!(settings.channel(&channel).is_some(), "there is no channel `{channel}` in nightdesk.yaml");
+    if settings.channel(&channel).is_none() {
+        return Err(no_channel(&engine, &channel));
+    }
     let clock = Clock::system();
     let at = match &args.at {
         Some(at) => instant(at, &engine.knowledge().zone)?,

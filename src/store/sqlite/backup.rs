@@ -26,7 +26,8 @@ pub(super) fn back_up(database: &Path, to: &Path) -> Result<u64, StoreError> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(unusable(error)),
         _ => {}
     }
-    super::private(part).map_err(unusable)?;
+    // New, so that it is nobody else's file or link.
+    super::new_private(part).map_err(unusable)?;
     let copied = copy(database, part).and_then(|()| {
         File::open(part).and_then(|file| file.sync_all()).map_err(unusable)?;
         std::fs::rename(part, to).map_err(unusable)?;

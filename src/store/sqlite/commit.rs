@@ -41,6 +41,9 @@ pub(super) fn commit(db: &Connection, commit: &Commit) -> Result<(), StoreError>
     for wording in &commit.wordings {
         wordings::put(db, wording)?;
     }
+    if !commit.kept.is_empty() {
+        kept::put(db, &commit.kept)?;
+    }
     Ok(())
 }
 

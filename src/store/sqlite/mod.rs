@@ -8,6 +8,7 @@ mod columns;
 mod commit;
 mod customers;
 mod forced;
+mod health;
 mod kept;
 mod outbox;
 mod reader;
@@ -23,18 +24,20 @@ mod writer;
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use rusqlite::ErrorCode;
 
 use self::columns::millis;
+use self::health::Health;
 use self::reader::Readers;
 pub use self::rescue::{Rescued, rescue};
 use self::writer::Writer;
 use super::{
     AttemptRow, CaseRow, Commit, ConversationFilter, ConversationRow, DecisionFilter, DecisionRow, DeliveryFilter,
-    EndpointRow, EndpointStats, Erased, EventRow, ForcedRow, HandoffFilter, HandoffRow, KeptRow, OutboxRow,
+    EndpointRow, EndpointStats, Erased, EventRow, ForcedRow, HandoffFilter, HandoffRow, HitPage, KeptRow, OutboxRow,
     PurgeLimits, Purged, QueueStats, SeenKey, SeenRow, Selection, Store, StoreError, StoreFuture, SurveyFilter,
     SurveyRow, TalkRow, TallyRow, TimerRow, UnmatchedRow, WordingRow,
 };
@@ -55,6 +58,7 @@ pub struct SqliteStore {
     // In the order in which they are to end; the lock goes last.
     readers: Readers,
     writer: Writer,
+    health: Arc<Health>,
     _lock: Option<File>,
 }
 
@@ -145,8 +149,9 @@ impl SqliteStore {
     }
 
     fn start(file: &Path, lock: Option<File>) -> Result<Self, StoreError> {
-        let writer = Writer::start(schema::open_writer(file)?, schema::open_writer(file)?)?;
-        Ok(Self { readers: Readers::open(file)?, writer, _lock: lock })
+        let health = Arc::new(Health::new(file));
+        let writer = Writer::start(schema::open_writer(file)?, schema::open_writer(file)?, Arc::clone(&health))?;
+        Ok(Self { readers: Readers::open(file, Arc::clone(&health))?, writer, health, _lock: lock })
     }
 
     async fn change(
@@ -191,6 +196,15 @@ fn whole(file: &Path) -> Result<(), StoreError> {
 fn private(file: &Path) -> std::io::Result<()> {
     let mut options = File::options();
     options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(file).map(drop)
+}
+
+/// Makes a file that only this user may read, where nothing is yet, not even a link.
+fn new_private(file: &Path) -> std::io::Result<()> {
+    let mut options = File::options();
+    options.create_new(true).write(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(file).map(drop)
@@ -242,6 +256,7 @@ impl Store for SqliteStore {
 
     fn writable(&self) -> StoreFuture<'_, ()> {
         Box::pin(async {
+            self.health.check()?;
             if self.writer.is_failing() {
                 self.writer.run(schema::touch).await?;
             }
@@ -262,6 +277,11 @@ impl Store for SqliteStore {
     fn seen(&self, key: &SeenKey) -> StoreFuture<'_, Option<SeenRow>> {
         let key = key.clone();
         Box::pin(self.readers.run(move |db| reader::seen(db, &key)))
+    }
+
+    fn ids_of_sender(&self, key: &SeenKey, limit: usize) -> StoreFuture<'_, Vec<String>> {
+        let key = key.clone();
+        Box::pin(self.readers.run(move |db| reader::ids_of_sender(db, &key, limit)))
     }
 
     fn commit(&self, commit: Commit) -> StoreFuture<'_, ()> {
@@ -366,6 +386,11 @@ impl Store for SqliteStore {
         Box::pin(
             self.readers.run(move |db| report::with_cache(db, filter.limit, || report::tallies(db, &filter, &look_up))),
         )
+    }
+
+    fn hits(&self, filter: DecisionFilter, look_up: &[String]) -> StoreFuture<'_, HitPage> {
+        let look_up = look_up.to_vec();
+        Box::pin(self.readers.run(move |db| report::hits(db, &filter, &look_up)))
     }
 
     fn cases(&self, filter: DecisionFilter) -> StoreFuture<'_, Vec<CaseRow>> {

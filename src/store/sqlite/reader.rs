@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use tokio::sync::Semaphore;
 
 use super::columns::{int, limit, maybe_time, millis, number, time};
+use super::health::Health;
 use super::schema;
 use crate::store::{
     ConversationFilter, ConversationRow, DecisionFilter, DecisionRow, EventRow, HandoffFilter, HandoffRow, QueueStats,
@@ -24,13 +25,14 @@ const CONNECTIONS: usize = 4;
 pub(super) struct Readers {
     idle: Arc<Mutex<Vec<Connection>>>,
     places: Arc<Semaphore>,
+    health: Arc<Health>,
 }
 
 impl Readers {
     /// Opens the connections; the file must exist and have its tables.
-    pub(super) fn open(file: &Path) -> Result<Self, StoreError> {
+    pub(super) fn open(file: &Path, health: Arc<Health>) -> Result<Self, StoreError> {
         let idle = (0..CONNECTIONS).map(|_| schema::open_reader(file)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { idle: Arc::new(Mutex::new(idle)), places: Arc::new(Semaphore::new(CONNECTIONS)) })
+        Ok(Self { idle: Arc::new(Mutex::new(idle)), places: Arc::new(Semaphore::new(CONNECTIONS)), health })
     }
 
     /// Runs a query.
@@ -48,7 +50,8 @@ impl Readers {
             drop(place);
             result
         });
-        reading.await.map_err(|error| StoreError::Unavailable(format!("a query did not end: {error}")))?
+        self.health
+            .note(reading.await.map_err(|error| StoreError::Unavailable(format!("a query did not end: {error}")))?)
     }
 }
 
@@ -136,6 +139,14 @@ pub(super) fn seen(db: &Connection, key: &SeenKey) -> Result<Option<SeenRow>, St
         })
     });
     Ok(row.optional()?)
+}
+
+/// Ids of messages of one's sender.
+pub(super) fn ids_of_sender(db: &Connection, key: &SeenKey, rows: usize) -> Result<Vec<String>, StoreError> {
+    let mut query =
+        db.prepare_cached("SELECT id FROM seen WHERE channel = ?1 AND account = ?2 AND sender = ?3 LIMIT ?4")?;
+    let rows = query.query_map(params![key.channel, key.account, key.sender, limit(rows)], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Events above a `seq`, ascending.

@@ -4,12 +4,15 @@
 
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
+use rustc_hash::FxHashMap;
 
 use super::columns::{limit, maybe_time, millis, time};
-use crate::store::{CaseRow, DecisionFilter, StoreError, TalkRow, TallyRow};
+use crate::store::{CaseRow, DecisionFilter, HitPage, HitRow, StoreError, TalkRow, TallyRow};
 
 /// Kilobytes of the file that a connection keeps in memory while a report is read, and otherwise (the library's own measure).
 const CACHE: (i64, i64) = (128_000, 2_000);
+/// Milliseconds of an hour: what hits are counted by.
+const HOUR: i64 = 3_600_000;
 
 /// Reads a page with a large cache, which is given back after the last one.
 pub(super) fn with_cache<T>(
@@ -62,6 +65,60 @@ pub(super) fn tallies(
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The same decisions, those of one rule in one hour as one row: a million become some thousands without a text each.
+pub(super) fn hits(db: &Connection, filter: &DecisionFilter, look_up: &[String]) -> Result<HitPage, StoreError> {
+    let look_up = serde_json::Value::from(look_up).to_string();
+    let mut query = db.prepare_cached(
+        "SELECT d.id, d.at, d.rule, d.reason,
+                CASE WHEN d.reason = 'lookup_failed' OR d.rule IN (SELECT value FROM json_each(?5)) THEN
+                    (SELECT e.role FROM events e WHERE e.conversation = d.conversation AND e.seq = d.seq)
+                END
+         FROM decisions d NOT INDEXED
+         WHERE d.at >= ?1 AND d.at < ?2
+           AND d.id >= CASE WHEN ?3 > 0 THEN ?3 + 1 ELSE (SELECT min(id) FROM decisions WHERE at >= ?1) END
+         ORDER BY d.id LIMIT ?4",
+    )?;
+    let values = params![millis(filter.from), millis(filter.until), filter.after, limit(filter.limit), look_up];
+    let mut rows = query.query(values)?;
+    let (mut words, mut counted) = (Words::default(), FxHashMap::<_, (i64, u64)>::default());
+    let (mut after, mut read) = (filter.after, 0);
+    while let Some(row) = rows.next()? {
+        (after, read) = (row.get(0)?, read + 1);
+        let text = |column| row.get_ref(column)?.as_str_or_null().map_err(rusqlite::Error::from);
+        let Some(rule) = text(2)? else { continue };
+        let role = text(4)?.map(|role| words.number(role));
+        let at: i64 = row.get(1)?;
+        let alike = (words.number(rule), text(3)?.map(|reason| words.number(reason)), role, at.div_euclid(HOUR));
+        let (last, count) = counted.entry(alike).or_insert((at, 0));
+        (*last, *count) = (at.max(*last), *count + 1);
+    }
+    let word = |number| words.all.get(number).cloned().unwrap_or_default();
+    let rows = counted.into_iter().map(|((rule, reason, role, hour), (last, count))| {
+        let last = Timestamp::from_millisecond(last).map_err(|error| StoreError::Damaged(error.to_string()))?;
+        let reason = reason.map(word).unwrap_or_default();
+        Ok(HitRow { rule: word(rule), reason, role: role.map(word), hour, last, count })
+    });
+    Ok(HitPage { rows: rows.collect::<Result<_, StoreError>>()?, after, more: read == filter.limit })
+}
+
+/// Words of few kinds, as numbers.
+#[derive(Default)]
+struct Words {
+    by_word: FxHashMap<String, usize>,
+    all: Vec<String>,
+}
+
+impl Words {
+    fn number(&mut self, word: &str) -> usize {
+        if let Some(number) = self.by_word.get(word) {
+            return *number;
+        }
+        self.by_word.insert(word.to_owned(), self.all.len());
+        self.all.push(word.to_owned());
+        self.all.len() - 1
+    }
 }
 
 /// Hand-offs that began in a span of time, with the first words of a person after it, ascending by number.

@@ -294,3 +294,19 @@ fn the_busy_queries_are_served_by_their_indexes() {
 fn attempt(db: &rusqlite::Connection, id: i64, result: crate::store::AttemptResult) -> Result<u64, StoreError> {
     outbox::record(db, &AttemptRow { id, at: at(9), result }).map(|()| 0)
 }
+
+#[tokio::test]
+async fn what_is_kept_besides_and_what_is_sent_are_there_together_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let row = KeptRow { place: "p".into(), key: "k".into(), value: "v".into(), until: None };
+    let both = Commit { kept: vec![row], ..message(1) };
+    let db = rusqlite::Connection::open(folder.path().join(DATABASE)).unwrap();
+    db.execute_batch("ALTER TABLE kept RENAME TO kept_away").unwrap();
+    assert!(store.commit(both.clone()).await.is_err());
+    assert!(store.due("desk", at(60), 10).await.unwrap().is_empty(), "nothing is sent");
+    db.execute_batch("ALTER TABLE kept_away RENAME TO kept").unwrap();
+    store.commit(both).await.unwrap();
+    assert_eq!(store.due("desk", at(60), 10).await.unwrap().len(), 1);
+    assert_eq!(store.kept("p", "k", at(0)).await.unwrap().as_deref(), Some("v"));
+}

@@ -18,6 +18,7 @@ use rusqlite::Connection;
 use tokio::sync::mpsc::error::SendTimeoutError;
 use tokio::sync::{mpsc, oneshot};
 
+use super::health::Health;
 use crate::store::StoreError;
 
 /// Jobs that may wait; beyond it callers wait for a place.
@@ -68,21 +69,22 @@ pub(super) struct Writer {
     jobs: Option<mpsc::Sender<Box<dyn Job>>>,
     thread: Option<JoinHandle<()>>,
     failing: Arc<AtomicBool>,
+    health: Arc<Health>,
 }
 
 impl Writer {
     /// Starts the thread on a connection, and another for checkpoints on the second one.
-    pub(super) fn start(db: Connection, checkpoints: Connection) -> Result<Self, StoreError> {
+    pub(super) fn start(db: Connection, checkpoints: Connection, health: Arc<Health>) -> Result<Self, StoreError> {
         let (jobs, inbox) = mpsc::channel(QUEUE);
         let no_thread = |error: std::io::Error| StoreError::Unavailable(format!("no thread: {error}"));
         let checkpointer = Checkpointer::start(checkpoints).map_err(no_thread)?;
         let failing = Arc::new(AtomicBool::new(false));
-        let state = Arc::clone(&failing);
+        let (state, known) = (Arc::clone(&failing), Arc::clone(&health));
         let thread = Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || write_all(&db, inbox, checkpointer, &state))
+            .spawn(move || write_all(&db, inbox, checkpointer, &state, &known))
             .map_err(no_thread)?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread), failing })
+        Ok(Self { jobs: Some(jobs), thread: Some(thread), failing, health })
     }
 
     /// Runs `work` within a transaction and answers once it is on the disk.
@@ -90,6 +92,7 @@ impl Writer {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.health.check()?;
         let (reply, answer) = oneshot::channel();
         let job = Box::new(Task { work: Some(work), value: None, reply });
         let jobs = self.jobs.as_ref().ok_or(StoreError::Closed)?;
@@ -127,17 +130,25 @@ fn write_all(
     mut inbox: mpsc::Receiver<Box<dyn Job>>,
     mut checkpointer: Checkpointer,
     failing: &AtomicBool,
+    health: &Health,
 ) {
     let mut jobs = Vec::with_capacity(BATCH);
     while inbox.blocking_recv_many(&mut jobs, BATCH) > 0 {
-        commit_together(db, &mut jobs, failing);
+        // What came before the damage was met is refused too.
+        if let Err(error) = health.check() {
+            for job in jobs.drain(..) {
+                job.answer(Err(error.clone()));
+            }
+            continue;
+        }
+        commit_together(db, &mut jobs, failing, health);
         checkpointer.after_batch(db);
     }
 }
 
 /// Runs the jobs in one transaction, then answers and removes all of them. `failing` is kept true to what came of it.
-fn commit_together(db: &Connection, jobs: &mut Vec<Box<dyn Job>>, failing: &AtomicBool) {
-    let outcomes = attempt(db, jobs);
+fn commit_together(db: &Connection, jobs: &mut Vec<Box<dyn Job>>, failing: &AtomicBool, health: &Health) {
+    let outcomes = attempt(db, jobs, health);
     if outcomes.is_err() && !db.is_autocommit() {
         // If even this fails, the next BEGIN says so.
         let _ = execute(db, "ROLLBACK");
@@ -167,13 +178,19 @@ fn commit_together(db: &Connection, jobs: &mut Vec<Box<dyn Job>>, failing: &Atom
 }
 
 /// One outcome a job, or the error that undid them all.
-fn attempt(db: &Connection, jobs: &mut [Box<dyn Job>]) -> Result<Vec<Result<(), StoreError>>, StoreError> {
-    execute(db, "BEGIN IMMEDIATE")?;
+fn attempt(
+    db: &Connection,
+    jobs: &mut [Box<dyn Job>],
+    health: &Health,
+) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+    health.note(execute(db, "BEGIN IMMEDIATE"))?;
     let mut outcomes = Vec::with_capacity(jobs.len());
     for job in jobs {
         execute(db, "SAVEPOINT job")?;
-        let outcome = job.run(db);
+        let outcome = health.note(job.run(db));
         if let Err(error) = &outcome {
+            // Of a broken file nothing of this is kept, whoever asked for it.
+            health.check()?;
             // On a full disk and the like SQLite may have rolled back the whole transaction by itself.
             if db.is_autocommit() {
                 return Err(error.clone());
@@ -184,7 +201,7 @@ fn attempt(db: &Connection, jobs: &mut [Box<dyn Job>]) -> Result<Vec<Result<(), 
         outcomes.push(outcome);
     }
     // Whatever a commit fails of, the callers' rows are not there: to them that is "unavailable".
-    execute(db, "COMMIT").map_err(|error| match error {
+    health.note(execute(db, "COMMIT")).map_err(|error| match error {
         StoreError::Damaged(text) | StoreError::Corrupt(text) | StoreError::Impossible(text) => {
             StoreError::Unavailable(text)
         }

@@ -1,15 +1,17 @@
 //! A customer at the chat socket.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::rustls::ClientConfig;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
 
 use super::{PATIENCE, str_at};
 
@@ -53,12 +55,25 @@ impl Turn {
 impl Client {
     /// Opens a socket and says nothing. `headers` go with the handshake.
     pub async fn open(address: SocketAddr, headers: &[(&'static str, &str)]) -> Result<Self, Error> {
-        let mut request = format!("ws://{address}/v1/chat").into_client_request()?;
+        Self::open_by(&format!("ws://{address}"), headers, Connector::Plain).await
+    }
+
+    /// Opens a socket over TLS and says `hello`; an error when the certificate is not believed.
+    pub async fn hello_tls(address: SocketAddr, trust: Arc<ClientConfig>, data: Value) -> Result<Self, Error> {
+        let mut client = Self::open_by(&format!("wss://{address}"), &[], Connector::Rustls(trust)).await?;
+        client.send(json!({"type": "hello", "id": "hello", "data": data})).await;
+        client.welcome = client.next().await;
+        Ok(client)
+    }
+
+    async fn open_by(base: &str, headers: &[(&'static str, &str)], connector: Connector) -> Result<Self, Error> {
+        let mut request = format!("{base}/v1/chat").into_client_request()?;
         request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("chat.v1.json"));
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse().unwrap());
         }
-        let (ws, _) = timeout(PATIENCE, tokio_tungstenite::connect_async(request)).await.expect("an answer in time")?;
+        let opened = connect_async_tls_with_config(request, None, false, Some(connector));
+        let (ws, _) = timeout(PATIENCE, opened).await.expect("an answer in time")?;
         Ok(Self { ws, welcome: Value::Null, asked: 0 })
     }
 

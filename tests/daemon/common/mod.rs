@@ -14,6 +14,7 @@ pub mod mail;
 pub mod platform;
 pub mod receiver;
 pub mod shop;
+pub mod transcript;
 pub mod wechat;
 
 use std::future::Future;

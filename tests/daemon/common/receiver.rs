@@ -93,6 +93,12 @@ impl Receiver {
         Self { address, hits }
     }
 
+    /// One that somebody else has started.
+    #[allow(dead_code, reason = "for the soak, which has a receiver of its own")]
+    pub fn at(address: SocketAddr) -> Self {
+        Self { address, hits: Arc::default() }
+    }
+
     /// An address at it.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)

@@ -2,6 +2,7 @@
 //! read is saved.
 
 use std::fs;
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -12,11 +13,11 @@ use nightdesk::store::{
 };
 
 use super::Dice;
-use crate::common::PATIENCE;
-use crate::common::client::Client;
+use crate::common::client::{Client, message};
 use crate::common::daemon::{Process, instant};
 use crate::common::receiver::Receiver;
-use crate::common::shop::Shop;
+use crate::common::shop::{CRM_SECRET, Shop};
+use crate::common::{PATIENCE, api, str_at, wait_for};
 
 const PAGE: usize = 4096;
 const CONVERSATIONS: usize = 400;
@@ -218,6 +219,89 @@ async fn a_damaged_database_is_said_to_be_and_what_can_be_read_is_saved() {
         let strays: i64 = db.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0)).unwrap();
         assert_eq!((sound.as_str(), strays), ("ok", 0));
     }
+}
+
+/// What a process does with a message: the answer's text, or the code of the error.
+async fn said(client: &mut Client, id: &str) -> Result<String, String> {
+    client.send(message(id, "怎么退货")).await;
+    let mut text = None;
+    loop {
+        let frame = client.next().await;
+        match frame["type"].as_str() {
+            Some("message") => text = Some(str_at(&frame, "/data/text").to_owned()),
+            Some("error") if frame["re"] == id => return Err(str_at(&frame, "/data/code").to_owned()),
+            Some("ack") if frame["re"] == id => {
+                let heard = client.quiet().await;
+                return Ok(text.or_else(|| heard.texts().first().map(|text| (*text).to_owned())).expect("an answer"));
+            }
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_damaged_while_it_runs_is_written_no_more_and_nothing_wrong_is_said() {
+    let mut dice = Dice::new();
+    let receiver = Receiver::start().await;
+    let shop = Shop::small_with(&receiver, "limits: {per_customer_per_minute: 100000}");
+    filled(&shop.data()).await;
+    let daemon = tokio::task::block_in_place(|| Process::start(&shop));
+    let address = daemon.address;
+    let ready = || async { api::get(&format!("http://{address}/-/ready")).await.status };
+    let mut client = Client::new(address, "zh-CN").await;
+    assert_eq!(said(&mut client, "before").await.as_deref(), Ok("七天内可以退货。"));
+    assert_eq!(ready().await, 200);
+
+    // In the middle of the file, under the running daemon: every page that does not hold the list of tables.
+    let mut bytes = fs::File::options().read(true).write(true).open(shop.data().join(DATABASE)).unwrap();
+    let mut whole = Vec::new();
+    bytes.read_to_end(&mut whole).unwrap();
+    for (number, page) in whole.chunks(PAGE).enumerate().skip(5) {
+        if !page.windows(7).any(|part| part == b"CREATE ") {
+            bytes.seek(SeekFrom::Start((number * PAGE) as u64)).unwrap();
+            bytes
+                .write_all(&(0..page.len()).map(|_| u8::try_from(dice.roll(256)).unwrap()).collect::<Vec<u8>>())
+                .unwrap();
+        }
+    }
+    bytes.sync_all().unwrap();
+
+    // Whatever is still answered is answered right, until somebody meets the damage.
+    let mut answered = 0;
+    let code = loop {
+        let mut customer = Client::open(address, &[]).await.unwrap();
+        customer.send(serde_json::json!({"type": "hello", "data": {"locale": "zh-CN"}})).await;
+        let welcome = customer.next().await;
+        if welcome["type"] == "error" {
+            break str_at(&welcome, "/data/code").to_owned();
+        }
+        match said(&mut customer, "m-1").await {
+            Ok(text) => assert_eq!(text, "七天内可以退货。"),
+            Err(code) => break code,
+        }
+        answered += 1;
+        assert!(answered < 2_000, "nobody meets the damage");
+    };
+    println!("{answered} customers were answered before the damage was met");
+    assert_eq!(code, "unavailable");
+    // From then on everybody hears that nothing can be kept, and it stays so: a broken file does not mend itself.
+    for round in 0..3 {
+        assert_eq!(said(&mut client, &format!("after-{round}")).await, Err("unavailable".to_owned()));
+        let posted = api::forwarded(&format!("p-{round}"), "u1", "怎么退货");
+        let posted = api::forward(address, CRM_SECRET, jiff::Timestamp::now().as_second(), &posted).await;
+        assert_eq!(posted.status, 503, "{posted:?}");
+        wait_for("not ready", || async { (ready().await == 503).then_some(()) }).await;
+        tokio::time::sleep(Duration::from_millis(700)).await;
+    }
+    drop(client);
+    assert_eq!(tokio::task::block_in_place(|| daemon.terminate()), Some(0));
+    let log = fs::read_to_string(shop.aside("daemon.log")).unwrap();
+    let told: Vec<&str> = log.lines().filter(|line| line.contains("The database is damaged.")).collect();
+    assert_eq!(told.len(), 1, "said once: {told:#?}");
+    assert!(
+        told[0].contains(DATABASE) && told[0].contains("nightdesk rescue") && !log.contains("panicked"),
+        "{told:?}"
+    );
 }
 
 /// A daemon on a damaged file either does not start and says why, or goes on and never panics.

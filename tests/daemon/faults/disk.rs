@@ -1,28 +1,28 @@
 //! A full disk and a slow one.
 //!
-//! Full: the data lie on a file system of three megabytes of its own (tmpfs in a user and mount namespace), where a file that
-//! takes all room is removed later; and, as a second way to be refused that works wherever there is `prlimit`, the daemon may
-//! make no file longer than its log is already (`RLIMIT_FSIZE`; `write` fails with `EFBIG`). The first is skipped, and says so,
-//! where the system lets nobody have namespaces.
+//! Full, in two ways. Between the daemon and the C library stands `full_disk.c` (by `LD_PRELOAD`; it is built by the C compiler
+//! that the program itself needs), which lets no file of the data become longer while another file exists: what SQLite gets is
+//! `ENOSPC`, as from a full disk. And the daemon may make no file longer than its log is already (`RLIMIT_FSIZE`; `write` fails
+//! with `EFBIG`), which the kernel itself refuses. Neither needs any right. That the room of a real file system ends in the middle
+//! of a write is not shown; to SQLite that is the same as its beginning.
 //!
 //! Slow: another process holds the database, so that no commit comes to its end. That is what a disk that hangs looks like to
 //! everything above SQLite; it says nothing about a disk on which each sync merely takes long.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use nightdesk::store::sqlite::{DATABASE, SqliteStore};
 use serde_json::{Value, json};
 
-use super::transcript_holds;
 use crate::common::client::{Client, message};
 use crate::common::daemon::Process;
 use crate::common::receiver::Receiver;
 use crate::common::shop::{CRM_SECRET, Shop};
+use crate::common::transcript::transcript_holds;
 use crate::common::{api, str_at, wait_for};
 
 /// A daemon whose disk can be full.
@@ -34,32 +34,26 @@ struct Machine {
 }
 
 enum Kind {
-    /// Its data folder, as it is seen from outside.
-    Tmpfs(PathBuf),
+    /// Full while this file exists.
+    While(PathBuf),
     /// No file longer than so much.
     Limit,
 }
 
 impl Machine {
-    /// On a file system of its own; none where that is not allowed.
-    async fn small_disk() -> Option<Self> {
-        let mount = "mount -t tmpfs -o size=3m,mode=0700 tmpfs \"$0\" && exec \"$@\"";
-        let allowed = Command::new("unshare")
-            .args(["--user", "--map-root-user", "--mount", "sh", "-c", mount, "/mnt", "true"])
-            .stderr(Stdio::null())
-            .status();
-        if !allowed.is_ok_and(|status| status.success()) {
-            println!("skipped: this system allows no namespaces");
-            return None;
-        }
+    /// On a disk that is full when it is told to be.
+    async fn small_disk() -> Self {
         let (shop, receiver) = shop().await;
+        let (shim, flag) = (shop.aside("full_disk.so"), shop.aside("full"));
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/daemon/faults/full_disk.c");
+        let built = Command::new("cc").args(["-O1", "-shared", "-fPIC", source, "-ldl", "-o"]).arg(&shim).status();
+        assert!(built.expect("the C compiler that the program is built with").success());
         fs::create_dir(shop.data()).unwrap();
-        let data = shop.data().to_str().unwrap().to_owned();
-        let under = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, &data];
-        let daemon = tokio::task::block_in_place(|| Process::start_under(&shop, &under));
-        let seen = PathBuf::from(format!("/proc/{}/root{data}", daemon.id()));
-        assert!(seen.join(DATABASE).exists() && !shop.data().join(DATABASE).exists(), "it is a file system of its own");
-        Some(Self { daemon, shop, receiver, kind: Kind::Tmpfs(seen) })
+        let text = |path: &Path| path.to_str().unwrap().to_owned();
+        let data = text(&fs::canonicalize(shop.data()).unwrap());
+        let environment = [("LD_PRELOAD", &*text(&shim)), ("FULL_DISK", &*data), ("FULL_DISK_WHILE", &*text(&flag))];
+        let daemon = tokio::task::block_in_place(|| Process::start_with(&shop, &environment));
+        Self { daemon, shop, receiver, kind: Kind::While(flag) }
     }
 
     /// With a limit on the length of files, which is an error to it and not its end.
@@ -70,25 +64,11 @@ impl Machine {
         Self { daemon, shop, receiver, kind: Kind::Limit }
     }
 
-    fn data(&self) -> PathBuf {
-        match &self.kind {
-            Kind::Tmpfs(seen) => seen.clone(),
-            Kind::Limit => self.shop.data(),
-        }
-    }
-
     fn fill(&self) {
         match &self.kind {
-            Kind::Tmpfs(seen) => {
-                let mut filler = fs::File::create(seen.join("filler")).unwrap();
-                let (mut pages, page) = (0, [7_u8; 4096]);
-                while filler.write_all(&page).is_ok() {
-                    pages += 1;
-                }
-                assert!(pages > 100, "there was room before: {pages} pages");
-            }
+            Kind::While(flag) => fs::write(flag, "").unwrap(),
             Kind::Limit => {
-                let log = fs::metadata(self.data().join(format!("{DATABASE}-wal"))).unwrap().len();
+                let log = fs::metadata(self.shop.data().join(format!("{DATABASE}-wal"))).unwrap().len();
                 self.limit(&format!("{log}:"));
             }
         }
@@ -96,7 +76,7 @@ impl Machine {
 
     fn make_room(&self) {
         match &self.kind {
-            Kind::Tmpfs(seen) => fs::remove_file(seen.join("filler")).unwrap(),
+            Kind::While(flag) => fs::remove_file(flag).unwrap(),
             Kind::Limit => self.limit("unlimited:"),
         }
     }
@@ -192,13 +172,11 @@ async fn a_full_disk(machine: Machine) {
     .await;
     println!("{} taken with the disk nearly full; {heard} to the colleagues on call", n - 1);
 
-    // Read while it still runs: what lies in its namespace ends with it.
-    let (conversation, copy) = (client.conversation().to_owned(), machine.shop.aside("copy"));
+    let conversation = client.conversation().to_owned();
     drop(client);
-    stopped_copy(&machine.daemon, &machine.data(), &copy);
-    let store = SqliteStore::open(&copy).unwrap();
-    transcript_holds(&store, &conversation, &acknowledged).await;
     assert_eq!(tokio::task::block_in_place(|| machine.daemon.terminate()), Some(0));
+    let store = SqliteStore::open(&machine.shop.data()).unwrap();
+    transcript_holds(&store, &conversation, &acknowledged).await;
 }
 
 /// Copies the store of a daemon that does not move meanwhile.
@@ -227,9 +205,7 @@ fn signal(daemon: &Process, which: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_refuses_in_words_loses_nothing_and_recovers_by_itself() {
-    if let Some(machine) = Machine::small_disk().await {
-        a_full_disk(machine).await;
-    }
+    a_full_disk(Machine::small_disk().await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,13 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use nightdesk::store::DecisionFilter;
-use serde_json::Value;
+use nightdesk::store::sqlite::DATABASE;
+use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Error;
 
 use crate::common::api;
@@ -17,6 +19,7 @@ use crate::common::client::{Client, message};
 use crate::common::daemon::{Daemon, instant};
 use crate::common::receiver::Receiver;
 use crate::common::shop::{CRM_SECRET, Shop};
+use crate::common::wait_for;
 
 const OPEN_TIME: &str = "2026-10-14T10:00:00+08:00";
 
@@ -103,6 +106,72 @@ async fn a_peak_is_answered_to_the_last_message_and_over_at_once() {
     println!("{} messages at once: the last customer after {:?}", CUSTOMERS * MESSAGES, times.iter().max().unwrap());
     let mut late = Client::new(daemon.address(), "zh-CN").await;
     assert_eq!(late.say("怎么退货").await.messages().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn more_messages_than_can_be_at_work_are_refused_at_once_and_no_customer_has_two_places() {
+    let receiver = Receiver::start().await;
+    let shop = Shop::small_with(&receiver, "limits: {messages_at_once: 2}");
+    let daemon = Daemon::start(&shop, OPEN_TIME).await;
+    let address = daemon.address();
+    let mut one = Client::new(address, "zh-CN").await;
+    let mut same = one.again(address).await;
+    let mut two = Client::new(address, "zh-CN").await;
+    let mut three = Client::new(address, "zh-CN").await;
+    // Nothing comes to its end while somebody else holds the disk.
+    let holder = rusqlite::Connection::open(shop.data().join(DATABASE)).unwrap();
+    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    one.send(message("m-1", "怎么退货")).await;
+    same.send(message("m-2", "怎么开发票")).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!daemon.app.pipeline.is_busy(), "a conversation has one place");
+    two.send(message("m-1", "怎么退货")).await;
+    wait_for("both places to be taken", || async { daemon.app.pipeline.is_busy().then_some(()) }).await;
+    // Whoever comes now hears of it at once, whatever the disk does.
+    let refused = post(address, daemon.now().as_second(), "p-1").await;
+    assert_eq!((refused.status, &refused.json["code"]), (503, &json!("overloaded")), "{refused:?}");
+    three.send(message("m-1", "怎么退货")).await;
+    let error = three.next().await;
+    assert_eq!(
+        (&error["type"], &error["re"], &error["data"]["code"]),
+        (&json!("error"), &json!("m-1"), &json!("overloaded"))
+    );
+    assert!(error["data"]["retry_after_ms"].as_u64().is_some_and(|wait| wait > 0), "{error:#}");
+    let mut late = Client::open(address, &[]).await.unwrap();
+    late.send(json!({"type": "hello", "data": {}})).await;
+    assert_eq!(late.close_code().await, 1013);
+    let figures = reqwest::get(format!("http://{address}/metrics")).await.unwrap().text().await.unwrap();
+    assert!(figures.contains("nightdesk_refused_total{why=\"too_many_messages\"}"), "{figures}");
+    holder.execute_batch("ROLLBACK").unwrap();
+    // Over when it is over: everybody is served, those who were refused when they say it again.
+    for (client, id) in [(&mut one, "m-1"), (&mut same, "m-2"), (&mut two, "m-1"), (&mut three, "m-1")] {
+        let said = taken(client, id).await;
+        assert_eq!(said["type"], "ack", "{said:#}");
+    }
+    assert_eq!(post(address, daemon.now().as_second(), "p-1").await.status, 200);
+    assert_eq!(Client::new(address, "zh-CN").await.say("怎么退货").await.messages().len(), 1);
+}
+
+async fn post(address: SocketAddr, now: i64, id: &str) -> api::Answered {
+    api::forward(address, CRM_SECRET, now, &api::forwarded(id, "platform", "怎么退货")).await
+}
+
+/// What is said about a message in the end; said again where it was refused.
+async fn taken(client: &mut Client, id: &str) -> Value {
+    for _ in 0..100 {
+        client.send(message(id, "怎么退货")).await;
+        loop {
+            let frame = client.next().await;
+            if frame["re"] == id && frame["type"] == "ack" {
+                return frame;
+            }
+            if frame["re"] == id && frame["type"] == "error" {
+                break;
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{id} is never taken");
 }
 
 /// An entry and the title of one that it offers, both of the same version.

@@ -16,13 +16,14 @@ use std::time::Duration;
 
 use nightdesk::store::sqlite::{DATABASE, SqliteStore};
 
+use super::Dice;
 use super::disk::stopped_copy;
-use super::{Dice, transcript_holds};
 use crate::common::client::{Client, message};
 use crate::common::daemon::Process;
 use crate::common::receiver::Receiver;
 use crate::common::shop::Shop;
 use crate::common::str_at;
+use crate::common::transcript::transcript_holds;
 
 const CUSTOMERS: usize = 4;
 const ROUNDS: usize = 4;
