@@ -5,6 +5,8 @@ NODE_MODULES := .cache/npm/node_modules
 export NODE_PATH := $(CURDIR)/$(NODE_MODULES)
 SIEVE := .cache/sieve
 export NIGHTDESK_SIEVE := $(CURDIR)/$(SIEVE)
+# The program as the Rust tests build it: without their dependencies it has other features, and would be built a second time.
+PROGRAM := $(or $(CARGO_TARGET_DIR),target)/debug/nightdesk
 
 .PHONY: run test unit lint fmt docs check conversations browser tools soak fuzz eval groups fit bench advisories release
 
@@ -38,13 +40,17 @@ unit: export RUST_TEST_THREADS := $(shell expr 2 \* $$(nproc))
 unit: tools ## All Rust tests, the licence check among them; two for each core, because they wait much
 	cargo test --locked
 
-check: ## The shipped files, as their editors check them
-	cargo run --locked -q -- check --strict
-	cargo run --locked -q -- test
+# Cargo knows whether it is new.
+.PHONY: $(PROGRAM)
+$(PROGRAM):
+	cargo build --locked -q --bins --tests
 
-browser: tools ## The demo page and the widget in a real Chromium
-	cargo build --locked -q
-	$(PYTHON) tests/browser/run.py --binary target/debug/nightdesk --dir . --shots target/screenshots
+check: $(PROGRAM) ## The shipped files, as their editors check them
+	$(PROGRAM) check --strict
+	$(PROGRAM) test
+
+browser: tools $(PROGRAM) ## The demo page and the widget in a real Chromium
+	$(PYTHON) tests/browser/run.py --binary $(PROGRAM) --dir . --shots target/screenshots
 
 soak: tools ## What fails, at length: a hundred thousand deliveries, a thousand reloads, thousands of stories of customers, people, timers and crashes; then MINUTES=60 of mixed load and a peak, into benches/RESULTS.md; not part of `test`
 	NIGHTDESK_DELIVERIES=100000 NIGHTDESK_RELOADS=1000 cargo test --locked --test daemon faults -- --nocapture --test-threads=1
