@@ -113,7 +113,7 @@ impl App {
     /// When anything is missing; nothing is left running then.
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let files = Files::read(&options.dir);
-        let (engine, mut report) = shop::open_files(&options.dir, files.clone(), options.clock.now());
+        let (engine, mut report) = shop::check_files(&options.dir, files.clone(), options.clock.now());
         let Some(engine) = engine else { return Err(StartError::Findings(Box::new(report))) };
         let endpoints = endpoints(&engine.book().settings, &mut report);
         let spec = engine.book().settings.tls.as_ref();

@@ -205,7 +205,7 @@ impl Reloader {
         let began = std::time::Instant::now();
         let kept = files.clone();
         let built = tokio::task::spawn_blocking(move || {
-            let (engine, mut report) = shop::open_files(&dir, files, now);
+            let (engine, mut report) = shop::check_files(&dir, files, now);
             let endpoints = engine.as_ref().map(|engine| endpoints(&engine.book().settings, &mut report));
             (engine, endpoints, report)
         });

@@ -17,7 +17,7 @@ pub use candidate::{Candidate, CandidateError, open_candidate};
 /// Most bytes of a secret's file.
 const MAX_SECRET: u64 = 64 * 1024;
 
-/// Reads, compiles and checks all files of a shop. Without an error there is an engine.
+/// Reads and compiles all files of a shop. Without an error there is an engine; what only deserves a warning is not looked for.
 #[must_use]
 pub fn open(dir: &Path, now: Timestamp) -> (Option<Engine>, Report) {
     open_files(dir, Files::read(dir), now)
@@ -26,19 +26,25 @@ pub fn open(dir: &Path, now: Timestamp) -> (Option<Engine>, Report) {
 /// The same for files that were read before, so that what was hashed is what is used.
 #[must_use]
 pub fn open_files(dir: &Path, files: Files, now: Timestamp) -> (Option<Engine>, Report) {
-    open_with(files, &Process { dir: dir.to_owned() }, now)
+    open_with(files, &Process { dir: dir.to_owned() }, |engine, report| lint::errors(engine, now, report))
 }
 
-/// The same for a copy of a shop's files, such as those of an older revision: secrets are looked for where the shop is.
+/// The same with all findings, also those that are no errors.
+#[must_use]
+pub fn check_files(dir: &Path, files: Files, now: Timestamp) -> (Option<Engine>, Report) {
+    open_with(files, &Process { dir: dir.to_owned() }, |engine, report| lint::check(engine, now, report))
+}
+
+/// As [`open`], for a copy of a shop's files, such as those of an older revision: secrets are looked for where the shop is.
 #[must_use]
 pub fn open_copy(copy: &Path, shop: &Path, now: Timestamp) -> (Option<Engine>, Report) {
-    open_with(Files::read(copy), &Process { dir: shop.to_owned() }, now)
+    open_with(Files::read(copy), &Process { dir: shop.to_owned() }, |engine, report| lint::errors(engine, now, report))
 }
 
-fn open_with(files: Files, secrets: &Process, now: Timestamp) -> (Option<Engine>, Report) {
+fn open_with(files: Files, secrets: &Process, check: impl FnOnce(&Engine, &mut Report)) -> (Option<Engine>, Report) {
     let (engine, mut report) = Engine::load(files, secrets);
     if let Some(engine) = &engine {
-        lint::check(engine, now, &mut report);
+        check(engine, &mut report);
         report.sort();
     }
     let usable = report.errors() == 0;

@@ -108,7 +108,7 @@ fn summary(report: &Report, fixed: bool) {
 
 /// All findings of a shop's files, its conversation tests among them.
 fn check(global: &Global, files: &Files) -> Report {
-    let (engine, mut report) = shop::open_files(&global.dir, files.clone(), Clock::system().now());
+    let (engine, mut report) = shop::check_files(&global.dir, files.clone(), Clock::system().now());
     if let Some(engine) = &engine {
         // What the daemon would stumble over when it makes its receivers.
         let settings = &engine.book().settings;

@@ -149,7 +149,7 @@ fn check(global: &Global, mut files: Files, written: &Written) -> Report {
             files.texts.insert(path.into(), text.as_str().into());
         }
     }
-    shop::open_files(&global.dir, files, Clock::system().now()).1
+    shop::check_files(&global.dir, files, Clock::system().now()).1
 }
 
 /// `faq/x.yaml` → `rules/x.yaml`; elsewhere `x.yaml` → `x.rules.yaml`.

@@ -17,7 +17,6 @@ mod reading;
 mod spelling;
 mod synonyms;
 mod tokens;
-mod train;
 mod vector;
 mod words;
 
@@ -33,9 +32,9 @@ use confidence::Coefficients;
 use cosine::Cosines;
 use measure::{Entry, Known, Scratch, Subject, neighbours};
 use nearest::Nearest;
+use nightdesk_svm::{self as svm, Linear};
 use reading::Reading;
 use spelling::Spelling;
-use train::Linear;
 use vector::{Feature, Vector, Vocabulary, features};
 
 /// Entries that are measured and ordered.
@@ -124,7 +123,7 @@ impl Likeness {
         drop(all);
         let model = match method {
             Method::Nearest => Model::Nearest(Nearest::new(&vectors, vocabulary.len())),
-            _ => Model::Linear(train::train(&vectors, &entry_of, entries, vocabulary.len())),
+            _ => Model::Linear(svm::train(&vectors, &entry_of, entries, vocabulary.len())),
         };
         let mut out = Self {
             vocabulary,
@@ -328,7 +327,7 @@ fn learnable(readings: &[Reading<'_>], entries: usize, memory: usize) -> (Method
         let steps = [(Method::Full, least), (Method::WithoutPairs, least), (Method::Frequent, 4)];
         for (method, least) in steps {
             let (all, vocabulary) = learn(method == Method::Full, least);
-            if train::bytes(entries, vocabulary.len()) <= memory {
+            if svm::bytes(entries, vocabulary.len()) <= memory {
                 return (method, vocabulary, all);
             }
         }

@@ -12,8 +12,7 @@ use super::reading::Reading;
 use super::tokens::{Kind, Token};
 use super::words::is_weak;
 
-/// Features by index, each once, with their weights.
-pub(super) type Vector = Vec<(u32, f32)>;
+pub(super) use nightdesk_svm::Vector;
 
 /// Different tokens of a text that are paired.
 const PAIRED: usize = 40;

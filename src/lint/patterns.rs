@@ -13,19 +13,26 @@ use super::nothing::matches_nothing;
 /// Messages that have nothing in common.
 const PROBES: [&str; 6] = ["a", "好", "7", "退款多久到账", "where is my order", "?"];
 
+/// Patterns with which their rule would take every message.
+pub(super) fn check_everything(engine: &Engine, report: &mut Report) {
+    for (leaf, _) in engine.book().rules.iter().flat_map(|rule| leaves(&rule.when)) {
+        let Leaf::Pattern(pattern) = leaf else { continue };
+        if Regex::new(&pattern.value).is_ok_and(|regex| PROBES.iter().all(|probe| regex.is_match(probe))) {
+            report.push(
+                Finding::error("matches-everything", "this regular expression matches every message")
+                    .at(&pattern.place)
+                    .help("name what must stand in the message; for a rule about all messages use `if`"),
+            );
+        }
+    }
+}
+
 pub(super) fn check(engine: &Engine, report: &mut Report) {
     let fold = engine.knowledge().matcher.fold();
     for rule in &engine.book().rules {
         rule.slots.iter().for_each(|slot| check_possible(&slot.pattern, report));
         for (leaf, _) in leaves(&rule.when) {
             let Leaf::Pattern(pattern) = leaf else { continue };
-            if Regex::new(&pattern.value).is_ok_and(|regex| PROBES.iter().all(|probe| regex.is_match(probe))) {
-                report.push(
-                    Finding::error("matches-everything", "this regular expression matches every message")
-                        .at(&pattern.place)
-                        .help("name what must stand in the message; for a rule about all messages use `if`"),
-                );
-            }
             check_possible(pattern, report);
             if has_edge_beside_han(pattern) {
                 report.push(

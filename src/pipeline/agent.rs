@@ -11,7 +11,8 @@ use crate::message::{Conversation, Inbound, Kind, Ladder, Note, OpenHandoff, Pri
 use crate::store::{Commit, HandoffRow, NewDelivery, SeenKey, SeenRow, StoreError, TimerRow, handoff_state};
 
 use super::record::{self, Events};
-use super::{Pipeline, TRIES, Way, conversation, payload, platform, wording};
+use super::settle::Way;
+use super::{Pipeline, TRIES, conversation, payload, platform, wording};
 
 /// Name of whoever writes in a platform's own inbox.
 const INBOX: &str = "page inbox";

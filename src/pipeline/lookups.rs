@@ -16,7 +16,8 @@ use crate::store::{Commit, DecisionRow, StoreError, TimerRow};
 
 use super::platform::{lettered, platform_hears};
 use super::record::{self, Events};
-use super::{Pipeline, PipelineError, TRIES, Way, conversation, handle};
+use super::settle::{Way, handle};
+use super::{Pipeline, PipelineError, TRIES, conversation};
 
 /// How long a message waits for its look-up before the customer is told that it takes a while.
 const SOON: Duration = Duration::from_secs(1);

@@ -11,7 +11,8 @@ use crate::store::{
 };
 
 use super::record::{self, Events};
-use super::{Accepted, Arrival, Considered, Pipeline, PipelineError, Step, payload, platform};
+use super::settle::{Considered, Step};
+use super::{Accepted, Arrival, Pipeline, PipelineError, payload, platform};
 
 impl Pipeline {
     /// Writes down all that follows from a decision; nothing has happened yet.

@@ -10,7 +10,8 @@ use crate::message::{Conversation, Note, State};
 use crate::store::{StoreError, TimerRow};
 
 use super::agent::{Acted, Actor, AgentError, owner};
-use super::{Pipeline, TRIES, Way, conversation};
+use super::settle::Way;
+use super::{Pipeline, TRIES, conversation};
 
 impl Pipeline {
     /// Moves a conversation that waits, or that this person has, to another queue: it waits there as a new case does, with its own

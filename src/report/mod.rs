@@ -12,6 +12,7 @@ mod hits;
 pub mod html;
 mod layout;
 mod opinions;
+mod peers;
 mod read;
 mod said;
 mod share;

@@ -14,6 +14,15 @@ pub struct Share {
     pub whole: u64,
 }
 
+impl std::ops::Add for Share {
+    type Output = Self;
+
+    /// Of both.
+    fn add(self, other: Self) -> Self {
+        Self { part: self.part + other.part, whole: self.whole + other.whole }
+    }
+}
+
 impl Share {
     /// Counts one more, in the part or not.
     pub fn count(&mut self, in_part: bool) {

@@ -1,6 +1,6 @@
 //! What customers wrote and what was done about it: counted from decisions, one pass in time order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::store::TallyRow;
 
 use super::catalog::Catalog;
+use super::peers::peers;
 use super::share::Share;
 
 /// An answer to the same question within so many milliseconds means that the first one did not help: seven days.
@@ -89,7 +90,7 @@ pub struct Product {
     pub questions: Vec<(String, u64)>,
 }
 
-/// Pilots: conversations of customers who take part, beside those of the rest.
+/// Pilots: conversations of customers who take part, beside those of the rest who have all else as they do.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Pilot {
     /// Id of the rule or entry that is tried.
@@ -112,6 +113,16 @@ pub struct Arm {
     pub repeated: Share,
     /// Of the conversations, those with a complaint.
     pub complaints: Share,
+}
+
+impl std::iter::Sum for Arm {
+    fn sum<I: Iterator<Item = Self>>(arms: I) -> Self {
+        arms.fold(Self::default(), |sum, arm| Self {
+            without_person: sum.without_person + arm.without_person,
+            repeated: sum.repeated + arm.repeated,
+            complaints: sum.complaints + arm.complaints,
+        })
+    }
 }
 
 /// Names as numbers; each is in memory once, since there are as many as conversations.
@@ -396,25 +407,26 @@ impl Counter {
         (self.traffic, pilots)
     }
 
-    /// Each pilot beside the customers who do not take part in it, while there was a pilot.
+    /// Each pilot beside the customers who do not take part in it and have all else, while there was a pilot.
     fn compare(&self) -> Vec<Pilot> {
-        let lists: Vec<Vec<String>> =
-            self.pilots.names.iter().map(|list| serde_json::from_str(list).unwrap_or_default()).collect();
-        let mut ids: Vec<&String> = lists.iter().flatten().collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let compare = |id: &String| {
-            let (mut with, mut rest) = (Arm::default(), Arm::default());
-            for talk in self.talks.values() {
-                let Some(list) = talk.pilots.and_then(|list| lists.get(list as usize)) else { continue };
-                let arm = if list.contains(id) { &mut with } else { &mut rest };
-                arm.without_person.count(!talk.people);
-                arm.repeated.count(talk.again);
-                arm.complaints.count(talk.complaint);
-            }
-            Pilot { pilot: id.clone(), with, rest, stopped: None }
+        let list = |list: &Arc<str>| (serde_json::from_str(list).unwrap_or_default(), 0);
+        let mut lists: Vec<(Vec<String>, u64)> = self.pilots.names.iter().map(list).collect();
+        let mut arms = vec![Arm::default(); lists.len()];
+        for talk in self.talks.values() {
+            let Some(place) = talk.pilots.map(|place| place as usize) else { continue };
+            let (Some(arm), Some((_, conversations))) = (arms.get_mut(place), lists.get_mut(place)) else { continue };
+            *conversations += 1;
+            arm.without_person.count(!talk.people);
+            arm.repeated.count(talk.again);
+            arm.complaints.count(talk.complaint);
+        }
+        let ids: BTreeSet<&String> = lists.iter().flat_map(|(list, _)| list).collect();
+        let sum = |places: &[usize]| places.iter().filter_map(|place| arms.get(*place)).copied().sum();
+        let compare = |id: &&String| {
+            let peers = peers(&lists, id);
+            Pilot { pilot: (*id).clone(), with: sum(&peers.with), rest: sum(&peers.rest), stopped: None }
         };
-        ids.into_iter().map(compare).collect()
+        ids.iter().map(compare).collect()
     }
 }
 

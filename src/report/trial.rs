@@ -13,6 +13,7 @@ use crate::rules::StopSpec;
 use crate::store::{DecisionFilter, Store, StoreError, TallyRow};
 
 use super::catalog::COMPLAINT;
+use super::peers::peers;
 use super::share::{Difference, Share};
 use super::traffic::{is_complaint, is_customers, needed_a_person};
 
@@ -42,7 +43,7 @@ pub struct Stopped {
     pub why: Worse,
     /// Its conversations.
     pub pilot: Share,
-    /// Those of customers who did not take part.
+    /// Those of customers who did not take part, and had all else as they do.
     pub rest: Share,
     /// The least by which it is worse, from 0 to 1: the lower end of the 95 % interval.
     pub least: f64,
@@ -96,22 +97,30 @@ pub fn judge(pilot: Side, rest: Side, stop: &StopSpec) -> Option<(Worse, Share, 
         .or_else(|| look(Worse::Complaints, pilot.complaints, rest.complaints, stop.complaints))
 }
 
-/// What is remembered of a conversation, as bits.
-type Talk = u8;
-const TAKES_PART: Talk = 1;
-const SIDE_KNOWN: Talk = 2;
-const PEOPLE: Talk = 4;
-const COMPLAINS: Talk = 8;
+/// What is remembered of a conversation since its customer has the pilots that they have; a million of them take little room.
+#[derive(Clone, Copy, Debug, Default)]
+struct Talk {
+    /// Seconds from the beginning of the trial to the first message with these pilots.
+    from: u32,
+    /// Place of their list; [`NO_LIST`] before one is known.
+    list: u16,
+    people: bool,
+    complains: bool,
+}
 
-/// Conversations of a pilot and of the rest, since it is in use.
+/// Of conversations from a time without pilots, or with more different lists than can be.
+const NO_LIST: u16 = u16::MAX;
+
+/// Conversations since a pilot is in use.
 #[derive(Debug)]
 pub struct Trial {
-    /// The pilot's id as it stands in a decision's list, with its quotation marks.
-    quoted: String,
+    pilot: String,
     since: Timestamp,
     decision: i64,
     case: i64,
-    /// By a number that stands for the conversation: so that a million of them take little room.
+    /// Lists of pilots as decisions have them.
+    lists: Vec<String>,
+    /// By a number that stands for the conversation.
     talks: FxHashMap<u64, Talk>,
 }
 
@@ -119,8 +128,7 @@ impl Trial {
     /// Nothing is counted yet.
     #[must_use]
     pub fn new(pilot: &str, since: Timestamp) -> Self {
-        let quoted = serde_json::Value::from(pilot).to_string();
-        Self { quoted, since, decision: 0, case: 0, talks: FxHashMap::default() }
+        Self { pilot: pilot.to_owned(), since, decision: 0, case: 0, lists: Vec::new(), talks: FxHashMap::default() }
     }
 
     /// Takes in what was decided since the last look.
@@ -132,13 +140,14 @@ impl Trial {
         let look_up: Vec<String> = rules().filter(|r| r.lookup.is_some()).map(|rule| rule.id.value.clone()).collect();
         let complaints: FxHashSet<&str> =
             rules().filter(|r| r.class.as_deref() == Some(COMPLAINT)).map(|rule| rule.id.value.as_str()).collect();
-        let page = |after| DecisionFilter { from: self.since, until: Timestamp::MAX, after, limit: PAGE };
+        let since = self.since;
+        let page = move |after| DecisionFilter { from: since, until: Timestamp::MAX, after, limit: PAGE };
         loop {
             let rows = store.tallies(page(self.decision), &look_up).await?;
             let last = rows.len() < PAGE;
             for row in &rows {
                 self.decision = row.id;
-                count(&mut self.talks, &self.quoted, row, |rule| complaints.contains(rule));
+                self.count(row, |rule| complaints.contains(rule));
             }
             if last {
                 break;
@@ -150,8 +159,9 @@ impl Trial {
             let last = rows.len() < PAGE;
             for row in &rows {
                 self.case = row.number;
+                let from = self.seconds(row.created_at);
                 if let Some(talk) = self.talks.get_mut(&number(&row.conversation)) {
-                    *talk |= PEOPLE;
+                    talk.people |= from >= talk.from;
                 }
             }
             if last {
@@ -160,40 +170,61 @@ impl Trial {
         }
     }
 
-    /// The pilot's conversations, and those of the rest.
+    /// The pilot's conversations, and those of customers who differ in this pilot alone.
     #[must_use]
     pub fn sides(&self) -> (Side, Side) {
-        let (mut pilot, mut rest) = (Side::default(), Side::default());
-        for talk in self.talks.values().filter(|talk| *talk & SIDE_KNOWN > 0) {
-            let side = if talk & TAKES_PART > 0 { &mut pilot } else { &mut rest };
-            side.people.count(talk & PEOPLE > 0);
-            side.complaints.count(talk & COMPLAINS > 0);
+        let list = |list: &String| (serde_json::from_str(list).unwrap_or_default(), 0);
+        let mut lists: Vec<(Vec<String>, u64)> = self.lists.iter().map(list).collect();
+        let mut sides = vec![Side::default(); lists.len()];
+        for talk in self.talks.values() {
+            let place = usize::from(talk.list);
+            let (Some(side), Some((_, conversations))) = (sides.get_mut(place), lists.get_mut(place)) else { continue };
+            *conversations += 1;
+            side.people.count(talk.people);
+            side.complaints.count(talk.complains);
         }
-        (pilot, rest)
+        let peers = peers(&lists, &self.pilot);
+        let sum = |places: &[usize]| {
+            places.iter().filter_map(|place| sides.get(*place)).fold(Side::default(), |sum, side| Side {
+                people: sum.people + side.people,
+                complaints: sum.complaints + side.complaints,
+            })
+        };
+        (sum(&peers.with), sum(&peers.rest))
     }
-}
 
-/// Counts one decision.
-fn count(talks: &mut FxHashMap<u64, Talk>, quoted: &str, row: &TallyRow, complaint: impl Fn(&str) -> bool) {
-    if !is_customers(row) {
-        return;
+    /// Counts one decision.
+    fn count(&mut self, row: &TallyRow, complaint: impl Fn(&str) -> bool) {
+        if !is_customers(row) {
+            return;
+        }
+        // Whoever gets a candidate gets the candidate's files, whatever pilots there are in them: neither side of the shop's own pilot.
+        let of_candidate = |list: &String| list.contains(&format!("\"{CANDIDATE}\""));
+        if self.pilot != CANDIDATE && row.pilots.as_ref().is_some_and(of_candidate) {
+            return;
+        }
+        let (from, list) = (self.seconds(row.at), row.pilots.as_ref().map(|list| self.place(list)));
+        let talk = self.talks.entry(number(&row.conversation)).or_insert(Talk { list: NO_LIST, ..Talk::default() });
+        // Another list, another customer: what went wrong with the pilots before is not counted against those now.
+        if let Some(list) = list.filter(|list| *list != talk.list) {
+            *talk = Talk { from, list, ..Talk::default() };
+        }
+        talk.people |= needed_a_person(row);
+        talk.complains |= is_complaint(row, complaint);
     }
-    // Whoever gets a candidate gets the candidate's files, whatever pilots there are in them: neither side of the shop's own pilot.
-    let of_candidate = |list: &String| {
-        let candidate = format!("\"{CANDIDATE}\"");
-        quoted != candidate && list.contains(&candidate)
-    };
-    if row.pilots.as_ref().is_some_and(of_candidate) {
-        return;
+
+    fn place(&mut self, list: &String) -> u16 {
+        let known = self.lists.iter().position(|known| known == list);
+        let place = u16::try_from(known.unwrap_or(self.lists.len())).unwrap_or(NO_LIST);
+        if known.is_none() && place < NO_LIST {
+            self.lists.push(list.clone());
+        }
+        place
     }
-    let talk = talks.entry(number(&row.conversation)).or_default();
-    // Whoever takes part does so for good; the last word counts when the share was another in between.
-    if let Some(list) = &row.pilots {
-        // The list is JSON, in which a quotation mark within an id has a backslash before it.
-        let takes_part = list.contains(quoted);
-        *talk = *talk & !TAKES_PART | SIDE_KNOWN | if takes_part { TAKES_PART } else { 0 };
+
+    fn seconds(&self, at: Timestamp) -> u32 {
+        u32::try_from(at.duration_since(self.since).as_secs().max(0)).unwrap_or(u32::MAX)
     }
-    *talk |= if needed_a_person(row) { PEOPLE } else { 0 } | if is_complaint(row, complaint) { COMPLAINS } else { 0 };
 }
 
 /// A conversation's number.
@@ -245,11 +276,15 @@ mod tests {
         let mut trial = Trial::new("returns.short", Timestamp::UNIX_EPOCH);
         let rows = [
             row("a", "faq", Some("returns.short"), Some(r#"["returns.short"]"#)),
-            row("a", "handoff", None, Some(r#"["returns.short","other"]"#)),
+            row("a", "handoff", None, Some(r#"["returns.short"]"#)),
             row("b", "rule", Some("complaint.new"), Some("[]")),
             row("b", "rule", Some("complaint.new"), Some("[]")),
-            // Not the pilot, though its id begins so.
-            row("c", "faq", None, Some(r#"["returns.short.two"]"#)),
+            row("c", "faq", None, Some("[]")),
+            // Not the pilot, though its id begins so; and not the rest, who have not that one.
+            row("g", "handoff", None, Some(r#"["returns.short.two"]"#)),
+            // What was before is not counted against what is now.
+            row("h", "handoff", None, Some("[]")),
+            row("h", "faq", None, Some(r#"["returns.short"]"#)),
             // The candidate's files decide, also where they have a pilot of this name.
             row("f", "handoff", None, Some(r#"["candidate","returns.short"]"#)),
             // From a time without pilots.
@@ -257,10 +292,10 @@ mod tests {
             TallyRow { role: Some("bot".into()), ..row("e", "handoff", None, Some("[]")) },
         ];
         for row in &rows {
-            count(&mut trial.talks, &trial.quoted, row, |rule| rule == "complaint.new");
+            trial.count(row, |rule| rule == "complaint.new");
         }
         let (pilot, rest) = trial.sides();
-        assert_eq!(pilot, Side { people: share(1, 1), complaints: share(0, 1) });
+        assert_eq!(pilot, Side { people: share(1, 2), complaints: share(0, 2) });
         assert_eq!(rest, Side { people: share(0, 2), complaints: share(1, 2) });
     }
 

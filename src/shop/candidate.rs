@@ -10,7 +10,7 @@ use crate::engine::{CANDIDATE, Engine};
 use crate::rules::{Files, json, pilots};
 use crate::yaml;
 
-use super::open_files;
+use super::check_files;
 
 /// Settings, which a candidate has from the shop.
 const SETTINGS: &str = "nightdesk.yaml";
@@ -75,7 +75,7 @@ pub fn open_candidate(
     let version = pilots::version(
         written.flat_map(|(f, t)| [f.as_bytes(), &[0], t.as_bytes(), &[0]].concat()).collect::<Vec<u8>>().as_slice(),
     );
-    match open_files(dir, files, now) {
+    match check_files(dir, files, now) {
         (Some(engine), _) if engine.pilots().iter().any(|(id, _)| id == CANDIDATE) => Err(CandidateError::Name),
         (Some(engine), _) => Ok(Candidate { engine, version }),
         (None, report) => Err(CandidateError::Findings(Box::new(report))),

@@ -8,7 +8,7 @@ use crate::source::{Source, sources};
 
 /// The rooms from the bottom up. A room may name those in the lines above its own, never its neighbours or those below.
 const LAYERS: &[&[&str]] = &[
-    &["message", "clock", "diag"],
+    &["message", "clock", "diag", "svm"],
     &["text", "yaml", "modes"],
     &["rules", "likeness"],
     &["matching", "hours"],
@@ -48,7 +48,7 @@ const IMPURE: &[&str] = &["tokio", "async", "await", "std::env", "std::fs", "std
 const IMPURE_ALLOWED: &[(&str, &str, &str)] = &[
     ("rules/files.rs", "std::fs", "the one reader of a shop's files"),
     (
-        "likeness/train.rs",
+        "svm/lib.rs",
         "std::thread",
         "scoped threads that share out arithmetic; the result hangs on neither number nor order",
     ),

@@ -29,6 +29,10 @@ const BATCH: usize = 512;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Changed rows between two checkpoints: some tens of megabytes of log.
 const CHECKPOINT_AFTER: u64 = 16_000;
+/// Checkpoints in a row at most, beside the writer.
+const CHECKPOINTS: usize = 4;
+/// So few pages that the writer may copy as many between two batches.
+const LITTLE: i64 = 250;
 
 /// Something to do in a transaction.
 trait Job: Send {
@@ -230,7 +234,14 @@ impl Checkpointer {
         let done = Arc::clone(&copied);
         let thread = Builder::new().name("store-checkpoint".to_owned()).spawn(move || {
             while nudges.recv().is_ok() {
-                checkpoint(&db);
+                // Each leaves what was written meanwhile, ever less of it: what the writer has to copy holds up customers.
+                let mut copied = 0;
+                for _ in 0..CHECKPOINTS {
+                    let before = std::mem::replace(&mut copied, checkpoint(&db));
+                    if copied.saturating_sub(before) < LITTLE {
+                        break;
+                    }
+                }
                 done.store(true, Ordering::Release);
             }
         })?;
@@ -239,7 +250,7 @@ impl Checkpointer {
 
     fn after_batch(&mut self, db: &Connection) {
         if self.copied.swap(false, Ordering::Acquire) {
-            checkpoint(db);
+            let _ = checkpoint(db);
         }
         let changes = db.total_changes();
         if changes.saturating_sub(self.nudged_at) >= CHECKPOINT_AFTER {
@@ -262,9 +273,10 @@ impl Drop for Checkpointer {
     }
 }
 
-/// Copies what it can of the log without waiting for anybody.
-fn checkpoint(db: &Connection) {
-    if let Err(error) = db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
+/// Copies what it can of the log without waiting for anybody; the pages of it that are copied by now.
+fn checkpoint(db: &Connection) -> i64 {
+    db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(2)).unwrap_or_else(|error| {
         tracing::warn!(%error, "The store's log could not be copied into the database; it will be tried again.");
-    }
+        0
+    })
 }
