@@ -65,7 +65,7 @@ function showNav() {
   const waiting = state.queue?.total || 0;
   const dead = (state.status?.deliveries || []).reduce((sum, each) => sum + each.dead, 0);
   const bad = state.status && !state.status.last_reload.ok;
-  const tried = state.status && (state.status.pilots.some((pilot) => pilot.stopped) || state.status.candidate?.ok === false);
+  const tried = state.status && (state.status.pilots.some((pilot) => pilot.stopped) || state.status.candidate?.ok === false || state.status.tls?.problem);
   const link = (name, count, loud) => make('a', { href: `#/${name}`, 'aria-current': view() === name ? 'page' : null }, say(name),
     count ? make('span', { className: `count${loud ? ' loud' : ''}` }, String(count)) : null);
   part.nav.replaceChildren(link('cases', waiting), link('deliveries', dead, true), link('unmatched', 0), link('knowledge', bad ? '!' : 0, true), link('shop', tried ? '!' : 0, true));

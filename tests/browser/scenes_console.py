@@ -207,7 +207,7 @@ def console_keyboard(stage):
     agent.keyboard.press("4")
     agent.locator(".page table").first.wait_for()
     agent.keyboard.press("2")
-    agent.locator(".page .tabs").wait_for()
+    agent.get_by_role("group", name="投递").wait_for()
     agent.keyboard.press("1")
     agent.keyboard.press("q")
     stage.until(lambda: agent.locator("[aria-label='最近'] .item").count() == 2, "recent conversations")
@@ -429,6 +429,34 @@ def console_pilots(stage):
     ended(phone).scroll_into_view_if_needed()
     assert phone.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it scrolls sideways on a phone"
     phone.screenshot(path=str(stage.shots / "console-pilots-phone.png"))
+
+
+def console_certificate(stage):
+    """The port's certificate, as the status tells of it: good, about to end, ended; nothing where there is none."""
+    stage.own_daemon()
+    plain = stage.agent(path="/console#/shop")
+    plain.get_by_role("heading", name="规则文件").wait_for()
+    assert plain.get_by_role("heading", name="证书").count() == 0
+    cases = [
+        ({"ends": "2031-03-01T08:00:00Z", "days": 1560}, "zh-CN", "有效", "还有 1560 天", 0),
+        ({"ends": "2031-03-01T08:00:00Z", "days": 3, "problem": "it ends in 3 days"}, "en-GB", "See to it", "3 days left", 1),
+        ({"ends": "2026-03-01T08:00:00Z", "days": -2, "problem": "it has ended"}, "zh-CN", "需要处理", "过期", 1),
+    ]
+    for number, (tls, locale, word, days, loud) in enumerate(cases):
+        def told(route, tls=tls):
+            answer = route.fetch()
+            route.fulfill(response=answer, json={**answer.json(), "tls": tls})
+        page = stage.agent(locale=locale, dark=number == 1)
+        page.route("**/v1/status", told)
+        page.goto(f"{stage.url}/console#/shop")
+        page.reload()
+        card = page.locator(".card", has=page.get_by_role("heading", name="证书" if locale == "zh-CN" else "Certificate"))
+        stage.until(lambda: card.count() == 1, "the certificate is shown")
+        text = card.text_content()
+        assert word in text and days in text and tls.get("problem", "") in text, text
+        assert page.locator("nav .loud").count() == loud, "the bar tells of it"
+        card.scroll_into_view_if_needed()
+        page.screenshot(path=str(stage.shots / f"console-certificate-{number}.png"))
 
 
 def console_unanswered(stage):

@@ -16,6 +16,12 @@ const candidateLine = ({ ok, share, error }) => make('div', {},
     make('span', { className: 'soft' }, share ? say('candidateShare', share) : say('candidateShadow'))),
   error ? make('pre', {}, error) : '');
 
+/** The port's certificate: until when it is good, and what is wrong with it or with the files on disk. */
+const certificateLine = ({ ends, days, problem }) => make('div', {},
+  make('p', {}, problem ? chip('urgent', say('certificateBad')) : chip('good', say('certificateOk')), ' ',
+    make('span', { className: 'soft' }, days < 0 ? say('certificateEnded', instant(ends)) : `${say('until', instant(ends))} · ${say('certificateDays', days)}`)),
+  problem ? make('pre', {}, problem) : '');
+
 /** The state of queues, files and deliveries. */
 export function shopView(status, again) {
   const queues = status.queues.map((queue) => {
@@ -56,6 +62,7 @@ export function shopView(status, again) {
     card(say('schedules'), make('div', { className: 'wide' }, make('table', { className: 'hours' }, make('thead', {}, make('tr', {}, head)), make('tbody', {}, queues)))),
     card(say('files'), verdict, files),
     status.candidate ? card(say('candidate'), candidateLine(status.candidate)) : '',
+    status.tls ? card(say('certificate'), certificateLine(status.tls)) : '',
     pilots.length ? card(say('pilots'), make('ul', { className: 'lines' }, pilots)) : '',
     card(say('outbox'), outbox.length
       ? make('div', { className: 'wide' }, make('table', {}, make('thead', {}, make('tr', {},

@@ -60,6 +60,7 @@ const WORDS = {
   pilots: ['试点', 'Pilots'], pilotRuns: ['进行中', 'Running'], pilotStopped: ['已自动停止', 'Ended by itself'], pilotSince: ['自 %', 'since %'],
   'pilot.handoff': ['转人工 %', '% went to a person'], 'pilot.complaints': ['投诉 %', '% complained'], pilotRest: ['其余顾客 %', 'the rest %'],
   candidate: ['候选规则', 'Candidate'], candidateBad: ['不能使用', 'Cannot be used'], candidateShare: ['给 % 的顾客', 'for % of the customers'], candidateShadow: ['影子模式，不对顾客说话', 'in the shadow, says nothing'],
+  certificate: ['证书（HTTPS）', 'Certificate (HTTPS)'], certificateOk: ['有效', 'Valid'], certificateBad: ['需要处理', 'See to it'], certificateDays: ['还有 % 天', '% days left'], certificateEnded: ['已于 % 过期', 'ended %'],
   warnings: ['% 个警告', '% warnings'], filesOk: ['文件没有问题', 'The files are fine'],
   outbox: ['投递概况', 'Outgoing'], outboxClear: ['没有积压', 'Nothing waits'], endpoint: ['接收方', 'Receiver'], stopped: ['已停用', 'stopped'],
   webhook: ['推送', 'Webhook'], oldest: ['最久', 'Oldest'],
