@@ -1,7 +1,8 @@
 //! The daemon under load: the released program with the starter pack, hours, store and outbox switched on, over real sockets,
 //! beside a bare tokio-tungstenite echo in the same run.
 //!
-//! `cargo bench --bench daemon` prints Markdown; `--seconds N` (10), `--customers N` (1600), `--idle N` (10000). Load and
+//! `cargo bench --bench daemon` prints Markdown; `--seconds N` (10), `--customers N` (1600), `--idle N` (10000); `--rate N` for that rate
+//! alone. Load and
 //! programs share the machine, so read the ratios.
 
 mod generated;
@@ -41,6 +42,11 @@ fn main() -> anyhow::Result<()> {
         return runtime.block_on(echo());
     }
     let seconds = Duration::from_secs(number("--seconds", 10) as u64);
+    let rate = number("--rate", 0);
+    if rate > 0 {
+        print!("{}", runtime.block_on(fixed(seconds, number("--customers", 1_600), rate as f64))?);
+        return Ok(());
+    }
     let text = runtime.block_on(all(seconds, number("--customers", 1_600), number("--idle", 10_000)))?;
     let heading = "# Speed of the daemon\n\nWritten by `make bench`, from one run on one machine, load and program on the same processors: read the \
                    ratios.\nEach answer is on the disk, synced, before it is acknowledged; the echo has nothing behind it.";
@@ -55,6 +61,17 @@ fn machine() -> String {
         cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ")).map_or("", |(_, name)| name);
     let count = std::thread::available_parallelism().map_or(1, usize::from);
     format!("{count} × {model}.")
+}
+
+/// One rate alone, to see what a change does to the times.
+async fn fixed(time: Duration, customers: usize, rate: f64) -> anyhow::Result<String> {
+    let shop = shop(sink().await?, 0)?;
+    let program = Program::nightdesk(shop.path())?;
+    let questions = Arc::new(load::questions()?);
+    let measured = run(&program, Kind::Nightdesk, customers, &questions, time, Some(rate), Talk::Questions).await?;
+    let mut out = String::new();
+    row(&mut out, &format!("questions of the starter pack, {rate:.0} a second"), &measured);
+    Ok(out)
 }
 
 async fn all(time: Duration, customers: usize, idle: usize) -> anyhow::Result<String> {

@@ -5,8 +5,8 @@
 //! once: under load the next batch gathers while the disk syncs the last one.
 //!
 //! Checkpoints: a second thread copies the log into the database while the writer goes on. The log can
-//! only start over at an instant when all of it is copied, which under load never comes by itself; so after
-//! each of these the writer copies the short rest between two batches.
+//! only start over at an instant when all of it is copied, which under load never comes by itself; so when it is long
+//! the writer copies the short rest between two batches.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,12 +27,10 @@ const QUEUE: usize = 1024;
 const BATCH: usize = 512;
 /// How long a caller waits for a place among those. A disk that is so slow will not catch up by more waiting.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Changed rows between two checkpoints: some tens of megabytes of log.
-const CHECKPOINT_AFTER: u64 = 16_000;
-/// Checkpoints in a row at most, beside the writer.
-const CHECKPOINTS: usize = 4;
-/// So few pages that the writer may copy as many between two batches.
-const LITTLE: i64 = 250;
+/// Changed rows between two checkpoints. Few: while the disk syncs what one copied, commits wait, and with them customers.
+const CHECKPOINT_AFTER: u64 = 250;
+/// Pages of the log, some thirty megabytes, after which it starts over.
+const START_OVER: i64 = 8_000;
 
 /// Something to do in a transaction.
 trait Job: Send {
@@ -234,15 +232,7 @@ impl Checkpointer {
         let done = Arc::clone(&copied);
         let thread = Builder::new().name("store-checkpoint".to_owned()).spawn(move || {
             while nudges.recv().is_ok() {
-                // Each leaves what was written meanwhile, ever less of it: what the writer has to copy holds up customers.
-                let mut copied = 0;
-                for _ in 0..CHECKPOINTS {
-                    let before = std::mem::replace(&mut copied, checkpoint(&db));
-                    if copied.saturating_sub(before) < LITTLE {
-                        break;
-                    }
-                }
-                done.store(true, Ordering::Release);
+                done.store(checkpoint(&db) >= START_OVER, Ordering::Release);
             }
         })?;
         Ok(Self { nudge: Some(nudge), thread: Some(thread), copied, nudged_at: 0 })
