@@ -28,7 +28,7 @@ $(SIEVE)/usr/bin/sieve-test:
 	scripts/install-sieve $(SIEVE)
 
 fmt: ## Formatting
-	cargo fmt --check
+	cargo fmt --all --check
 
 lint: ## Lints are errors
 	cargo clippy --locked --all-targets -- -D warnings

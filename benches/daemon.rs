@@ -1,9 +1,8 @@
 //! The daemon under load: the released program with the starter pack, hours, store and outbox switched on, over real sockets,
 //! beside a bare tokio-tungstenite echo in the same run.
 //!
-//! `cargo bench --bench daemon` prints Markdown; `--seconds N` (10), `--customers N` (1600), `--idle N` (10000); `--rate N` for that rate
-//! alone. Load and
-//! programs share the machine, so read the ratios.
+//! `cargo bench --bench daemon` prints Markdown; `--seconds N` (10), `--customers N` (1600), `--idle N` (10000);
+//! `--rate N` for that rate alone. Load and programs share the machine, so read the ratios.
 
 mod generated;
 #[allow(dead_code, reason = "each bench uses a part")]
@@ -42,9 +41,9 @@ fn main() -> anyhow::Result<()> {
         return runtime.block_on(echo());
     }
     let seconds = Duration::from_secs(number("--seconds", 10) as u64);
-    let rate = number("--rate", 0);
+    let rate = u32::try_from(number("--rate", 0))?;
     if rate > 0 {
-        print!("{}", runtime.block_on(fixed(seconds, number("--customers", 1_600), rate as f64))?);
+        print!("{}", runtime.block_on(fixed(seconds, number("--customers", 1_600), f64::from(rate)))?);
         return Ok(());
     }
     let text = runtime.block_on(all(seconds, number("--customers", 1_600), number("--idle", 10_000)))?;
