@@ -31,7 +31,7 @@ fmt: ## Formatting
 	cargo fmt --all --check
 
 lint: ## Lints are errors
-	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --workspace --all-targets -- -D warnings
 
 docs: ## The documentation builds without a warning
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --lib
