@@ -443,7 +443,7 @@ def console_certificate(stage):
         ({"ends": "2026-03-01T08:00:00Z", "days": -2, "problem": "it has ended"}, "zh-CN", "需要处理", "过期", 1),
     ]
     for number, (tls, locale, word, days, loud) in enumerate(cases):
-        def told(route, tls=tls):
+        def told(route, _, tls=tls):
             answer = route.fetch()
             route.fulfill(response=answer, json={**answer.json(), "tls": tls})
         page = stage.agent(locale=locale, dark=number == 1)
