@@ -7,6 +7,8 @@ SIEVE := .cache/sieve
 export NIGHTDESK_SIEVE := $(CURDIR)/$(SIEVE)
 # The program as the Rust tests build it: without their dependencies it has other features, and would be built a second time.
 PROGRAM := $(or $(CARGO_TARGET_DIR),target)/debug/nightdesk
+# How long each test program may take, as in LIMIT=20m: one that hangs is ended. None by default.
+LIMIT :=
 
 .PHONY: run test unit lint fmt docs check conversations browser tools soak fuzz eval groups fit bench advisories release
 
@@ -38,7 +40,7 @@ docs: ## The documentation builds without a warning
 
 unit: export RUST_TEST_THREADS := $(shell expr 2 \* $$(nproc))
 unit: tools ## All Rust tests, the licence check among them; two for each core, because they wait much
-	cargo test --locked
+	cargo test --locked $(if $(LIMIT),--config "target.'cfg(all())'.runner = 'timeout $(LIMIT)'")
 
 # Cargo knows whether it is new.
 .PHONY: $(PROGRAM)
@@ -50,7 +52,7 @@ check: $(PROGRAM) ## The shipped files, as their editors check them
 	$(PROGRAM) test
 
 browser: tools $(PROGRAM) ## The demo page and the widget in a real Chromium
-	$(PYTHON) tests/browser/run.py --binary $(PROGRAM) --dir . --shots target/screenshots
+	$(if $(LIMIT),timeout $(LIMIT)) $(PYTHON) tests/browser/run.py --binary $(PROGRAM) --dir . --shots target/screenshots
 
 soak: tools ## What fails, at length: a hundred thousand deliveries, a thousand reloads, thousands of stories of customers, people, timers and crashes; then MINUTES=60 of mixed load and a peak, into benches/RESULTS.md; not part of `test`
 	NIGHTDESK_DELIVERIES=100000 NIGHTDESK_RELOADS=1000 cargo test --locked --test daemon faults -- --nocapture --test-threads=1

@@ -59,7 +59,8 @@ pub(super) fn run(global: &Global, args: Args) -> Result<Ended, Failure> {
         LogFormat::Json => telemetry::LogFormat::Json,
     };
     telemetry::init(format, level, global.colored());
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().thread_stack_size(crate::yaml::STACK).enable_all().build()?;
     runtime.block_on(serve(global, args))
 }
 

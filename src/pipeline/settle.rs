@@ -133,7 +133,7 @@ impl Pipeline {
     }
 
     /// Decides one message.
-    pub(super) fn consider(
+    fn consider(
         &self,
         id: &str,
         arrival: &Arrival,
@@ -188,7 +188,7 @@ impl Pipeline {
     }
 
     /// Shows what was decided to a candidate in the shadow. What waits for a look-up is not decided yet.
-    pub(super) fn show(&self, Considered { engine, now, before, inbound, outcome }: &Considered) {
+    fn show(&self, Considered { engine, now, before, inbound, outcome }: &Considered) {
         if outcome.lookup.is_some() {
             return;
         }
@@ -207,7 +207,7 @@ impl Pipeline {
     }
 
     /// Tells the world what is on disk.
-    pub(super) fn publish(&self, step: &Step) {
+    fn publish(&self, step: &Step) {
         let (outcome, before) = (&step.decided.outcome, &step.decided.before);
         let after = &outcome.conversation;
         self.hub.publish(&after.id, step.events.list());

@@ -9,7 +9,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use nightdesk::diag::Format;
+use nightdesk::diag::{Format, Report, Severity};
+use nightdesk::rules::Files;
 use serde_json::Value;
 
 /// Findings that no file of a shop can show, each with its reason.
@@ -86,6 +87,29 @@ fn printed(case: &str) -> String {
     let expected = i32::from(said.contains("error["));
     assert_eq!(output.status.code(), Some(expected), "{case}: exit code");
     said
+}
+
+/// What is only a warning `chat` and the like do not look for; what is an error they find as `check` does.
+#[test]
+fn other_commands_refuse_what_check_refuses() {
+    std::thread::Builder::new().stack_size(nightdesk::yaml::STACK).spawn(refuse_alike).unwrap().join().unwrap();
+}
+
+fn refuse_alike() {
+    let now = jiff::Timestamp::now();
+    let errors = |report: Report| -> Vec<String> {
+        let errors = report.findings.into_iter().filter(|finding| finding.severity == Severity::Error);
+        errors.map(|finding| format!("{}: {}", finding.code, finding.message)).collect()
+    };
+    let mut refused = 0;
+    for case in cases() {
+        let dir = shop(Some(&case));
+        let (used, found) = nightdesk::shop::open(dir.path(), now);
+        let (checked, all) = nightdesk::shop::check_files(dir.path(), Files::read(dir.path()), now);
+        assert_eq!((used.is_some(), errors(found)), (checked.is_some(), errors(all)), "{case}");
+        refused += usize::from(used.is_none());
+    }
+    assert!(refused > 50, "only {refused} cases have errors");
 }
 
 #[test]

@@ -86,8 +86,16 @@ impl Dice {
     }
 }
 
+/// Runs all of a target, with the stack that a daemon has.
+fn runs(target: &'static str) {
+    let thread = std::thread::Builder::new().stack_size(nightdesk::yaml::STACK);
+    if let Err(failed) = thread.spawn(|| run_all(target)).expect("a thread").join() {
+        std::panic::resume_unwind(failed);
+    }
+}
+
 /// Runs all of a target, and tells everything on which it failed.
-fn runs(target: &str) {
+fn run_all(target: &str) {
     let known: Vec<(PathBuf, Vec<u8>)> = [units("corpus", target), units("regress", target)].concat();
     let seeds: Vec<Vec<u8>> = known.iter().map(|(_, unit)| unit.clone()).collect();
     let (words, mut dice) = (words(target), Dice(0x9e37_79b9_7f4a_7c15));

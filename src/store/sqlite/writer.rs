@@ -6,15 +6,17 @@
 //!
 //! Checkpoints: a second thread copies the log into the database while the writer goes on. The log can
 //! only start over at an instant when all of it is copied, which under load never comes by itself; so when it is long
-//! the writer copies the short rest between two batches.
+//! the writer copies the short rest between two batches. Where the disk copies more slowly than it takes what is
+//! written, the writer waits for it, so that the log does not fill the disk.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc as std_mpsc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use rusqlite::Connection;
+use rusqlite::hooks::Wal;
 use tokio::sync::mpsc::error::SendTimeoutError;
 use tokio::sync::{mpsc, oneshot};
 
@@ -29,8 +31,10 @@ const BATCH: usize = 512;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Changed rows between two checkpoints. Few: while the disk syncs what one copied, commits wait, and with them customers.
 const CHECKPOINT_AFTER: u64 = 250;
-/// Pages of the log, some thirty megabytes, after which it starts over.
-const START_OVER: i64 = 8_000;
+/// Pages that were copied, some thirty megabytes, after which the log starts over.
+const START_OVER: u32 = 8_000;
+/// Pages of the log, some hundred megabytes, that the writer does not pass.
+const LONGEST: u32 = 3 * START_OVER;
 
 /// Something to do in a transaction.
 trait Job: Send {
@@ -76,10 +80,10 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the thread on a connection, and another for checkpoints on the second one.
-    pub(super) fn start(db: Connection, checkpoints: Connection, health: Arc<Health>) -> Result<Self, StoreError> {
+    pub(super) fn start(mut db: Connection, checkpoints: Connection, health: Arc<Health>) -> Result<Self, StoreError> {
         let (jobs, inbox) = mpsc::channel(QUEUE);
         let no_thread = |error: std::io::Error| StoreError::Unavailable(format!("no thread: {error}"));
-        let checkpointer = Checkpointer::start(checkpoints).map_err(no_thread)?;
+        let checkpointer = Checkpointer::start(&mut db, checkpoints, no_thread)?;
         let failing = Arc::new(AtomicBool::new(false));
         let (state, known) = (Arc::clone(&failing), Arc::clone(&health));
         let thread = Builder::new()
@@ -221,26 +225,54 @@ fn execute(db: &Connection, sql: &str) -> Result<(), StoreError> {
 struct Checkpointer {
     nudge: Option<std_mpsc::SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
-    copied: Arc<AtomicBool>,
+    shared: Arc<Shared>,
     nudged_at: u64,
+    /// Pages of the log at which the writer waits.
+    longest: u32,
+}
+
+/// What the two threads know of the log.
+#[derive(Default)]
+struct Shared {
+    /// Pages of it after the last commit.
+    pages: AtomicU32,
+    /// So much is copied that the rest is worth a pause.
+    ripe: AtomicBool,
+    /// Held while a checkpoint runs: SQLite refuses a second one instead of waiting.
+    running: Mutex<()>,
 }
 
 impl Checkpointer {
-    fn start(db: Connection) -> std::io::Result<Self> {
+    fn start(
+        writer: &mut Connection,
+        db: Connection,
+        no_thread: impl Fn(std::io::Error) -> StoreError,
+    ) -> Result<Self, StoreError> {
         let (nudge, nudges) = std_mpsc::sync_channel::<()>(1);
-        let copied = Arc::new(AtomicBool::new(false));
-        let done = Arc::clone(&copied);
-        let thread = Builder::new().name("store-checkpoint".to_owned()).spawn(move || {
+        let shared = Arc::new(Shared::default());
+        let (theirs, counted) = (Arc::clone(&shared), Arc::clone(&shared));
+        writer.wal_hook(Some(move |_: &mut Wal, pages: i32| {
+            counted.pages.store(pages.unsigned_abs(), Ordering::Relaxed);
+            Ok(())
+        }))?;
+        let copy = move || {
             while nudges.recv().is_ok() {
-                done.store(checkpoint(&db) >= START_OVER, Ordering::Release);
+                theirs.ripe.store(checkpoint(&db, &theirs.running) >= START_OVER, Ordering::Release);
             }
-        })?;
-        Ok(Self { nudge: Some(nudge), thread: Some(thread), copied, nudged_at: 0 })
+        };
+        let thread = Builder::new().name("store-checkpoint".to_owned()).spawn(copy).map_err(no_thread)?;
+        Ok(Self { nudge: Some(nudge), thread: Some(thread), shared, nudged_at: 0, longest: LONGEST })
     }
 
     fn after_batch(&mut self, db: &Connection) {
-        if self.copied.swap(false, Ordering::Acquire) {
-            let _ = checkpoint(db);
+        let pages = self.shared.pages.load(Ordering::Relaxed);
+        let ripe = self.shared.ripe.swap(false, Ordering::Acquire);
+        if ripe || pages >= self.longest {
+            checkpoint(db, &self.shared.running);
+            // A long read holds the log: then more waiting helps only once there is more to copy.
+            self.longest = LONGEST.max(pages.saturating_add(START_OVER));
+        } else if pages < START_OVER {
+            self.longest = LONGEST;
         }
         let changes = db.total_changes();
         if changes.saturating_sub(self.nudged_at) >= CHECKPOINT_AFTER {
@@ -263,10 +295,12 @@ impl Drop for Checkpointer {
     }
 }
 
-/// Copies what it can of the log without waiting for anybody; the pages of it that are copied by now.
-fn checkpoint(db: &Connection) -> i64 {
-    db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(2)).unwrap_or_else(|error| {
+/// Copies what it can of the log without waiting for readers; the pages of it that are copied by now.
+fn checkpoint(db: &Connection, running: &Mutex<()>) -> u32 {
+    let _alone = running.lock().unwrap_or_else(PoisonError::into_inner);
+    let copied = db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(2)).unwrap_or_else(|error| {
         tracing::warn!(%error, "The store's log could not be copied into the database; it will be tried again.");
-        0
-    })
+        0_i64
+    });
+    u32::try_from(copied).unwrap_or(0)
 }
