@@ -17,10 +17,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
-use load::{Customer, Kind, Measured, Talk};
+use load::{Customer, Door, Kind, Measured, Talk};
 use nightdesk::store::sqlite::SqliteStore;
 use nightdesk::store::{Commit, ConversationRow, EventRow, Store};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 /// Rules besides the pack's.
@@ -38,7 +43,10 @@ fn main() -> anyhow::Result<()> {
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     if arguments.iter().any(|argument| argument == "echo") {
-        return runtime.block_on(echo());
+        return runtime.block_on(echo(None));
+    }
+    if let Some(at) = arguments.iter().position(|argument| argument == "echo-tls") {
+        return runtime.block_on(echo(Some(Path::new(&arguments[at + 1]))));
     }
     let seconds = Duration::from_secs(number("--seconds", 10) as u64);
     let rate = u32::try_from(number("--rate", 0))?;
@@ -106,8 +114,11 @@ async fn all(time: Duration, customers: usize, idle: usize) -> anyhow::Result<St
     drop(program);
 
     let program = Program::nightdesk(shop.path())?;
-    let (ours, echo) = (memory(&program, Kind::Nightdesk, idle).await?, Program::echo()?);
-    let theirs = memory(&echo, Kind::Echo, idle).await?;
+    let (ours, echo) = (memory(&program, program.address.into(), Kind::Nightdesk, idle).await?, Program::echo()?);
+    let theirs = memory(&echo, echo.address.into(), Kind::Echo, idle).await?;
+    let encrypted = encrypted_memory(sink, idle).await?;
+    let most = most();
+    let full = memory_of_many(shop.path(), most).await?;
     let others = customers.min(100);
     let _quiet = load::connect(program.address, Kind::Nightdesk, idle).await?;
     let beside = run(&program, Kind::Nightdesk, others, &questions, time, Some(200.0), Talk::Questions).await?;
@@ -129,6 +140,9 @@ async fn all(time: Duration, customers: usize, idle: usize) -> anyhow::Result<St
         committed / raw
     )?;
     writeln!(out, "| an idle connection, resident | ≤ 8 KiB | {ours:.1} KiB (echo: {theirs:.1}) |")?;
+    let (ours, theirs) = encrypted;
+    writeln!(out, "| an idle connection over TLS, resident | | {ours:.1} KiB (echo: {theirs:.1}) |")?;
+    writeln!(out, "| an idle connection of {most}, as many as a program may have here | | {full:.1} KiB |")?;
     writeln!(
         out,
         "| start to first connection, starter pack; with {MADE} rules besides | | {} ms; {} ms |",
@@ -188,14 +202,51 @@ async fn run(
 }
 
 /// KiB of a connection that is silent, of what the program has in memory.
-async fn memory(program: &Program, kind: Kind, count: usize) -> anyhow::Result<f64> {
+async fn memory(program: &Program, door: Door, kind: Kind, count: usize) -> anyhow::Result<f64> {
     // What the first ones bring with them is not theirs.
-    let _first: Vec<Customer> = load::connect(program.address, kind, 100).await?;
+    let _first: Vec<Customer> = load::connect(door.clone(), kind, 100).await?;
     let before = program.resident()?;
-    let _silent = load::connect(program.address, kind, count).await?;
+    let _silent = load::connect(door, kind, count).await?;
     tokio::time::sleep(Duration::from_secs(2)).await;
     #[allow(clippy::cast_precision_loss, reason = "kilobytes of one program")]
     Ok((program.resident()? - before) as f64 / count as f64)
+}
+
+async fn memory_of_many(shop: &Path, count: usize) -> anyhow::Result<f64> {
+    let program = Program::nightdesk(shop)?;
+    memory(&program, program.address.into(), Kind::Nightdesk, count).await
+}
+
+/// The same over TLS, of ours and of the echo.
+async fn encrypted_memory(sink: SocketAddr, count: usize) -> anyhow::Result<(f64, f64)> {
+    let shop = shop(sink, 0)?;
+    let certificate = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
+    let folder = shop.path().join("tls");
+    std::fs::create_dir(&folder)?;
+    std::fs::write(folder.join("chain.pem"), certificate.cert.pem())?;
+    std::fs::write(folder.join("shop.key"), certificate.signing_key.serialize_pem())?;
+    let settings = shop.path().join("nightdesk.yaml");
+    let plain = std::fs::read_to_string(&settings)?;
+    std::fs::write(&settings, format!("{plain}\ntls: {{certificate: tls/chain.pem, key: tls/shop.key}}\n"))?;
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate.cert.der().clone())?;
+    let trust = Arc::new(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth());
+
+    let program = Program::nightdesk(shop.path())?;
+    let ours = memory(&program, Door::tls(program.address, Arc::clone(&trust)), Kind::Nightdesk, count).await?;
+    drop(program);
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("echo-tls").arg(&folder);
+    let echo = Program::start(command, Path::new(""), tempfile::tempdir()?)?;
+    let theirs = memory(&echo, Door::tls(echo.address, trust), Kind::Echo, count).await?;
+    Ok((ours, theirs))
+}
+
+/// As many connections as the machine lets one program have, but for some that it needs otherwise.
+fn most() -> usize {
+    let descriptors = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let most = descriptors.map_or(100_000, |most| usize::try_from(most).unwrap_or(usize::MAX));
+    most.saturating_sub(500).min(100_000)
 }
 
 /// How long a saved file takes until its answer comes.
@@ -419,23 +470,43 @@ impl Drop for Program {
     }
 }
 
-/// A server that sends each frame back, with the buffers that nightdesk has.
-async fn echo() -> anyhow::Result<()> {
+/// A server that sends each frame back, with the buffers that nightdesk has; over TLS with the certificate in a folder.
+async fn echo(tls: Option<&Path>) -> anyhow::Result<()> {
+    let acceptor = tls.map(acceptor).transpose()?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("listening on http://{}", listener.local_addr()?);
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
+        let acceptor = acceptor.clone();
         tokio::spawn(async move {
-            let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER).write_buffer_size(0);
-            let Ok(mut ws) = tokio_tungstenite::accept_async_with_config(stream, Some(config)).await else { return };
-            while let Some(Ok(message)) = ws.next().await {
-                if message.is_text() && ws.send(message).await.is_err() {
-                    return;
+            match acceptor {
+                None => echo_all(stream).await,
+                Some(acceptor) => {
+                    if let Ok(stream) = acceptor.accept(stream).await {
+                        echo_all(stream).await;
+                    }
                 }
             }
         });
     }
+}
+
+async fn echo_all(stream: impl AsyncRead + AsyncWrite + Unpin) {
+    let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER).write_buffer_size(0);
+    let Ok(mut ws) = tokio_tungstenite::accept_async_with_config(stream, Some(config)).await else { return };
+    while let Some(Ok(message)) = ws.next().await {
+        if message.is_text() && ws.send(message).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn acceptor(folder: &Path) -> anyhow::Result<TlsAcceptor> {
+    let chain = CertificateDer::pem_file_iter(folder.join("chain.pem"))?.collect::<Result<Vec<_>, _>>()?;
+    let key = PrivateKeyDer::from_pem_file(folder.join("shop.key"))?;
+    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key)?;
+    Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
 /// People's tool: takes every delivery.

@@ -11,13 +11,41 @@ use hdrhistogram::Histogram;
 use nightdesk::rules::model::Condition;
 use serde_json::{Value, json};
 use tokio::net::{TcpSocket, TcpStream};
-use tokio_tungstenite::WebSocketStream;
+use tokio_rustls::rustls::ClientConfig;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::Message;
+use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream};
 
 /// Customers from one address of 127.0.0.0/8.
 const EACH: usize = 900;
+
+/// Where customers connect to, and how.
+#[derive(Clone)]
+pub struct Door {
+    address: SocketAddr,
+    connector: Connector,
+}
+
+impl Door {
+    /// Over TLS, as `localhost`.
+    pub fn tls(address: SocketAddr, trust: Arc<ClientConfig>) -> Self {
+        Self { address, connector: Connector::Rustls(trust) }
+    }
+
+    fn url(&self) -> String {
+        match self.connector {
+            Connector::Plain => format!("ws://{}/v1/chat", self.address),
+            _ => format!("wss://localhost:{}/v1/chat", self.address.port()),
+        }
+    }
+}
+
+impl From<SocketAddr> for Door {
+    fn from(address: SocketAddr) -> Self {
+        Self { address, connector: Connector::Plain }
+    }
+}
 
 /// Who is talked to.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -73,7 +101,7 @@ impl Measured {
 
 /// One customer's socket.
 pub struct Customer {
-    ws: WebSocketStream<TcpStream>,
+    ws: WebSocketStream<MaybeTlsStream<TcpStream>>,
     kind: Kind,
     said: usize,
     number: usize,
@@ -81,17 +109,19 @@ pub struct Customer {
 
 impl Customer {
     /// Connects as the customer of this number, and says hello.
-    pub async fn new(address: SocketAddr, kind: Kind, number: usize) -> anyhow::Result<Self> {
+    pub async fn new(door: impl Into<Door>, kind: Kind, number: usize) -> anyhow::Result<Self> {
+        let door = door.into();
         let socket = TcpSocket::new_v4()?;
         let host = u8::try_from(number / EACH % 250)? + 2;
         socket.bind(SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, host)), 0))?;
-        let stream = socket.connect(address).await?;
+        let stream = socket.connect(door.address).await?;
         stream.set_nodelay(true)?;
-        let mut request = format!("ws://{address}/v1/chat").into_client_request()?;
+        let mut request = door.url().into_client_request()?;
         if kind == Kind::Nightdesk {
             request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("chat.v1.json"));
         }
-        let (ws, _) = tokio_tungstenite::client_async(request, stream).await?;
+        let (ws, _) =
+            tokio_tungstenite::client_async_tls_with_config(request, stream, None, Some(door.connector)).await?;
         let mut customer = Self { ws, kind, said: 0, number };
         if kind == Kind::Nightdesk {
             customer.frame(&json!({"type": "hello", "id": "hello", "data": {"locale": "zh-CN"}})).await?;
@@ -151,8 +181,9 @@ impl Customer {
 }
 
 /// Connects customers, a few at a time.
-pub async fn connect(address: SocketAddr, kind: Kind, count: usize) -> anyhow::Result<Vec<Customer>> {
-    let customers = futures_util::stream::iter(0..count).map(|number| Customer::new(address, kind, number));
+pub async fn connect(door: impl Into<Door>, kind: Kind, count: usize) -> anyhow::Result<Vec<Customer>> {
+    let door = door.into();
+    let customers = futures_util::stream::iter(0..count).map(|number| Customer::new(door.clone(), kind, number));
     let all: Vec<_> = customers.buffer_unordered(64).collect().await;
     all.into_iter().collect()
 }

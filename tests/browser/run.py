@@ -13,6 +13,7 @@ Screenshots go to --shots, of failures as FAIL-<scene>.png, with the log of a da
 """
 
 import argparse
+import faulthandler
 import os
 import shutil
 import sys
@@ -76,6 +77,8 @@ def chosen(given):
 
 
 BROWSER = None  # of this process
+# Seconds for one scene, several times the longest: one that hangs is ended, and where it hung is told.
+SCENE = 300
 
 
 def begin(given):
@@ -90,6 +93,7 @@ def play(given, url, shots, group):
     told, failed = [], []
     for name, scene in chosen(given)[group].items():
         began = time.monotonic()
+        faulthandler.dump_traceback_later(SCENE, exit=True)
         stage = Stage(BROWSER, url, shots, given.binary, given.dir)
         try:
             scene(stage)
@@ -104,6 +108,7 @@ def play(given, url, shots, group):
             told += [f"       {line}" for line in lines + f"{type(error).__name__}: {error}".splitlines()[:12]]
         finally:
             stage.end()
+            faulthandler.cancel_dump_traceback_later()
         told.append(f"{verdict}  {name}  {time.monotonic() - began:.1f} s")
     return told, failed
 
@@ -129,7 +134,7 @@ def main():
                 told, wrong = done.result()
                 failed += wrong
                 print("\n".join(told), flush=True)
-    except (OSError, RuntimeError, PlaywrightError) as error:
+    except (OSError, RuntimeError, PlaywrightError) as error:  # a browser's process that ended is a RuntimeError
         print(f"the browser tests could not run: {error}", file=sys.stderr)
         return 2
     finally:

@@ -254,12 +254,10 @@ async fn a_message_is_tried_and_nothing_remains_of_it() {
     assert!(decided.is_empty() && receiver.hits().is_empty());
     let list = ask(&daemon, "/v1/knowledge").await;
     assert_eq!(list["unused"], list["total"], "{list:#}");
-    // And there is an end to it.
-    let mut last = 200;
-    for _ in 0..70 {
-        last = try_it(&daemon, &json!({"text": "怎么退货"})).await.status;
-    }
-    assert_eq!(last, 429);
+    // And there is an end to it. (All at once: on a slow machine the allowance would grow back between them.)
+    let body = json!({"text": "怎么退货"});
+    let all = futures_util::future::join_all((0..100).map(|_| try_it(&daemon, &body))).await;
+    assert!(all.iter().any(|answer| answer.status == 429), "{:?}", all.last());
 }
 
 #[tokio::test]

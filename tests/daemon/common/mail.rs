@@ -38,14 +38,14 @@ impl MailServer {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let port =
-            lines.next().and_then(Result::ok).and_then(|line| line.parse().ok()).expect("the mail server's port");
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let (sender, letters) = channel();
         std::thread::spawn(move || {
             let read = |line: String| serde_json::from_str(&line).unwrap_or_else(|_| json!(line));
             lines.map_while(Result::ok).try_for_each(|line| sender.send(read(line)))
         });
+        let port = letters.recv_timeout(PATIENCE).ok().as_ref().and_then(Value::as_u64);
+        let port = port.and_then(|port| u16::try_from(port).ok()).expect("the mail server's port");
         Self { child, letters, before: VecDeque::new(), folder, port }
     }
 
