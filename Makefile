@@ -10,7 +10,7 @@ PROGRAM := $(or $(CARGO_TARGET_DIR),target)/debug/nightdesk
 # How long each test program may take, as in LIMIT=20m: one that hangs is ended. None by default.
 LIMIT :=
 
-.PHONY: run test unit lint fmt docs check conversations browser tools soak fuzz eval groups fit bench advisories release
+.PHONY: run test unit lint fmt docs check conversations browser tools soak fuzz eval groups fit reference bench advisories release
 
 run: ## The daemon on the shipped files
 	cargo run --release -- serve
@@ -72,6 +72,9 @@ groups: ## How well `suggest` groups: the sets of docs/quality.md in DATA=direct
 
 fit: ## The coefficients of the confidence, from the sets of docs/quality.md in DATA=directory
 	scripts/fit "$(DATA)"
+
+reference: ## A plain method beside nightdesk on the sets of docs/quality.md in DATA=directory
+	scripts/reference "$(DATA)"
 
 bench: ## Speed of the matching against other engines, into benches/RESULTS.md; a quarter of an hour, and not part of `test`
 	scripts/bench
