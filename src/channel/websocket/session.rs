@@ -48,6 +48,9 @@ const FRAMES: (u32, u32) = (50, 200);
 const MAX_OVER: u32 = 200;
 /// Frames that are not of the protocol before the socket is closed.
 const MAX_BAD: u32 = 10;
+/// How long a socket is not read after a refusal for want of places: who says it again at once, and not when told to, takes no
+/// processor time from those whose messages are at work.
+const REST: Duration = Duration::from_secs(1);
 
 /// Who opened a socket, as far as the door knows.
 #[derive(Clone, Debug)]
@@ -99,6 +102,8 @@ struct Session<S> {
     over: u32,
     bad: u32,
     heard: Instant,
+    /// Until when it is not read.
+    rests: Option<Instant>,
     /// Whether something written waits in the buffer.
     unsent: bool,
 }
@@ -123,6 +128,7 @@ where
         over: 0,
         bad: 0,
         heard: Instant::now(),
+        rests: None,
         unsent: false,
     };
     let end = session.serve().await;
@@ -147,6 +153,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         loop {
             let stop = self.visitor.stop.clone();
             let waiting = self.known.is_none();
+            let rests = self.rests;
             let event = async {
                 match &mut self.known {
                     Some(known) => known.listener.next().await,
@@ -171,7 +178,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                     Some(event) => self.deliver(&event).await.err(),
                     None => Some(End::Close(close::SLOW, "too slow")),
                 },
-                message = self.ws.next() => self.heard(message).await.err(),
+                () = sleep_until(rests.unwrap_or_else(Instant::now)), if rests.is_some() => {
+                    self.rests = None;
+                    None
+                }
+                message = self.ws.next(), if rests.is_none() => self.heard(message).await.err(),
                 () = sleep_until(deadline), if waiting => Some(End::Close(close::NO_HELLO, "say hello first")),
                 () = sleep_until(ping) => {
                     ping = Instant::now() + PING;
@@ -298,7 +309,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 self.catch_up(accepted.seq).await?;
                 frame::ack(&id, Some(accepted.seq), accepted.at, &accepted.message, accepted.duplicate)
             }
-            Told::Message(id, Err(error)) => refused(&id, &error),
+            Told::Message(id, Err(error)) => {
+                if matches!(error, PipelineError::Busy) {
+                    self.rests = Some(Instant::now() + REST);
+                }
+                refused(&id, &error)
+            }
         };
         self.send(&frame).await
     }

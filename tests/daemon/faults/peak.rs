@@ -137,6 +137,11 @@ async fn more_messages_than_can_be_at_work_are_refused_at_once_and_no_customer_h
         (&json!("error"), &json!("m-1"), &json!("overloaded"))
     );
     assert!(error["data"]["retry_after_ms"].as_u64().is_some_and(|wait| wait > 0), "{error:#}");
+    // Who does not wait is not read: else the refusals would take the time of those whose messages are at work.
+    let began = Instant::now();
+    three.send(json!({"type": "ping", "id": "p-1"})).await;
+    assert_eq!(three.next().await["type"], "pong");
+    assert!(began.elapsed() > Duration::from_millis(500), "{:?}", began.elapsed());
     let mut late = Client::open(address, &[]).await.unwrap();
     late.send(json!({"type": "hello", "data": {}})).await;
     assert_eq!(late.close_code().await, 1013);
