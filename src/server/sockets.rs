@@ -18,7 +18,7 @@ use crate::rules::ChannelKind;
 use super::{Peer, Seat, Shared, address};
 
 /// Read buffer of a socket: an idle customer costs kilobytes, not the library's 128 of them.
-const READ_BUFFER: usize = 2 * 1024;
+const READ_BUFFER: usize = 1024;
 /// Bytes that are written together, of what is ready at once. The buffer is only as large as what it has held.
 const WRITE_BUFFER: usize = 16 * 1024;
 /// Most bytes that wait to be written to a slow client.

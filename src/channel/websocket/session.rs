@@ -109,14 +109,12 @@ struct Session<S> {
 }
 
 /// Serves one socket until it ends.
-pub async fn run<S>(ws: WebSocketStream<S>, pipeline: Arc<Pipeline>, visitor: Visitor)
+pub fn run<S>(ws: WebSocketStream<S>, pipeline: Arc<Pipeline>, visitor: Visitor) -> impl Future<Output = ()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    pipeline.metrics.socket(true);
     let per_second = Quota::per_second(NonZeroU32::new(FRAMES.0).unwrap_or(NonZeroU32::MIN));
     let quota = per_second.allow_burst(NonZeroU32::new(FRAMES.1).unwrap_or(NonZeroU32::MIN));
-    let metrics = Arc::clone(&pipeline.metrics);
     let mut session = Session {
         ws,
         pipeline,
@@ -131,19 +129,16 @@ where
         rests: None,
         unsent: false,
     };
-    let end = session.serve().await;
-    if let End::Close(code, word) = end {
-        tracing::debug!(code, word, "A chat socket was closed.");
-        let frame = CloseFrame { code: CloseCode::from(code), reason: word.into() };
-        // The client has a moment to answer the close; then the connection is dropped.
-        let _ = timeout(Duration::from_secs(2), async {
-            if session.ws.close(Some(frame)).await.is_ok() {
-                while let Some(Ok(_)) = session.ws.next().await {}
-            }
-        })
-        .await;
+    // Not an `async fn`: its future would keep room for the arguments beside the session that they became.
+    async move {
+        session.pipeline.metrics.socket(true);
+        if let End::Close(code, word) = session.serve().await {
+            tracing::debug!(code, word, "A chat socket was closed.");
+            // Boxed, so that a socket which only waits does not carry the room for it.
+            Box::pin(session.close(code, word)).await;
+        }
+        session.pipeline.metrics.socket(false);
     }
-    metrics.socket(false);
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
@@ -203,6 +198,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 }
             }
         }
+    }
+
+    /// Says why; the client has a moment to answer the close, then the connection is dropped.
+    async fn close(&mut self, code: u16, word: &'static str) {
+        let frame = CloseFrame { code: CloseCode::from(code), reason: word.into() };
+        let _ = timeout(Duration::from_secs(2), async {
+            if self.ws.close(Some(frame)).await.is_ok() {
+                while let Some(Ok(_)) = self.ws.next().await {}
+            }
+        })
+        .await;
     }
 
     /// Ends one turn: what else is ready goes with it, unless an `ack` is to come before it.
