@@ -236,7 +236,11 @@ fn bytes(path: &Path) -> std::io::Result<Vec<u8>> {
 fn life(certificate: &CertificateDer<'_>) -> Option<(Timestamp, Timestamp)> {
     let certificate = CertificateInner::<Raw>::from_der(certificate).ok()?;
     let validity = certificate.tbs_certificate().validity();
-    let at = |since: Duration| Timestamp::from_second(i64::try_from(since.as_secs()).ok()?).ok();
+    // One without a set end says the last second of the year 9999 (RFC 5280, 4.1.2.5), which is later than a timestamp can be.
+    let at = |since: Duration| {
+        let seconds = i64::try_from(since.as_secs()).ok()?;
+        Timestamp::from_second(seconds.min(Timestamp::MAX.as_second())).ok()
+    };
     Some((at(validity.not_before.to_unix_duration())?, at(validity.not_after.to_unix_duration())?))
 }
 

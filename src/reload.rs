@@ -251,7 +251,7 @@ impl Reloader {
 
     /// Keeps the set that is in use in the history, so that it can be brought back.
     async fn keep_current(&self) {
-        let files = self.turn.lock().await.files.clone();
+        let files = self.turn.lock().await.used.clone();
         self.keep(files).await;
     }
 
@@ -431,6 +431,8 @@ impl Reloader {
                 return;
             }
         };
+        // What was saved since the start read them, and before anybody looked.
+        self.reload_if_changed().await;
         loop {
             tokio::select! {
                 () = changes.next() => self.reload_if_changed().await,

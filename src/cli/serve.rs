@@ -61,7 +61,10 @@ pub(super) fn run(global: &Global, args: Args) -> Result<Ended, Failure> {
     telemetry::init(format, level, global.colored());
     let runtime =
         tokio::runtime::Builder::new_multi_thread().thread_stack_size(crate::yaml::STACK).enable_all().build()?;
-    runtime.block_on(serve(global, args))
+    let ended = runtime.block_on(serve(global, args));
+    // A thread that reads a folder which hangs would keep the process for ever; all that must be written is.
+    runtime.shutdown_timeout(Duration::from_secs(5));
+    ended
 }
 
 async fn serve(global: &Global, args: Args) -> Result<Ended, Failure> {

@@ -59,7 +59,7 @@ pub(super) struct Holds {
     held: Mutex<HashMap<String, Held>>,
     next: AtomicU64,
     /// From when on nothing waits any longer.
-    hurry: CancellationToken,
+    pub(super) hurry: CancellationToken,
     tasks: TaskTracker,
 }
 

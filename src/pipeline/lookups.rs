@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::time::{self, timeout};
 
 use crate::decide::LookupRequest;
 use crate::message::{Fetched, Gesture, Inbound, QueueEvent, Role, State};
@@ -21,6 +21,12 @@ use super::{Pipeline, PipelineError, TRIES, conversation};
 
 /// How long a message waits for its look-up before the customer is told that it takes a while.
 const SOON: Duration = Duration::from_secs(1);
+
+/// Between the tries to keep an answer that the store refused: the first wait, which doubles, and the longest.
+const AGAIN: Duration = Duration::from_secs(1);
+const MOST_WAIT: Duration = Duration::from_secs(30);
+/// How long it is tried.
+const PERSIST: Duration = Duration::from_hours(1);
 
 /// After so long nobody waits any more for a look-up that an end by force cut off.
 const FORGOTTEN: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
@@ -82,7 +88,13 @@ impl Pipeline {
     /// When the store cannot be read.
     pub async fn resume_lookups(self: &Arc<Self>) -> Result<(), StoreError> {
         for row in self.guard(self.store.looking().await)? {
-            let before = conversation(&row)?;
+            let before = match conversation(&row) {
+                Ok(before) => before,
+                Err(error) => {
+                    tracing::error!(conversation = row.id, %error, "A conversation that waits for a look-up cannot be read.");
+                    continue;
+                }
+            };
             let now = self.clock.now();
             let recent = before.looking.iter().filter(|looking| now.duration_since(looking.since) < FORGOTTEN);
             for looking in recent {
@@ -95,24 +107,41 @@ impl Pipeline {
     }
 
     async fn looked_up(self: &Arc<Self>, id: &str, asked: &Inbound, fetched: Fetched) {
-        let _turn = self.turns.enter_again(id.to_owned()).await;
         let inbound = Inbound {
             message: format!("msg_{}", uuid::Uuid::now_v7().simple()),
             gesture: Gesture::LookedUp(asked.message.clone()),
             fetched: Some(fetched),
             ..asked.clone()
         };
-        for _ in 0..TRIES {
-            match self.answer(id, &inbound).await {
+        // The customer was told to wait, so a disk that refuses for a while does not end it.
+        let (began, mut wait) = (time::Instant::now(), AGAIN);
+        loop {
+            let error = match self.answer_in_turn(id, &inbound).await {
                 Ok(()) => return,
-                Err(PipelineError::Store(StoreError::Conflict)) => {}
+                Err(error @ PipelineError::Store(_)) if began.elapsed() < PERSIST => error,
                 Err(error) => {
                     tracing::error!(conversation = id, %error, "The answer of a look-up could not be kept.");
                     return;
                 }
+            };
+            tracing::warn!(conversation = id, %error, "The answer of a look-up could not be kept; it is tried again.");
+            tokio::select! {
+                () = time::sleep(wait) => wait = (wait * 2).min(MOST_WAIT),
+                // After the next start a person takes it.
+                () = self.holds.hurry.cancelled() => return,
             }
         }
-        tracing::error!(conversation = id, "A conversation changed under every try.");
+    }
+
+    async fn answer_in_turn(&self, id: &str, inbound: &Inbound) -> Result<(), PipelineError> {
+        let _turn = self.turns.enter_again(id.to_owned()).await;
+        for _ in 0..TRIES {
+            match self.answer(id, inbound).await {
+                Err(PipelineError::Store(StoreError::Conflict)) => {}
+                other => return other,
+            }
+        }
+        Err(StoreError::Conflict.into())
     }
 
     /// One try to bring the answer into the conversation.

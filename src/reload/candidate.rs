@@ -110,6 +110,7 @@ impl Reloader {
                 return stop.cancelled().await;
             }
         };
+        self.reload_candidate(false).await;
         loop {
             tokio::select! {
                 () = changes.next() => self.reload_candidate(false).await,

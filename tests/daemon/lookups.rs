@@ -219,6 +219,21 @@ async fn a_platform_hears_the_late_answer_at_its_reply_url() {
 }
 
 #[tokio::test]
+async fn an_answer_that_the_disk_refused_for_a_while_is_told_all_the_same() {
+    let erp = Erp::start().await;
+    let (shop, _receiver) = shop(&erp, true).await;
+    let daemon = Daemon::start(&shop, WEDNESDAY).await;
+    let mut client = Client::new(daemon.address(), "zh-CN").await;
+    assert_eq!(asked(&mut client, "m-1", "150000000003").await, ["正在查询……"]);
+    let holder = rusqlite::Connection::open(shop.data().join(nightdesk::store::sqlite::DATABASE)).unwrap();
+    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // The answer comes after one second or two; the store waits five for the lock, and then refuses.
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    holder.execute_batch("ROLLBACK").unwrap();
+    while str_at(&client.next().await, "/data/text") != "顺丰：派送中" {}
+}
+
+#[tokio::test]
 async fn a_look_up_that_a_crash_cut_off_goes_to_a_person() {
     let erp = Erp::start().await;
     let (shop, receiver) = shop(&erp, true).await;

@@ -421,10 +421,19 @@ async fn another_sender_in_a_conversation_is_a_persons_business() {
         .replace(&format!("To: {SHOP}"), &format!("To: {back}"));
     let done = hand_over("lmtp", stage.port("post"), &[("bob@example.org", &[back], raw.into_bytes())]).await;
     assert_eq!(done, [json!({"refused": {}})]);
-    let conversation = stage.conversation().await;
-    agent(stage.daemon.address(), &conversation, "messages", json!({"text": "Hello, who are you?"})).await;
-    let person = stage.letter().await;
-    assert_eq!(person["to"], json!(["bob@example.org"]), "{person:#}");
+    // Each has a conversation of their own: nothing that is said to one reaches the other.
+    let conversations = wait_for("both conversations", async || {
+        let all = stage.conversations().await;
+        (all.len() == 2).then_some(all)
+    })
+    .await;
+    for (customer, state) in [(ANNA, "bot"), ("bob@example.org", "queued")] {
+        let of = conversations.iter().find(|one| one["customer"]["id"] == customer).unwrap();
+        assert_eq!(of["state"], state, "{of:#}");
+        agent(stage.daemon.address(), str_at(of, "/id"), "messages", json!({"text": "Hello"})).await;
+        let person = stage.letter().await;
+        assert_eq!(person["to"], json!([customer]), "{person:#}");
+    }
     stage.quiet().await;
 }
 

@@ -10,6 +10,18 @@ use crate::common::shop::{CRM_SECRET, DESK_SECRET, Shop};
 
 const WEDNESDAY: &str = "2026-10-14T10:00:00+08:00";
 
+#[test]
+fn it_ends_although_a_folder_hangs() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let shop = Shop::small(&runtime.block_on(Receiver::start()));
+    let process = Process::start(&shop);
+    // Reading it waits for somebody who writes, as a network folder waits for its server.
+    let pipe = shop.dir().join("faq/hangs.yaml");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    assert_eq!(process.terminate(), Some(0));
+}
+
 #[tokio::test]
 async fn the_figures_tell_what_was_decided_and_what_waits() {
     let receiver = Receiver::misbehaving(|_, _| (503, std::time::Duration::ZERO)).await;

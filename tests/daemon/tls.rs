@@ -43,7 +43,8 @@ impl Authority {
     /// A new certificate for this machine, good up to 1 January of a year; and its key.
     fn order(&self, year: i32) -> (String, String) {
         let mut params = CertificateParams::new(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
-        (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(year, 1, 1));
+        let end = if year == 9999 { date_time_ymd(9999, 12, 31) } else { date_time_ymd(year, 1, 1) };
+        (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), end);
         params.distinguished_name.push(DnType::CommonName, "this machine");
         let key = KeyPair::generate().unwrap();
         (params.signed_by(&key, &self.0).unwrap().pem(), key.serialize_pem())
@@ -305,6 +306,10 @@ async fn a_daemon_without_its_certificate_does_not_start_and_one_that_ended_is_u
         panic!("it has no certificate")
     };
     assert!(report.findings.iter().any(|finding| finding.code == "bad-certificate"), "{:?}", report.findings);
+
+    // The last day of all is how a certificate says that it has no end.
+    let endless = shop(&receiver, &authority.order(9999), "");
+    App::start(options(&endless)).await.unwrap().stop().await;
 
     let ended = shop(&receiver, &authority.order(2026), "");
     let app = App::start(options(&ended)).await.unwrap();

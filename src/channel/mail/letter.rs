@@ -55,11 +55,42 @@ pub struct Mail {
     pub returned: Option<Returned>,
 }
 
+/// A letter as the library reads it. Letters lie in letters as deep as a stranger likes: dropped as they are, each would take a
+/// piece of the stack, and a few megabytes of them all of it.
+pub(super) struct Parsed<'m>(Message<'m>);
+
+impl<'m> Parsed<'m> {
+    pub(super) fn new(raw: &'m [u8]) -> Option<Self> {
+        MessageParser::default().parse(raw).map(Self)
+    }
+}
+
+impl<'m> std::ops::Deref for Parsed<'m> {
+    type Target = Message<'m>;
+
+    fn deref(&self) -> &Message<'m> {
+        &self.0
+    }
+}
+
+impl Drop for Parsed<'_> {
+    fn drop(&mut self) {
+        let mut left = vec![std::mem::take(&mut self.0.parts)];
+        while let Some(parts) = left.pop() {
+            for part in parts {
+                if let PartType::Message(mut inner) = part.body {
+                    left.push(std::mem::take(&mut inner.parts));
+                }
+            }
+        }
+    }
+}
+
 impl Mail {
     /// Reads a letter; none if it has not a single header.
     #[must_use]
     pub fn read(raw: &[u8]) -> Option<Self> {
-        let message = MessageParser::default().parse(raw)?;
+        let message = Parsed::new(raw)?;
         let root = message.parts.first()?;
         let value = |from: u32, to: u32| raw.get(from as usize..to as usize).unwrap_or_default();
         let headers: Vec<(String, String)> = root
@@ -209,6 +240,12 @@ mod tests {
         assert_eq!(mail.references.last().map(String::as_str), Some("b@x"));
         assert!(mail.references.iter().all(|id| !id.contains(' ')), "{:?}", mail.references);
         assert_eq!(Mail::read(b""), None);
+    }
+
+    #[test]
+    fn letters_in_letters_take_no_stack() {
+        let raw = format!("From: a@b\r\n{}", "Content-Type:message/rfc822\n\n".repeat(130_000));
+        assert_eq!(Mail::read(raw.as_bytes()).unwrap().from[0].address, "a@b");
     }
 
     fn piece() -> impl Strategy<Value = Vec<u8>> {

@@ -144,9 +144,9 @@ async fn arrival(
     let (thread, why) = match named(&mail, envelope, &pipeline.tokens) {
         Some(id) => match pipeline.store.conversation(&id).await {
             Ok(Some(row)) if row.channel == channel && row.thread == sender.address => (sender.address.clone(), why),
-            // Another writes into a conversation: a person looks who that is.
+            // Somebody to whom our letter was passed on, perhaps: what was said to its owner is not for them.
             Ok(Some(row)) if row.channel == channel => {
-                (row.thread, why.or(Some("it is of another sender than the conversation")))
+                (sender.address.clone(), why.or(Some("it answers a letter to somebody else")))
             }
             Ok(_) => (sender.address.clone(), why),
             Err(_) => return Err(later()),
@@ -183,12 +183,10 @@ async fn arrival(
         period: i64::try_from(spec.period.as_secs()).unwrap_or(i64::MAX),
         per_day: spec.per_day,
     };
-    // The conversation stays its owner's, whoever writes into it.
-    let name = (thread == sender.address).then_some(sender.name).flatten();
     Ok(Arrival {
         channel: channel.to_owned(),
         account: String::new(),
-        customer: Customer { id: thread.clone(), tier: None, name, attributes: serde_json::Map::new() },
+        customer: Customer { id: thread.clone(), tier: None, name: sender.name, attributes: serde_json::Map::new() },
         thread,
         id,
         kind,

@@ -2,9 +2,9 @@
 //!
 //! Refuses to judge: whether the letter was ours, and what follows from it, is the reader's business.
 
-use mail_parser::{Message, MessageParser, MimeHeaders};
+use mail_parser::{Message, MimeHeaders};
 
-use super::letter::{id, one_line};
+use super::letter::{Parsed, id, one_line};
 
 /// Of the server's words so many characters are kept.
 const WORDS: usize = 300;
@@ -30,8 +30,8 @@ pub(super) fn read(message: &Message<'_>) -> Option<Returned> {
         match (kind.ctype(), kind.subtype().unwrap_or_default()) {
             ("message", "delivery-status") => status = Some(String::from_utf8_lossy(part.contents()).into_owned()),
             ("message", "rfc822" | "rfc822-headers" | "global") | ("text", "rfc822-headers") => {
-                let inner = MessageParser::default().parse(part.contents());
-                found = found.or_else(|| inner.as_ref().and_then(Message::message_id).and_then(id));
+                let inner = Parsed::new(part.contents());
+                found = found.or_else(|| inner.as_ref().and_then(|inner| inner.message_id()).and_then(id));
             }
             _ => {}
         }
@@ -79,7 +79,7 @@ mod tests {
             "From: MAILER-DAEMON@mx\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n--b\r\n\
              Content-Type: text/plain\r\n\r\nI am sorry.\r\n{parts}--b--\r\n"
         );
-        read(&MessageParser::default().parse(raw.as_bytes()).unwrap())
+        read(&Parsed::new(raw.as_bytes()).unwrap())
     }
 
     fn status(action: &str) -> String {

@@ -182,15 +182,23 @@ pub(super) fn purge(db: &Connection, now: Timestamp, limits: &PurgeLimits) -> Re
         millis(now).saturating_sub(age)
     };
     let batch = limit(limits.batch);
-    // Rows lie in the order in which they came, so the oldest are first and no index on the time is needed.
+    // Rows lie in the order in which they came, so none behind the first young one is old, and no index on the time is needed. One of
+    // the future, from a clock that was ahead, says nothing of those behind it.
     let seen = db
-        .prepare_cached("DELETE FROM seen WHERE at < ?1 AND rowid IN (SELECT rowid FROM seen ORDER BY rowid LIMIT ?2)")?
-        .execute(params![before(limits.seen), batch])?;
+        .prepare_cached(
+            "DELETE FROM seen WHERE rowid IN (
+                 SELECT rowid FROM seen
+                 WHERE rowid < coalesce((SELECT rowid FROM seen WHERE at BETWEEN ?1 AND ?3 ORDER BY rowid LIMIT 1),
+                                        9223372036854775807)
+                   AND at < ?1
+                 ORDER BY rowid LIMIT ?2)",
+        )?
+        .execute(params![before(limits.seen), batch, millis(now)])?;
     kept::purge(db, now)?;
     let old = before(limits.conversations);
     let deliveries = outbox::purge(db, before(limits.delivered), old, batch)?;
-    let conversations = customers::purge(db, old, batch)?;
-    let decisions = customers::purge_decisions(db, before(limits.decisions), batch)?;
+    let conversations = customers::purge(db, old, millis(now), batch)?;
+    let decisions = customers::purge_decisions(db, before(limits.decisions), millis(now), batch)?;
     let counts = [seen, deliveries, conversations, decisions];
     let [seen, deliveries, conversations, decisions] = counts.map(|count| count as u64);
     let more = limits.batch > 0 && counts.iter().any(|count| *count >= limits.batch);

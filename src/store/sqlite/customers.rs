@@ -12,26 +12,33 @@ use crate::store::{Erased, StoreError};
 /// Deletes a batch of conversations that are with nobody and in which nothing happened since; answers how many.
 ///
 /// Rows lie in the order in which they came, so none behind the first young one can be old, and no index on the time is needed.
-pub(super) fn purge(db: &Connection, before: i64, batch: i64) -> Result<usize, StoreError> {
+/// One of the future, from a clock that was ahead, says nothing of those behind it.
+pub(super) fn purge(db: &Connection, before: i64, now: i64, batch: i64) -> Result<usize, StoreError> {
     Ok(db
         .prepare_cached(
             "DELETE FROM conversations WHERE rowid IN (
                  SELECT rowid FROM conversations
-                 WHERE rowid < coalesce((SELECT rowid FROM conversations WHERE created_at >= ?1 ORDER BY rowid LIMIT 1),
+                 WHERE rowid < coalesce((SELECT rowid FROM conversations WHERE created_at BETWEEN ?1 AND ?3
+                                         ORDER BY rowid LIMIT 1),
                                         9223372036854775807)
                    AND updated_at < ?1 AND state NOT IN ('queued', 'human')
                  ORDER BY rowid LIMIT ?2)",
         )?
-        .execute(params![before, batch])?)
+        .execute(params![before, batch, now])?)
 }
 
 /// Deletes a batch of decisions and of words that agents must not say, made before an instant; answers how many.
-pub(super) fn purge_decisions(db: &Connection, before: i64, batch: i64) -> Result<usize, StoreError> {
+pub(super) fn purge_decisions(db: &Connection, before: i64, now: i64, batch: i64) -> Result<usize, StoreError> {
     let decisions = db
         .prepare_cached(
-            "DELETE FROM decisions WHERE at < ?1 AND id IN (SELECT id FROM decisions ORDER BY id LIMIT ?2)",
+            "DELETE FROM decisions WHERE id IN (
+                 SELECT id FROM decisions
+                 WHERE id < coalesce((SELECT id FROM decisions WHERE at BETWEEN ?1 AND ?3 ORDER BY id LIMIT 1),
+                                     9223372036854775807)
+                   AND at < ?1
+                 ORDER BY id LIMIT ?2)",
         )?
-        .execute(params![before, batch])?;
+        .execute(params![before, batch, now])?;
     let wordings = db
         .prepare_cached(
             "DELETE FROM wordings WHERE id IN (SELECT id FROM wordings WHERE at < ?1 ORDER BY at LIMIT ?2)",

@@ -43,15 +43,25 @@ impl Readers {
         let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| StoreError::Closed)?;
         let idle = Arc::clone(&self.idle);
         let reading = tokio::task::spawn_blocking(move || {
-            let connections = || idle.lock().unwrap_or_else(PoisonError::into_inner);
-            let db = connections().pop().ok_or(StoreError::Closed)?;
-            let result = query(&db);
-            connections().push(db);
-            drop(place);
-            result
+            let _place = place;
+            let db = idle.lock().unwrap_or_else(PoisonError::into_inner).pop().ok_or(StoreError::Closed)?;
+            let lent = Lent { db: Some(db), idle };
+            lent.db.as_ref().map_or(Err(StoreError::Closed), query)
         });
         self.health
             .note(reading.await.map_err(|error| StoreError::Unavailable(format!("a query did not end: {error}")))?)
+    }
+}
+
+/// A connection that goes back, even from a query that panics.
+struct Lent {
+    db: Option<Connection>,
+    idle: Arc<Mutex<Vec<Connection>>>,
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).extend(self.db.take());
     }
 }
 
