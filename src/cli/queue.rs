@@ -84,11 +84,13 @@ pub(super) fn run(_: &Global, args: Args) -> Result<Ended, Failure> {
                 let state = wanted(state, &HANDOFFS)?;
                 let rows = store.handoffs(HandoffFilter { state, queue: name, limit }).await?;
                 print_handoffs(&rows, now, format);
+                tell_of_more(rows.len(), limit);
             }
             What::List { deliveries: true, name, state, limit } => {
                 let state = wanted(state, &DELIVERIES)?;
                 let rows = store.deliveries(DeliveryFilter { state, endpoint: name, limit }).await?;
                 print_deliveries(&rows, now, format);
+                tell_of_more(rows.len(), limit);
             }
             What::Show { id } => show(&store, &id).await?,
             What::Retry { ids, dead, endpoint } => {
@@ -114,6 +116,12 @@ pub(super) fn run(_: &Global, args: Args) -> Result<Ended, Failure> {
         }
         Ok(Ended::Fine)
     })
+}
+
+fn tell_of_more(shown: usize, limit: usize) {
+    if shown == limit {
+        anstream::eprintln!("these are {limit}; there may be more: --limit shows more of them");
+    }
 }
 
 /// The state that is asked for, of those that there are; the first if nothing is said, none for all.
