@@ -16,7 +16,7 @@ use crate::diag::{Edit, Finding, Fix, Place};
 
 /// Deepest nesting that is read.
 const MAX_DEPTH: usize = 64;
-/// Bytes of stack for threads that read files: [`MAX_DEPTH`] lists within one another take up to 512 KiB in a released program, and
+/// Bytes of stack for threads that read files: `MAX_DEPTH` lists within one another take up to 512 KiB in a released program, and
 /// more than the usual 2 MiB where nothing is optimised.
 pub const STACK: usize = 8 * 1024 * 1024;
 /// Most nodes of one file that are read: about 100,000 rules.

@@ -28,9 +28,6 @@ const MOST_WAIT: Duration = Duration::from_secs(30);
 /// How long it is tried.
 const PERSIST: Duration = Duration::from_hours(1);
 
-/// After so long nobody waits any more for a look-up that an end by force cut off.
-const FORGOTTEN: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
-
 /// A look-up on its way.
 #[derive(Debug)]
 pub(super) struct Running {
@@ -95,9 +92,7 @@ impl Pipeline {
                     continue;
                 }
             };
-            let now = self.clock.now();
-            let recent = before.looking.iter().filter(|looking| now.duration_since(looking.since) < FORGOTTEN);
-            for looking in recent {
+            for looking in &before.looking {
                 let asked = Inbound::words(&looking.message, &before.channel, before.customer.clone(), "");
                 let error = Some("the program was ended meanwhile".to_owned());
                 self.looked_up(&row.id, &asked, Fetched { error, ..Fetched::default() }).await;

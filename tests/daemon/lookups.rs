@@ -241,7 +241,9 @@ async fn a_look_up_that_a_crash_cut_off_goes_to_a_person() {
     let mut client = Client::new(process.address, "zh-CN").await;
     assert_eq!(asked(&mut client, "m-1", "200000000002").await, ["正在查询……"]);
     process.kill();
-    let _second = Process::start(&shop);
+    // However long it was away: the customer was told to wait.
+    let later = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(30);
+    let _second = Daemon::start(&shop, &later.to_string()).await;
     let hits = receiver.wait("/desk", 1).await;
     assert_eq!(str_at(&hits[0].json(), "/data/handoff/reason"), "lookup_failed");
 }
