@@ -8,6 +8,7 @@ use crate::decide::Outcome;
 use crate::diag::{Finding, Format, Place, Report};
 use crate::engine::Engine;
 use crate::hours::iso;
+use crate::likeness::Vague;
 use crate::message::QueueEvent;
 use crate::modes::Mode;
 
@@ -194,6 +195,16 @@ fn likeness(outcome: &Outcome, engine: &Engine) -> Vec<(&'static str, String)> {
             "denies",
             "the message denies something, which speaks against entries whose questions do not".to_owned(),
         ));
+    }
+    if let Some(vague) = why.vague {
+        let words = match vague {
+            Vague::Character => "one character may be part of anything: enough to offer titles, not to answer",
+            Vague::Grammar => "words of grammar alone ask nothing for sure: enough to offer titles, not to answer",
+            Vague::Word => {
+                "one word that may stand for several of these questions: titles are offered instead of an answer"
+            }
+        };
+        lines.push(("vague", words.to_owned()));
     }
     lines
 }

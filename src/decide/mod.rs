@@ -108,9 +108,9 @@ fn alone(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, 
     let mut winner = ranked.first();
     match several(&turn, &ranked) {
         Several::One => {}
-        Several::Answers(answers) => {
-            turn.trace.notes.push(format!("the message asks {} things, and each is answered", answers.len()));
-            return turn.answer_all(&answers, &candidates);
+        Several::Answers(answers, rest) => {
+            turn.trace.notes.push(format!("the message asks {} things that are answered", answers.len()));
+            return turn.answer_all(&answers, rest, &candidates);
         }
         Several::Partly if winner.is_some_and(|winner| winner.evidence.sign == Sign::Like) => {
             turn.trace.notes.push("a part of the message asks what nothing answers".to_owned());

@@ -24,8 +24,8 @@ const LITTLE: f32 = 2.0 / 3.0;
 pub(super) enum Several<'a> {
     /// It asks one thing, or wants more than answers.
     One,
-    /// Each of its questions has an answer; in order and each once.
-    Answers(Vec<(&'a BuiltRule, f64)>),
+    /// Several of its questions have an answer, in order and each once; titles of what the others may mean.
+    Answers(Vec<(&'a BuiltRule, f64)>, Vec<Choice>),
     /// It asks something that nothing answers.
     Partly,
 }
@@ -41,24 +41,44 @@ pub(super) fn several<'a>(turn: &Turn<'a>, ranked: &[Candidate]) -> Several<'a> 
         return Several::One;
     }
     let mut answers: Vec<(&'a BuiltRule, f64)> = Vec::new();
+    let mut open: Vec<Choice> = Vec::new();
     for part in parts(&turn.inbound.text) {
         let view = knowledge.matcher.view(part);
         let (found, _) = ranked_view(turn, &view);
-        let near = |guess: &matching::Guess| guess.near.confidence >= guess.bars.near;
         match found.first().map(|best| (&knowledge.rules[best.rule as usize], best.evidence.score())) {
             Some((rule, _)) if !plain(rule) => return Several::One,
             Some((rule, score)) if !rule.smalltalk && answers.iter().all(|(known, _)| known.id != rule.id) => {
                 answers.push((rule, score));
             }
-            None if asks(part) && !knowledge.matcher.guesses(&view).iter().any(near) => return Several::Partly,
+            None if asks(part) => {
+                let near = |guess: &matching::Guess| guess.near.confidence >= guess.bars.near;
+                if !knowledge.matcher.guesses(&view).iter().any(near) {
+                    return Several::Partly;
+                }
+                open.extend(titles(turn, &view, 1.0));
+            }
             Some(_) | None => {}
         }
     }
     let known = whole.map(|whole| &knowledge.rules[whole.rule as usize]).filter(|rule| !rule.smalltalk);
-    // One part alone says no more than the whole, if the whole was understood.
-    let enough = answers.len() > 1 || (answers.len() == 1 && known.is_none());
-    answers.truncate(MOST_ANSWERS);
-    if enough { Several::Answers(answers) } else { Several::One }
+    let more = answers.split_off(answers.len().min(MOST_ANSWERS));
+    let mut rest: Vec<Choice> = Vec::new();
+    for choice in more.iter().filter_map(|(rule, _)| turn.choice(rule)).chain(open) {
+        let told = answers.iter().any(|(rule, _)| rule.id == choice.id) || rest.iter().any(|c| c.id == choice.id);
+        if !told && rest.len() < most_choices(turn) {
+            rest.push(choice);
+        }
+    }
+    let enough = match answers[..] {
+        [] => false,
+        // One part alone says no more than the whole, if the whole was understood, and nothing else was asked.
+        [(only, _)] => known.is_none_or(|known| known.id == only.id && !rest.is_empty()),
+        _ => true,
+    };
+    if !enough {
+        return Several::One;
+    }
+    Several::Answers(answers, rest)
 }
 
 /// Titles of entries that a message is near to, at most three: what is offered when none is sure. `alone`: else a person would be
@@ -67,26 +87,34 @@ pub(super) fn near(turn: &Turn<'_>, alone: bool) -> Option<Vec<Choice>> {
     if turn.state() != State::Bot {
         return None;
     }
-    let knowledge = turn.knowledge;
-    let peak = turn.peak();
-    let deflects = alone && peak.is_some_and(|peak| peak.deflect) && !knowledge.builtins.declines_person(&turn.view);
-    let part = if deflects { LITTLE } else { 1.0 };
-    let most = peak.map_or(MOST_CHOICES, |peak| peak.options.min(MOST_CHOICES));
-    let today = turn.now.to_zoned(knowledge.zone.clone()).date();
-    let choices: Vec<Choice> = knowledge
-        .matcher
-        .guesses(&turn.view)
-        .iter()
-        .filter(|guess| guess.near.confidence >= guess.bars.near * part)
-        .filter(|guess| knowledge.matcher.fits(&turn.view, guess, &|rule, id| holds(turn, rule, id).unwrap_or(false)))
-        .map(|guess| &knowledge.rules[guess.rule as usize])
-        .filter(|rule| rule.valid(today, &turn.inbound.channel))
-        .filter_map(|rule| turn.choice(rule))
-        .take(most)
-        .collect();
+    let peak = turn.peak().is_some_and(|peak| peak.deflect);
+    let deflects = alone && peak && !turn.knowledge.builtins.declines_person(&turn.view);
+    let choices = titles(turn, &turn.view, if deflects { LITTLE } else { 1.0 });
     // Offered a moment ago and not taken: it was none of them.
     let again = choices.iter().all(|choice| turn.offered().iter().any(|shown| shown.id == choice.id));
     (!choices.is_empty() && !again).then_some(choices)
+}
+
+/// Titles of the entries that a text is near to, the nearest first; `part` of what makes near is enough.
+fn titles(turn: &Turn<'_>, view: &View, part: f32) -> Vec<Choice> {
+    let knowledge = turn.knowledge;
+    let today = turn.now.to_zoned(knowledge.zone.clone()).date();
+    knowledge
+        .matcher
+        .guesses(view)
+        .iter()
+        .filter(|guess| guess.near.confidence >= guess.bars.near * part)
+        .filter(|guess| knowledge.matcher.fits(view, guess, &|rule, id| holds(turn, rule, id).unwrap_or(false)))
+        .map(|guess| &knowledge.rules[guess.rule as usize])
+        .filter(|rule| rule.valid(today, &turn.inbound.channel))
+        .filter_map(|rule| turn.choice(rule))
+        .take(most_choices(turn))
+        .collect()
+}
+
+/// Most titles that are offered now.
+fn most_choices(turn: &Turn<'_>) -> usize {
+    turn.peak().map_or(MOST_CHOICES, |peak| peak.options.min(MOST_CHOICES))
 }
 
 /// Rules whose condition holds and that are valid here and today, the winner first.

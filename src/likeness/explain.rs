@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::reading::Mended;
 use super::vector::features;
-use super::{Likeness, Model};
+use super::{Likeness, Model, Vague};
 
 /// What one word of the message does.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -36,6 +36,8 @@ pub struct Why {
     pub mended: Vec<(String, String)>,
     /// Whether the message denies something.
     pub denies: bool,
+    /// Whether the message says too little to be sure of any entry.
+    pub vague: Option<Vague>,
 }
 
 impl Likeness {
@@ -99,6 +101,7 @@ impl Likeness {
             example: example.map(|at| self.text(entry, at)).unwrap_or_default(),
             mended: reading.mended.iter().map(|Mended { written, read, .. }| (written.clone(), read.clone())).collect(),
             denies: reading.denies,
+            vague: self.near_reading(&reading).1,
         }
     }
 

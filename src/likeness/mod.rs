@@ -17,6 +17,7 @@ mod reading;
 mod spelling;
 mod synonyms;
 mod tokens;
+mod vague;
 mod vector;
 mod words;
 
@@ -27,6 +28,7 @@ pub use field::{Field, names};
 pub use measure::Measures;
 pub use reading::Mended;
 pub use synonyms::Synonyms;
+pub use vague::Vague;
 
 use confidence::Coefficients;
 use cosine::Cosines;
@@ -202,14 +204,15 @@ impl Likeness {
     #[must_use]
     pub fn near(&self, folded: &str) -> Vec<Near> {
         let reading = self.read(folded);
-        self.near_reading(&reading)
+        self.near_reading(&reading).0
     }
 
-    fn near_reading(&self, reading: &Reading<'_>) -> Vec<Near> {
+    /// The same for a text that was read, and whether it says too little to be sure of any.
+    fn near_reading(&self, reading: &Reading<'_>) -> (Vec<Near>, Option<Vague>) {
         let features = features(reading, self.pairs);
         let message = self.vocabulary.vector(&features);
         if message.is_empty() {
-            return Vec::new();
+            return (Vec::new(), None);
         }
         let mut scores = Vec::new();
         match &self.model {
@@ -218,9 +221,6 @@ impl Likeness {
         }
         let subject = Subject::new(reading, &self.known);
         let coefficients = &self.coefficients;
-        // One character alone (发, 充) may be part of anything.
-        let single = matches!(reading.tokens[..], [only] if only.kind == tokens::Kind::Character);
-        let enough = if single { 0.5 } else { 1.0 };
         let brief = self.vocabulary.brief(&features);
         let mut scratch = Scratch::default();
         let mut near: Vec<(f32, Near)> = best(&scores)
@@ -232,12 +232,19 @@ impl Likeness {
                 if self.entries.len() < FEW {
                     measures.score = 2.0 * measures.nearest - 1.0;
                 }
-                let confidence = coefficients.confidence(&measures) * enough * self.wanted(reading, entry);
+                let confidence = coefficients.confidence(&measures) * self.wanted(reading, entry);
                 (coefficients.rank(&measures), Near { entry, confidence, measures })
             })
             .collect();
         near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.entry.cmp(&b.1.entry)));
-        near.into_iter().map(|(_, near)| near).collect()
+        let mut near: Vec<Near> = near.into_iter().map(|(_, near)| near).collect();
+        let vague = vague::vague(reading, &near);
+        if vague.is_some() {
+            for near in &mut near {
+                near.confidence *= vague::VAGUE;
+            }
+        }
+        (near, vague)
     }
 
     /// Who says what they do not want asks nothing of an entry about how to get it: 我不想退货了 is not 怎么退货.

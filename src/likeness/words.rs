@@ -71,6 +71,11 @@ pub(super) fn is_weak_character(c: char) -> bool {
     CHINESE_SET.contains(&c)
 }
 
+/// Whether a token is a word that denies, fails or refuses, by itself.
+pub(super) fn turns(token: &Token<'_>) -> bool {
+    TURNING.contains(token.text) || matches!(token.text, "不" | "没" | "别" | "无" | "未")
+}
+
 /// Whether a text denies something: `not`, `can't`, 不想, 没收到. The 不 of a question (能不能, 好不好, 有没有) denies nothing.
 pub(super) fn denies(tokens: &[Token<'_>]) -> bool {
     (0..tokens.len()).any(|at| {

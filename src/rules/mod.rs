@@ -2,6 +2,7 @@
 
 mod book;
 pub mod channels;
+mod commas;
 pub mod dialogue;
 mod files;
 mod fixes;

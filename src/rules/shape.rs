@@ -6,6 +6,7 @@
 use crate::diag::{Finding, Fix, Report, Severity, nearest, quoted as in_quotes, surely};
 use crate::yaml::{Node, Value};
 
+use super::commas;
 use super::fixes;
 use super::network::Network;
 use super::webhook::Rate;
@@ -155,10 +156,13 @@ fn check_kind(node: &Node, kind: &Kind, what: &str, report: &mut Report) {
         },
         Kind::Phrase => match &node.value {
             Value::List(items) if items.len() > 1 => {
+                commas::check(node, report);
                 for item in items {
                     check_kind(item, &Kind::Str, what, report);
                 }
             }
+            // One part in brackets may be two that a wrong comma parts.
+            Value::List(_) if commas::check(node, report) => {}
             Value::List(_) => report.push(
                 Finding::error("wrong-type", "a list inside holds two parts or more, which all must occur")
                     .at(&node.place)
@@ -167,11 +171,25 @@ fn check_kind(node: &Node, kind: &Kind, what: &str, report: &mut Report) {
             _ => check_kind(node, &Kind::Str, what, report),
         },
         Kind::OneOrMany(item) => match &node.value {
-            Value::List(items) => items.iter().for_each(|node| check_kind(node, item, what, report)),
+            Value::List(items) => {
+                if matches!(item, Kind::Str | Kind::Phrase) {
+                    commas::check(node, report);
+                }
+                for node in items {
+                    check_kind(node, item, what, report);
+                }
+            }
             _ => check_kind(node, item, what, report),
         },
         Kind::List(item) => match &node.value {
-            Value::List(items) => items.iter().for_each(|node| check_kind(node, item, what, report)),
+            Value::List(items) => {
+                if matches!(item, Kind::Str) {
+                    commas::check(node, report);
+                }
+                for node in items {
+                    check_kind(node, item, what, report);
+                }
+            }
             _ => wrong(node, kind, what, report),
         },
         Kind::Map(shape) => check_map(node, shape, report),

@@ -66,7 +66,7 @@ def console_takes_answers_hands_back(stage):
     agent.keyboard.type("马上帮您查。")
     agent.keyboard.press("Enter")
     stage.until(lambda: stage.texts("human") == ["您好，我是小林，\n马上帮您查。"], "the answer arrives once")
-    assert agent.locator("textarea").input_value() == ""
+    stage.until(lambda: agent.locator("textarea").input_value() == "", "what was sent leaves the field")
     stage.say("好的，谢谢")
     stage.until(lambda: agent.locator(".msg.visitor .text").last.text_content() == "好的，谢谢", "the customer's words appear by themselves")
     agent.locator("#case-name").focus()

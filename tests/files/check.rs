@@ -254,6 +254,7 @@ const MENDED: &[(&str, &str, &str, &str)] = &[
         "支持 #七天无理由退货：签收次日起七天内可以退货。",
         "\"支持 #七天无理由退货：签收次日起七天内可以退货。\"",
     ),
+    ("full-width-comma", "faq/returns.yaml", "[退货，退回去、怎么退]", "[退货, 退回去, 怎么退]"),
     ("edge-beside-han", "rules/urgent.yaml", "'\\b盗刷\\b'", "'盗刷'"),
     ("never-matches", "rules/urgent.yaml", "'盗刷！'", "'盗刷!'"),
     ("unknown-key", "faq/returns.yaml", "anser", "answer"),

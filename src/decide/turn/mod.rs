@@ -286,7 +286,12 @@ impl<'a> Turn<'a> {
     }
 
     /// Answers several questions at once; if one of the answers fails, a person takes them all.
-    pub(super) fn answer_all(mut self, answers: &[(&'a BuiltRule, f64)], candidates: &[Scored]) -> Outcome {
+    pub(super) fn answer_all(
+        mut self,
+        answers: &[(&'a BuiltRule, f64)],
+        rest: Vec<Choice>,
+        candidates: &[Scored],
+    ) -> Outcome {
         for (rule, _) in answers {
             let Ok(Some(reply)) = self.render_reply(rule) else {
                 self.trace.notes.push(format!("the answer of `{}` failed", rule.id));
@@ -297,6 +302,10 @@ impl<'a> Turn<'a> {
         }
         for (rule, _) in answers {
             self.settle(rule);
+        }
+        if let Some(reply) = self.which(rest) {
+            self.trace.notes.push("another part is near to some entries, and their titles are offered".to_owned());
+            self.replies.push(reply);
         }
         let first = answers.first().map(|(rule, score)| (rule.id.clone(), *score));
         let answered: Vec<Scored> =
@@ -343,12 +352,18 @@ impl<'a> Turn<'a> {
             self.trace.notes.push("the message before was not understood either".to_owned());
             return self.hand_over(&Wish::because(Reason::Misses), candidates);
         }
-        let said = self.knowledge.notices.get("choice").and_then(|text| self.say(text, None).ok());
-        let Some(text) = said.filter(|said| !said.is_empty()) else {
+        let Some(reply) = self.which(options) else {
             return self.hand_over(&Wish::because(Reason::NoMatch), candidates);
         };
-        self.replies.push(Reply { message: self.reply_id(), kind: Kind::Text, text, rule: None, options });
+        self.replies.push(reply);
         self.finish(OutcomeKind::Choice, Reason::Ambiguous, None, candidates)
+    }
+
+    /// The question which of some entries is meant, if there are any and the shop has words for it.
+    fn which(&self, options: Vec<Choice>) -> Option<Reply> {
+        let said = self.knowledge.notices.get("choice").and_then(|text| self.say(text, None).ok());
+        let text = said.filter(|said| !said.is_empty() && !options.is_empty())?;
+        Some(Reply { message: self.reply_id(), kind: Kind::Text, text, rule: None, options })
     }
 
     /// Says a notice in place of an answer.
