@@ -18,7 +18,7 @@ const LIKELY: f32 = 0.6;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Vague {
-    /// One character (发, 充), which may be part of anything.
+    /// One character (发, 充), which may be part of anything, also when it is repeated (急急急).
     Character,
     /// Words of grammar or of denial alone: `no`, `why`, 什么.
     Grammar,
@@ -29,7 +29,10 @@ pub enum Vague {
 /// Whether a message that is like these entries, the nearest first, says too little.
 pub(super) fn vague(reading: &Reading<'_>, near: &[Near]) -> Option<Vague> {
     let tokens = &reading.tokens;
-    if matches!(tokens[..], [only] if only.kind == Kind::Character) {
+    if let [first, more @ ..] = &tokens[..]
+        && first.kind == Kind::Character
+        && more.iter().all(|token| token.text == first.text)
+    {
         return Some(Vague::Character);
     }
     let grammar = |token: &Token<'_>| is_weak(token) || turns(token);
@@ -76,7 +79,9 @@ mod tests {
         for text in ["no", "why", "how much", "nothing", "多久", "什么", "没有"] {
             assert_eq!(of(text, &[0.9]), Some(Vague::Grammar), "{text}");
         }
-        assert_eq!(of("发", &[0.9]), Some(Vague::Character));
+        for text in ["发", "急急急"] {
+            assert_eq!(of(text, &[0.9]), Some(Vague::Character), "{text}");
+        }
         for text in ["price", "the price please", "赠品", "赠品呢"] {
             assert_eq!(of(text, &[0.9, 0.7]), Some(Vague::Word), "{text}");
             assert_eq!(of(text, &[0.9, 0.3]), None, "nobody else is asked about it: {text}");
