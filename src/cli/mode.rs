@@ -53,18 +53,26 @@ enum What {
 
 #[derive(Debug, clap::Args)]
 struct On {
-    /// When it ends: 2026-11-12T02:00 in the shop's zone, or with a zone of its own.
-    #[arg(long, value_name = "TIME", required_unless_present = "for_", conflicts_with = "for_")]
-    until: Option<String>,
-    /// How long it lasts, such as 2h.
-    #[arg(long = "for", id = "for_", value_name = "LENGTH")]
-    length: Option<String>,
+    #[command(flatten)]
+    end: End,
     /// Who does it.
     #[arg(long, value_name = "NAME")]
     by: String,
     /// Why.
     #[arg(long, value_name = "TEXT")]
     note: Option<String>,
+}
+
+/// Nothing is on without an end.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct End {
+    /// When it ends: 2026-11-12T02:00 in the shop's zone, or with a zone of its own.
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// How long it lasts, such as 2h.
+    #[arg(long = "for", value_name = "LENGTH")]
+    length: Option<String>,
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
@@ -128,7 +136,7 @@ fn in_use(global: &Global, data: &Path, now: Timestamp) -> Result<Engine, Failur
 }
 
 fn switched(mode: Mode, on: &On, now: Timestamp, zone: &TimeZone) -> Result<Switch, Failure> {
-    let until = match (&on.until, &on.length) {
+    let until = match (&on.end.until, &on.end.length) {
         (Some(until), _) => instant(until, zone)?,
         (None, length) => {
             let length = length.as_deref().unwrap_or_default();
