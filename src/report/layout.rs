@@ -183,7 +183,7 @@ fn waiting(w: &Writer, now: &Figures) -> Section {
                 ("p90", "p90"),
                 ("时限", "target"),
                 ("达标", "in target"),
-                ("仍在等", "waiting"),
+                ("未到时限", "not due yet"),
                 ("等待接手 p50", "until taken p50"),
                 ("p90", "p90"),
                 ("解决 p50", "resolution p50"),
@@ -233,8 +233,8 @@ fn waiting(w: &Writer, now: &Figures) -> Section {
         answers,
     ];
     let note = w.text(
-        "人工的时间按队列的上班时间计算；新会话的第一个回答按钟表时间计算。",
-        "Times of people count the open time of the queue; the first answer to new conversations counts time on the clock.",
+        "人工的时间按队列的上班时间计算；“未到时限”是还没有回复、但也没有超时的；新会话的第一个回答按钟表时间计算。",
+        "Times of people count the open time of the queue; “not due yet” are cases without an answer whose target has not passed; the first answer to new conversations counts time on the clock.",
     );
     Section { tables, note: Some(note), ..section("waiting", w.say("等待与回复", "Waiting and answers")) }
 }
