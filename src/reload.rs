@@ -1,19 +1,19 @@
 //! New files without a restart: built whole in the background, then swapped in; a failed one leaves the old in use and says so.
 
+mod by_hand;
 mod candidate;
+mod endpoints;
 mod pilots;
 
 pub use candidate::{Beside, CandidateState};
+pub use endpoints::endpoints;
 pub use pilots::Written;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
-use secrecy::ExposeSecret;
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -21,22 +21,14 @@ use self::candidate::{Reading, Tried};
 use crate::changes::Changes;
 use crate::diag::{Finding, Report};
 use crate::engine::Engine;
-use crate::handoff::signing::SigningKey;
-use crate::handoff::{Deliverer, Endpoint, People};
+use crate::handoff::{Deliverer, Endpoint};
 use crate::history::{self, History};
-use crate::hours::{Forced, ForcedHours};
 use crate::hub::News;
-use crate::modes::{Mode, Running, Switch};
 use crate::pipeline::Pipeline;
 use crate::report::trial::Kept;
-use crate::rules::{Files, Settings, WebhookFormat, WebhookSpec};
+use crate::rules::Files;
 use crate::shop;
-use crate::store::{ForcedRow, StoreError, switches};
-
-/// Between two looks at the special modes.
-const LOOK: Duration = Duration::from_secs(1);
-/// How long opening hours that people have set are remembered after their end.
-const REMEMBERED: SignedDuration = SignedDuration::from_hours(62 * 24);
+use crate::store::StoreError;
 
 /// Reads the files anew and puts them in use.
 pub struct Reloader {
@@ -303,28 +295,6 @@ impl Reloader {
         }
     }
 
-    /// Sets opening hours by a person's word.
-    ///
-    /// # Errors
-    /// When the store refuses; nothing has changed then.
-    pub async fn force_hours(&self, row: ForcedRow) -> Result<(), StoreError> {
-        let _said = self.said.lock().await;
-        let forgotten = self.pipeline.clock.now().checked_sub(REMEMBERED).unwrap_or(Timestamp::MIN);
-        self.pipeline.store.force_hours(row, forgotten).await?;
-        self.use_forced().await
-    }
-
-    /// Lets a schedule count again as the files have it; true if something else was set.
-    ///
-    /// # Errors
-    /// When the store refuses; nothing has changed then.
-    pub async fn release_hours(&self, schedule: &str) -> Result<bool, StoreError> {
-        let _said = self.said.lock().await;
-        let released = self.pipeline.store.release_hours(schedule, self.pipeline.clock.now()).await?;
-        self.use_forced().await?;
-        Ok(released)
-    }
-
     /// Takes out of the store what holds beside the files, as at every start: hours that people have set, modes that they have switched, pilots
     /// that have ended.
     /// The candidate is read too.
@@ -335,89 +305,6 @@ impl Reloader {
         self.recall_forced().await?;
         self.recall_switches().await?;
         self.recall_pilots().await
-    }
-
-    /// Takes what people have set about opening hours out of the store, as at every start.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn recall_forced(&self) -> Result<(), StoreError> {
-        let _said = self.said.lock().await;
-        self.use_forced().await
-    }
-
-    /// The one who calls it has `said`.
-    async fn use_forced(&self) -> Result<(), StoreError> {
-        // Also what has passed: targets that began in it have not run meanwhile.
-        let after = self.pipeline.clock.now().checked_sub(REMEMBERED).unwrap_or(Timestamp::MIN);
-        let mut forced = ForcedHours::new();
-        for row in self.pipeline.store.forced_hours(after).await? {
-            let said = Forced { open: row.open, from: row.since, until: row.until };
-            forced.entry(row.schedule).or_default().push(said);
-        }
-        self.pipeline.forced.store(Arc::new(forced));
-        self.use_what_was_said();
-        Ok(())
-    }
-
-    /// Switches a special mode by a person's word.
-    ///
-    /// # Errors
-    /// When the store refuses; nothing has changed then.
-    pub async fn switch(&self, switch: Switch) -> Result<(), StoreError> {
-        let _said = self.said.lock().await;
-        switches::keep(self.pipeline.store.as_ref(), &switch).await?;
-        self.use_switches().await
-    }
-
-    /// Takes the special modes that people have switched out of the store: at every start, and whenever the command may have
-    /// written there.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn recall_switches(&self) -> Result<(), StoreError> {
-        let _said = self.said.lock().await;
-        self.use_switches().await
-    }
-
-    /// The one who calls it has `said`.
-    async fn use_switches(&self) -> Result<(), StoreError> {
-        let switched = switches::read(self.pipeline.store.as_ref()).await?;
-        if **self.pipeline.switches.load() != switched {
-            self.pipeline.switches.store(Arc::new(switched));
-            self.use_what_was_said();
-        }
-        Ok(())
-    }
-
-    /// Looks every now and then which special modes are on, and says what has changed to the log and to all consoles. Never ends.
-    pub async fn watch_modes(self: Arc<Self>) {
-        let mut known: Vec<Option<Running>> = Mode::ALL.map(|_| None).into();
-        loop {
-            if let Err(error) = self.recall_switches().await {
-                tracing::warn!(%error, "The special modes that people switched cannot be read; those known stay.");
-            }
-            let (engine, now) = (self.pipeline.engine.load_full(), self.pipeline.clock.now());
-            for (mode, before) in Mode::ALL.into_iter().zip(&mut known) {
-                let running = engine.knowledge().modes.running(mode, now);
-                if running == *before {
-                    continue;
-                }
-                let by = running.as_ref().and_then(|running| running.by.clone());
-                if let Some(running) = &running {
-                    let note = running.note.as_deref();
-                    tracing::info!(%mode, until = %running.until, by, note, "A special mode is on.");
-                    if !engine.knowledge().notices.contains_key(mode.as_str()) {
-                        tracing::warn!(%mode, "nightdesk.yaml has no notice of this name, so customers are not told.");
-                    }
-                } else {
-                    tracing::info!(%mode, "A special mode is over.");
-                }
-                self.pipeline.hub.desk.tell([News::Mode { mode, on: running.is_some(), by }]);
-                *before = running;
-            }
-            tokio::time::sleep(LOOK).await;
-        }
     }
 
     /// Reloads on every change of the files, until `stop`.
@@ -454,48 +341,6 @@ fn failed() -> Report {
     report
         .push(Finding::error("internal", "reading the files failed inside nightdesk; the last good ones stay in use"));
     report
-}
-
-/// The receivers of deliveries: the webhooks, and the channels' reply addresses.
-#[must_use]
-pub fn endpoints(settings: &Settings, report: &mut Report) -> Vec<Endpoint> {
-    let mut endpoints = Vec::new();
-    for (name, webhook) in &settings.webhooks {
-        // A platform's own secrets have their own forms, and are taken as they are.
-        let own = if webhook.format == WebhookFormat::Standard { webhook.secrets.as_slice() } else { &[] };
-        let mut keys = Vec::new();
-        for secret in own {
-            match SigningKey::parse(secret.expose_secret()) {
-                Ok(key) => keys.push(key),
-                Err(error) => {
-                    let message = format!("the secret of the webhook `{name}` cannot be used: {error}");
-                    report.push(Finding::error("bad-secret", message).at(&webhook.place));
-                }
-            }
-        }
-        let (timeout, retry, format) = (webhook.timeout, webhook.retry.clone(), webhook.format);
-        let people = people(settings, webhook);
-        let courier = crate::channel::desk::courier(name, webhook, &people);
-        let plain = Endpoint::new(name, &webhook.url.value);
-        endpoints.push(Endpoint { keys, timeout, retry, format, people, courier, ..plain });
-    }
-    for (name, channel) in &settings.channels {
-        endpoints.extend(crate::channel::endpoint(name, channel, report));
-    }
-    endpoints
-}
-
-/// How a webhook's people are spoken to: in the shop's first language and its own time.
-fn people(settings: &Settings, webhook: &WebhookSpec) -> People {
-    let language = settings.default_language();
-    People {
-        chinese: language == "zh" || language.starts_with("zh-"),
-        zone: TimeZone::get(&settings.timezone.value).unwrap_or(TimeZone::UTC),
-        mention: webhook.mention.iter().map(|who| who.value.clone()).collect(),
-        // Where there are two, the first is the one in use.
-        secret: webhook.secrets.first().cloned(),
-        rates: webhook.rates.clone(),
-    }
 }
 
 /// Says how messages are compared with questions, aloud where it is not the best way.

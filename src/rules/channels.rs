@@ -477,7 +477,7 @@ mod tests {
             used.extend(row.allowed.iter().copied().chain(row.required.iter().map(|(key, _)| *key)));
         }
         for key in &used {
-            assert!(shaped.contains(key), "`{key}` has no line in shapes.rs");
+            assert!(shaped.contains(key), "`{key}` has no line in shapes/channel.rs");
         }
         for key in shaped {
             assert!(used.contains(&key), "`{key}` belongs to no kind");
