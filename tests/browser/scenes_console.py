@@ -50,7 +50,7 @@ def console_takes_answers_hands_back(stage):
     customer = asks(stage, "我的快递三天没动了，转人工")
     stage.until(lambda: waiting(agent).count() == 1, "the case appears by itself")
     assert "我的快递三天没动了" in waiting(agent).first.text_content()
-    assert agent.title().startswith("(1)"), agent.title()
+    stage.until(lambda: agent.title().startswith("(1)"), "the title counts it")
     agent.keyboard.press("j")
     agent.keyboard.press("Enter")
     agent.locator(".msg.visitor").wait_for()
@@ -93,13 +93,15 @@ def console_two_agents(stage):
     for agent in agents.values():
         agent.evaluate("document.querySelector('[data-act=take]').click()")
     stage.until(lambda: all(agent.locator(".head .state-human").count() for agent in agents.values()), "both see that a person has it")
-    notes = {name: agent.locator(".note").text_content() for name, agent in agents.items() if agent.locator(".note").is_visible()}
+    told = lambda: [name for name, agent in agents.items() if agent.locator(".note").is_visible()]
+    stage.until(told, "one is told that the other was first")
+    notes = {name: agents[name].locator(".note").text_content() for name in told()}
     assert len(notes) == 1, notes
     loser, note = notes.popitem()
     winner = next(name for name in agents if name != loser)
     assert winner in note, (winner, note)
-    assert agents[loser].locator("textarea").is_disabled() and not agents[winner].locator("textarea").is_disabled()
-    assert agents[loser].locator(".actions button").count() == 0
+    stage.until(lambda: agents[loser].locator("textarea").is_disabled() and not agents[winner].locator("textarea").is_disabled(), "one can write")
+    stage.until(lambda: agents[loser].locator(".actions button").count() == 0, "the other can do nothing")
     stage.until(lambda: agents[loser].locator("[aria-label='同事处理中'] .item").count() == 1, "in the other's list as a colleague's")
     # The token lives as long as the tab, and nowhere else.
     agents[winner].reload()
@@ -148,7 +150,7 @@ def console_markup_stays_text(stage):
     agent.locator(".msg.visitor").wait_for()
     assert agent.locator("#case-name").text_content() == ATTACK
     assert ATTACK in agent.locator(".msg.visitor .text").text_content()
-    assert ATTACK in agent.locator(".facts").text_content()
+    stage.until(lambda: ATTACK in agent.locator(".facts").text_content(), "what is known of the customer")
     agent.locator("textarea").fill("蓝色长颈鹿多少钱")
     stage.until(lambda: agent.locator(".suggest .title").count() and agent.locator(".suggest .title").first.text_content() == ATTACK, "the entry is suggested")
     agent.locator(".suggest button").first.click()
@@ -309,7 +311,7 @@ def console_shop(stage):
     stage.write("faq/broken.yaml", lambda _: "faq:\n  - id: x\n    phrase: [y]\n")
     stage.until(lambda: agent.reload() and agent.wait_for_timeout(300) is None and agent.locator("pre").count() == 1, "the error is shown")
     assert "faq/broken.yaml:" in agent.locator("pre").text_content()
-    assert agent.locator("nav .loud").text_content() == "!"
+    stage.until(lambda: agent.locator("nav .loud").all_text_contents() == ["!"], "the bar tells of it")
 
 
 def console_passes_on(stage):
@@ -327,7 +329,7 @@ def console_passes_on(stage):
     agent.screenshot(path=str(stage.shots / "console-transfer.png"))
     dialog.locator("button[type=submit]").click()
     stage.until(lambda: agent.locator(".head .state-queued").count() == 1 and "after-sale" in agent.locator(".head").text_content(), "in the other queue")
-    assert "灯罩裂了" in agent.locator(".case").text_content()
+    stage.until(lambda: "灯罩裂了" in agent.locator(".case").text_content(), "the note is there")
     agent.locator("[data-act=take]").click()
     stage.until(lambda: agent.locator(".head .state-human").count() == 1, "taken again")
     agent.keyboard.press("Escape")
@@ -454,7 +456,7 @@ def console_certificate(stage):
         stage.until(lambda: card.count() == 1, "the certificate is shown")
         text = card.text_content()
         assert word in text and days in text and tls.get("problem", "") in text, text
-        assert page.locator("nav .loud").count() == loud, "the bar tells of it"
+        stage.until(lambda: page.locator("nav .loud").count() == loud, "the bar tells of it")
         card.scroll_into_view_if_needed()
         page.screenshot(path=str(stage.shots / f"console-certificate-{number}.png"))
 
