@@ -24,9 +24,20 @@ pub(super) fn text(text: &Text, templates: &mut Templates, report: &mut Report) 
 
 /// A finding about a template, at the very place in the file where that can be told.
 pub(super) fn template_finding(error: &TemplateError, source: &Located<String>, report: &Report) -> Finding {
-    Finding::error("bad-template", format!("this text does not work: {}", error.message))
+    Finding::error("bad-template", format!("this text does not work: {}", why(error, source)))
         .at(&inside(source, error.span.clone(), report))
         .help("values stand in {{ … }}, such as {{ settings.hotline }} or {{ next_open }}; see the list of values in docs/rules.md")
+}
+
+/// What is wrong, with the sign itself where it is one that Chinese keyboards write (，。“).
+fn why(error: &TemplateError, source: &Located<String>) -> String {
+    let at = error.span.as_ref().and_then(|span| source.value.get(span.start..)?.chars().next());
+    match at.filter(|sign| error.message == "unexpected character" && !sign.is_ascii()) {
+        Some(sign) => {
+            format!("`{sign}` means nothing here; names, quotes and commas are written without full-width signs")
+        }
+        None => error.message.clone(),
+    }
 }
 
 /// Compiles an expression and checks the names that it uses.
@@ -45,7 +56,7 @@ pub(super) fn expression(
         }
         Err(error) => {
             report.push(
-                Finding::error("bad-expression", format!("this `if` does not work: {}", error.message))
+                Finding::error("bad-expression", format!("this `if` does not work: {}", why(&error, source)))
                     .at(&inside(source, error.span, report))
                     .help("write a comparison such as customer.tier == 'vip' or not open"),
             );
@@ -96,8 +107,9 @@ pub(crate) fn inside(source: &Located<String>, span: Option<Range<usize>>, repor
         let span = span?;
         let written = report.sources.text(&place.file)?.get(place.span.clone())?;
         let at = written.find(&source.value)?;
-        let end = span.end.min(source.value.len());
-        let start = span.start.min(end);
+        // The library of templates counts a sign that it does not expect as one byte.
+        let end = source.value.ceil_char_boundary(span.end);
+        let start = source.value.floor_char_boundary(span.start.min(end));
         Some(Place { file: place.file.clone(), span: place.span.start + at + start..place.span.start + at + end })
     };
     found().unwrap_or_else(|| place.clone())
