@@ -117,6 +117,10 @@ fn alone(knowledge: &Knowledge, inbound: &Inbound, conversation: &Conversation, 
             turn.missed();
             return turn.hand_over(&Wish::because(Reason::NoMatch), &candidates);
         }
+        Several::TooMuch => {
+            turn.trace.notes.push("the message asks more than is answered at once".to_owned());
+            return turn.hand_over(&Wish::because(Reason::NoMatch), &candidates);
+        }
         Several::Partly => winner = winner.filter(|winner| !search::is_aside(&turn, winner)),
     }
     if winner.is_none_or(|winner| search::is_aside(&turn, winner))

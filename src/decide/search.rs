@@ -13,6 +13,8 @@ use super::routing::{self, Case};
 use super::several::{asks, parts};
 use super::turn::Turn;
 
+/// Most parts of one message that are looked at by themselves.
+const MOST_PARTS: usize = 6;
 /// Most questions of one message that are answered.
 const MOST_ANSWERS: usize = 3;
 /// Most titles that are offered.
@@ -28,6 +30,8 @@ pub(super) enum Several<'a> {
     Answers(Vec<(&'a BuiltRule, f64)>, Vec<Choice>),
     /// It asks something that nothing answers.
     Partly,
+    /// It asks more than is looked at.
+    TooMuch,
 }
 
 /// The answers to several questions in one message.
@@ -42,7 +46,13 @@ pub(super) fn several<'a>(turn: &Turn<'a>, ranked: &[Candidate]) -> Several<'a> 
     }
     let mut answers: Vec<(&'a BuiltRule, f64)> = Vec::new();
     let mut open: Vec<Choice> = Vec::new();
-    for part in parts(&turn.inbound.text) {
+    for (at, part) in parts(&turn.inbound.text).into_iter().enumerate() {
+        if at >= MOST_PARTS {
+            if asks(part) {
+                return Several::TooMuch;
+            }
+            continue;
+        }
         let view = knowledge.matcher.view(part);
         let (found, _) = ranked_view(turn, &view);
         match found.first().map(|best| (&knowledge.rules[best.rule as usize], best.evidence.score())) {
@@ -55,7 +65,11 @@ pub(super) fn several<'a>(turn: &Turn<'a>, ranked: &[Candidate]) -> Several<'a> 
                 if !knowledge.matcher.guesses(&view).iter().any(near) {
                     return Several::Partly;
                 }
-                open.extend(titles(turn, &view, 1.0));
+                let titles = titles(turn, &view, 1.0);
+                if titles.is_empty() {
+                    return Several::Partly;
+                }
+                open.extend(titles);
             }
             Some(_) | None => {}
         }
