@@ -59,7 +59,7 @@ const ASKED: Tongues = Tongues {
     latin: r"\b(talk|speak|chat|connect|transfer|put|pass|get|give|want|need|like|see|contact|call|reach)( me)?( through| over)?( to| with)? (a |an |the |some |your )?(real |live |actual |human )?(human|person|agent|someone real|representative|operator|customer service|support agent|staff member|human being)\b|\b(human|real person|live agent|live person|real human|human agent|human being|live chat)( please| pls| now)?$|\bis (there|this) (a |an )?(real )?(human|person|live agent)\b",
 };
 /// The whole message is the wish.
-const BARE: &str = r"^(人工|真人|活人|客服|人工客服|转人工|转客服|找客服|客服在吗|人工人工|rg|human|agent|person|operator|representative|human please|agent please|real person|live agent|live chat|customer service|talk to someone|speak to someone)$";
+const BARE: &str = r"^((人工|真人|活人|客服)+|转人工|转客服|找客服|客服在吗|[我别]?(不要|不想要|不想跟|不想和|别用|别让|让|死|破|垃圾)?机器人(滚|走开|滚开|滚蛋|闭嘴)[吧啊]?|我?(不要|不想要|不想跟|不想和|别用|别让|别给我发?)机器人(的话|回复|回答|客服|聊|说话|聊天)?|rg|human|agent|person|operator|representative|human please|agent please|real person|live agent|live chat|customer service|talk to someone|speak to someone)$";
 
 /// "I do not want to go on": the whole message, folded.
 const CANCELS: [&str; 28] = [
@@ -227,6 +227,10 @@ mod tests {
             "客服",
             "这是人工吗还是机器人，我要人工",
             "人工人工",
+            "人工！人工！人工！",
+            "机器人滚开",
+            "我不要机器人",
+            "别给我发机器人的话",
             "human",
             "Agent",
             "HUMAN PLEASE",
