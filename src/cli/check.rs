@@ -66,14 +66,15 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Ended, Failure> {
     }
     if args.fix {
         let wanted = |file: &str| is_among(file, &args.paths);
-        mend::all(&global.dir, || check(global, &Files::read(&global.dir)), &wanted)?;
+        mend::all(&global.dir, || check(global, &Files::read(&global.dir)).0, &wanted)?;
+        schema::keep(&global.dir, &Files::read(&global.dir))?;
     }
     Ok(once(global, args))
 }
 
 /// Checks, and prints what was found.
 fn once(global: &Global, args: &Args) -> Ended {
-    let mut report = check(global, &Files::read(&global.dir));
+    let (mut report, old_schemas) = check(global, &Files::read(&global.dir));
     if !args.paths.is_empty() {
         report.findings.retain(|finding| finding.place.as_ref().is_none_or(|place| is_among(&place.file, &args.paths)));
     }
@@ -86,6 +87,11 @@ fn once(global: &Global, args: &Args) -> Ended {
     anstream::print!("{}", report.render(format, global.colored()));
     if args.format == Form::Human {
         summary(&report, args.fix);
+        if old_schemas {
+            anstream::println!(
+                "editors do not know yet what is new in these files; nightdesk schema --write tells them"
+            );
+        }
     }
     let failed = report.errors() > 0 || (args.strict && report.warnings() > 0);
     if failed { Ended::Findings } else { Ended::Fine }
@@ -106,8 +112,8 @@ fn summary(report: &Report, fixed: bool) {
     }
 }
 
-/// All findings of a shop's files, its conversation tests among them.
-fn check(global: &Global, files: &Files) -> Report {
+/// All findings of a shop's files, its conversation tests among them; and whether the schemas of its editors are older than they.
+fn check(global: &Global, files: &Files) -> (Report, bool) {
     let (engine, mut report) = shop::check_files(&global.dir, files.clone(), Clock::system().now());
     if let Some(engine) = &engine {
         // What the daemon would stumble over when it makes its receivers.
@@ -119,7 +125,7 @@ fn check(global: &Global, files: &Files) -> Report {
         let _ = rehearsal::read(file, text, &mut report);
     }
     report.sort();
-    report
+    (report, engine.is_some_and(|engine| schema::are_old(&global.dir, engine.book())))
 }
 
 /// Whether a file was asked for; paths are relative to the shop's directory.
@@ -136,9 +142,9 @@ fn watch(global: &Global, args: &Args) -> Result<Ended, Failure> {
     let mut changes = Changes::of(&global.dir)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let mut ended = once(global, args);
         let mut files = Files::read(&global.dir);
         schema::keep(&global.dir, &files)?;
+        let mut ended = once(global, args);
         loop {
             tokio::select! {
                 () = changes.next() => {}

@@ -7,7 +7,7 @@ use anyhow::Context;
 
 use super::{Ended, Failure, Global, mend};
 use crate::rules::schema::{self, Known};
-use crate::rules::{Files, load};
+use crate::rules::{Book, Files, load};
 
 /// Folder of the schemas below a shop's directory, and their ending.
 const FOLDER: &str = ".nightdesk/schemas";
@@ -63,16 +63,27 @@ fn refresh(dir: &Path, files: &Files) -> Result<usize, Failure> {
     let folder = dir.join(FOLDER);
     fs::create_dir_all(&folder).with_context(|| format!("{FOLDER} cannot be made"))?;
     let mut written = 0;
-    for name in schema::NAMES {
-        let Some(schema) = schema::schema(name, &known) else { continue };
-        let (path, text) = (folder.join(format!("{name}.json")), format!("{schema:#}\n"));
-        if fs::read_to_string(&path).is_ok_and(|old| old == text) {
-            continue;
-        }
-        fs::write(&path, text).with_context(|| format!("{FOLDER}/{name}.json cannot be written"))?;
+    for (name, text) in differing(&folder, &known) {
+        fs::write(folder.join(format!("{name}.json")), text)
+            .with_context(|| format!("{FOLDER}/{name}.json cannot be written"))?;
         written += 1;
     }
     Ok(written)
+}
+
+/// Schemas by name that are not in a folder as they should be.
+fn differing<'a>(folder: &'a Path, known: &'a Known) -> impl Iterator<Item = (&'static str, String)> + 'a {
+    schema::NAMES.into_iter().filter_map(|name| {
+        let text = format!("{:#}\n", schema::schema(name, known)?);
+        let same = fs::read_to_string(folder.join(format!("{name}.json"))).is_ok_and(|old| old == text);
+        (!same).then_some((name, text))
+    })
+}
+
+/// Whether a shop has schemas and they do not know what is in its book.
+pub(super) fn are_old(dir: &Path, book: &Book) -> bool {
+    let folder = dir.join(FOLDER);
+    folder.is_dir() && differing(&folder, &Known::of(book)).next().is_some()
 }
 
 /// Keeps the schemas of a shop that has them true to its files.

@@ -38,6 +38,21 @@ fn the_shipped_files_name_their_schemas_and_these_are_true() {
 }
 
 #[test]
+fn check_says_when_the_schemas_do_not_know_what_is_new() {
+    let dir = shop();
+    let old = "editors do not know yet what is new";
+    let check = |more: &[&str]| fine(&program_in(dir.path()).arg("check").args(more).output().unwrap());
+    assert!(!check(&[]).contains(old));
+    let entry = "faq: [{id: gift.engraving, title: {zh: 刻字, en: Engraving}, questions: [灯座上可以刻字吗, can you engrave it], answer: {zh: 可以。, en: Yes.}}]\n";
+    fs::write(dir.path().join("faq/own.yaml"), entry).unwrap();
+    assert!(check(&[]).contains(old));
+    assert!(!check(&["--format", "json"]).contains(old));
+    assert!(!check(&["--fix"]).contains(old));
+    let schema = fs::read_to_string(dir.path().join(".nightdesk/schemas/conversations.json")).unwrap();
+    assert!(schema.contains("gift.engraving"));
+}
+
+#[test]
 fn an_editor_finds_nothing_wrong_with_the_shipped_files() {
     let dir = shop();
     let mut files = Vec::new();
