@@ -3,7 +3,7 @@
 //!
 //! `cargo bench --bench daemon` prints Markdown; `--seconds N` (10), `--customers N` (1600), `--idle N` (half of what the machine
 //! lets one program have);
-//! `--rate N` for that rate alone. Load and programs share the machine, so read the ratios.
+//! `--rate N` for that rate alone, `--rate most` for as many as it can. Load and programs share the machine, so read the ratios.
 
 mod generated;
 #[allow(dead_code, reason = "each bench uses a part")]
@@ -38,10 +38,11 @@ const AT_ONCE: usize = 256;
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().collect();
-    let number = |name: &str, default: usize| {
+    let value = |name: &str| {
         let at = arguments.iter().position(|argument| argument == name);
-        at.and_then(|at| arguments.get(at + 1)?.parse().ok()).unwrap_or(default)
+        at.and_then(|at| arguments.get(at + 1))
     };
+    let number = |name: &str, default: usize| value(name).and_then(|value| value.parse().ok()).unwrap_or(default);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     if arguments.iter().any(|argument| argument == "echo") {
         return runtime.block_on(echo(None));
@@ -50,9 +51,9 @@ fn main() -> anyhow::Result<()> {
         return runtime.block_on(echo(Some(Path::new(&arguments[at + 1]))));
     }
     let seconds = Duration::from_secs(number("--seconds", 10) as u64);
-    let rate = u32::try_from(number("--rate", 0))?;
-    if rate > 0 {
-        print!("{}", runtime.block_on(fixed(seconds, number("--customers", 1_600), f64::from(rate)))?);
+    if let Some(rate) = value("--rate") {
+        let rate = if rate == "most" { None } else { Some(rate.parse()?) };
+        print!("{}", runtime.block_on(alone(seconds, number("--customers", 1_600), rate))?);
         return Ok(());
     }
     let text = runtime.block_on(all(seconds, number("--customers", 1_600), number("--idle", most() / 2)))?;
@@ -71,14 +72,15 @@ fn machine() -> String {
     format!("{count} × {model}.")
 }
 
-/// One rate alone, to see what a change does to the times.
-async fn fixed(time: Duration, customers: usize, rate: f64) -> anyhow::Result<String> {
+/// One rate alone, or as many as it can, to see what a change does to the times.
+async fn alone(time: Duration, customers: usize, rate: Option<f64>) -> anyhow::Result<String> {
     let shop = shop(sink().await?, 0)?;
     let program = Program::nightdesk(shop.path())?;
     let questions = Arc::new(load::questions()?);
-    let measured = run(&program, Kind::Nightdesk, customers, &questions, time, Some(rate), Talk::Questions).await?;
+    let measured = run(&program, Kind::Nightdesk, customers, &questions, time, rate, Talk::Questions).await?;
     let mut out = String::new();
-    row(&mut out, &format!("questions of the starter pack, {rate:.0} a second"), &measured);
+    let what = rate.map_or_else(|| "as many as it can".to_owned(), |rate| format!("{rate:.0} a second"));
+    row(&mut out, &format!("questions of the starter pack, {what}"), &measured);
     Ok(out)
 }
 

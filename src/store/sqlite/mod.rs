@@ -12,6 +12,7 @@ mod health;
 mod kept;
 mod outbox;
 mod reader;
+mod readers;
 mod report;
 mod rescue;
 mod schema;
@@ -32,7 +33,7 @@ use rusqlite::ErrorCode;
 
 use self::columns::millis;
 use self::health::Health;
-use self::reader::Readers;
+use self::readers::Readers;
 pub use self::rescue::{Rescued, rescue};
 use self::writer::Writer;
 use super::{

@@ -1,69 +1,13 @@
-//! The connections that read, and what they read besides the outbox.
-//!
-//! Reading never waits for writing: each query sees the last commit. A query runs on a thread that may block.
-
-use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+//! What is read of conversations, hand-offs and decisions.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use tokio::sync::Semaphore;
 
 use super::columns::{int, limit, maybe_time, millis, number, time};
-use super::health::Health;
-use super::schema;
 use crate::store::{
     ConversationFilter, ConversationRow, DecisionFilter, DecisionRow, EventRow, HandoffFilter, HandoffRow, QueueStats,
     SeenKey, SeenRow, StoreError, UnmatchedRow,
 };
-
-/// Connections, and so queries at a time.
-const CONNECTIONS: usize = 4;
-
-/// A small pool of reading connections.
-#[derive(Debug)]
-pub(super) struct Readers {
-    idle: Arc<Mutex<Vec<Connection>>>,
-    places: Arc<Semaphore>,
-    health: Arc<Health>,
-}
-
-impl Readers {
-    /// Opens the connections; the file must exist and have its tables.
-    pub(super) fn open(file: &Path, health: Arc<Health>) -> Result<Self, StoreError> {
-        let idle = (0..CONNECTIONS).map(|_| schema::open_reader(file)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { idle: Arc::new(Mutex::new(idle)), places: Arc::new(Semaphore::new(CONNECTIONS)), health })
-    }
-
-    /// Runs a query.
-    pub(super) async fn run<T: Send + 'static>(
-        &self,
-        query: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| StoreError::Closed)?;
-        let idle = Arc::clone(&self.idle);
-        let reading = tokio::task::spawn_blocking(move || {
-            let _place = place;
-            let db = idle.lock().unwrap_or_else(PoisonError::into_inner).pop().ok_or(StoreError::Closed)?;
-            let lent = Lent { db: Some(db), idle };
-            lent.db.as_ref().map_or(Err(StoreError::Closed), query)
-        });
-        self.health
-            .note(reading.await.map_err(|error| StoreError::Unavailable(format!("a query did not end: {error}")))?)
-    }
-}
-
-/// A connection that goes back, even from a query that panics.
-struct Lent {
-    db: Option<Connection>,
-    idle: Arc<Mutex<Vec<Connection>>>,
-}
-
-impl Drop for Lent {
-    fn drop(&mut self) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).extend(self.db.take());
-    }
-}
 
 /// The columns of a [`ConversationRow`].
 macro_rules! conversation_rows {
