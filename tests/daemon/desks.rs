@@ -1,5 +1,6 @@
 //! Help desks, each two ways: Chatwoot's agent bot; hand-offs into an API inbox of Chatwoot and into tickets of Zendesk.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -331,12 +332,16 @@ async fn an_inbox_that_fails_in_the_middle_gets_one_contact_and_one_conversation
     wait_for("the hand-off", || {
         minute += 1;
         daemon.turn_to(&format!("2026-10-14T10:{:02}:{:02}+08:00", minute / 60 % 60, minute % 60));
-        async { (desks.calls(INBOX).len() == 3).then_some(()) }
+        async { (desks.calls(INBOX).len() >= 3).then_some(()) }
     })
     .await;
-    let paths: Vec<_> =
-        desks.calls(INBOX).iter().map(|call| call.what.rsplit('/').next().unwrap().to_owned()).collect();
-    assert_eq!(paths, ["contacts", "conversations", "messages"]);
+    let calls = desks.calls(INBOX);
+    let paths: Vec<_> = calls.iter().map(|call| call.what.rsplit('/').next().unwrap()).collect();
+    assert_eq!(paths[..3], ["contacts", "conversations", "messages"], "{calls:?}");
+    // The clock runs fast: on a slow machine the case is escalated before this looks.
+    assert!(paths[3..].iter().all(|path| *path == "messages"), "{calls:?}");
+    let notes: HashSet<_> = calls[2..].iter().map(|call| call.body["echo_id"].to_string()).collect();
+    assert_eq!(notes.len(), calls.len() - 2, "each once: {calls:?}");
 }
 
 #[tokio::test]
