@@ -46,7 +46,7 @@ pub(super) fn matches_nothing(pattern: &str) -> bool {
     BEFORE.iter().all(|before| leads_nowhere(&automaton, *before))
 }
 
-/// Whether the shortest text that a pattern describes, `^`, `$` and `\b` left aside, fulfils these too; alone or within a sentence.
+/// Whether a short text that a pattern describes, `^`, `$` and `\b` left aside, fulfils these too; alone or within a sentence.
 fn matches_own_text(pattern: &str, hir: &Hir) -> bool {
     let mut text = String::new();
     let written = write(hir, &mut text);
@@ -61,7 +61,7 @@ fn matches_own_text(pattern: &str, hir: &Hir) -> bool {
         .any(|text| machine.is_match(&mut cache, text.as_str()))
 }
 
-/// Writes the shortest text after the first of each alternative. False if there is none, or only a very long one.
+/// Writes a short text after the first of each alternative. False if there is none, or only a very long one.
 fn write(hir: &Hir, text: &mut String) -> bool {
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => true,

@@ -95,3 +95,38 @@ fn read_all(db: &Connection, inbox: &Mutex<mpsc::Receiver<Query>>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn readers(folder: &Path) -> Readers {
+        let file = folder.join("test.db");
+        schema::migrate(&schema::open_writer(&file).unwrap()).unwrap();
+        Readers::open(&file, Arc::new(Health::new(&file))).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_query_that_panics_takes_only_its_own_answer_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let readers = readers(folder.path());
+        for _ in 0..2 * THREADS {
+            let outcome = readers.run(|_| -> Result<(), StoreError> { panic!("on purpose") }).await;
+            assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
+        }
+        assert_eq!(readers.run(|_| Ok(7)).await.unwrap(), 7);
+    }
+
+    #[tokio::test]
+    async fn the_end_breaks_off_what_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let readers = readers(folder.path());
+        let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n";
+        let query = readers.run(move |db| Ok(db.query_row(endless, [], |row| row.get::<_, i64>(0))?));
+        assert!(tokio::time::timeout(Duration::from_millis(200), query).await.is_err());
+        let end = tokio::task::spawn_blocking(move || drop(readers));
+        tokio::time::timeout(Duration::from_secs(30), end).await.expect("it ends").unwrap();
+    }
+}
