@@ -67,7 +67,7 @@ fn list(history: &History, args: &Args) -> Result<Ended, Failure> {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(["set", "since", "changed", "by"]);
     for (set, before) in sets.iter().zip(sets.iter().skip(1).map(Some).chain([None])).take(args.limit) {
-        let since = set.since.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string();
+        let since = set.since.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string();
         let by = set.note.as_ref().or(set.by.as_ref()).map(String::as_str).unwrap_or_default();
         table.add_row([set.hash.as_str(), &since, &before.map_or_else(String::new, |before| changed(before, set)), by]);
     }
