@@ -165,9 +165,9 @@ impl Pipeline {
             events.push("state", Role::System, record::state(after, position), after.state, None);
         }
         let after = &lettered(&engine, after.clone(), &events, now);
-        let handoffs = self.handoff_rows(&outcome, &inbound.message, now).await?;
+        let cases = self.cases(&outcome, &inbound.message, now).await?;
         let said = record::message(inbound, Role::Visitor, None, None);
-        let mut outbox = self.deliveries(&engine, &outcome, &said, &handoffs, &events, now).await?;
+        let mut outbox = self.deliveries(&engine, &outcome, &said, &cases, &events, now).await?;
         outbox.extend(platform_hears(&engine, after, &events, now));
         let decision = &outcome.decision;
         let timer = TimerRow { conversation: id.to_owned(), at: engine.next_timer(after) };
@@ -178,7 +178,7 @@ impl Pipeline {
             events: events.rows(),
             seen: None,
             outbox,
-            handoffs,
+            handoffs: cases.rows,
             survey: None,
             decision: Some(DecisionRow {
                 conversation: id.to_owned(),

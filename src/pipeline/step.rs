@@ -14,6 +14,14 @@ use super::record::{self, Events};
 use super::settle::{Considered, Step};
 use super::{Accepted, Arrival, Pipeline, PipelineError, payload, platform};
 
+/// What a decision does to hand-offs.
+pub(super) struct Cases {
+    /// Those that are new or changed.
+    pub rows: Vec<HandoffRow>,
+    /// Until when the conversation's own is to be taken.
+    deadline: Option<Timestamp>,
+}
+
 impl Pipeline {
     /// Writes down all that follows from a decision; nothing has happened yet.
     pub(super) async fn step(
@@ -40,9 +48,9 @@ impl Pipeline {
             let position = if after.state == State::Queued { self.position(after, waits_there).await? } else { None };
             events.push("state", Role::System, record::state(after, position), after.state, None);
         }
-        let handoffs = self.handoff_rows(outcome, &inbound.message, now).await?;
+        let cases = self.cases(outcome, &inbound.message, now).await?;
         let all = record::in_a_row(said, &conversation.unanswered);
-        let mut outbox = self.deliveries(engine, outcome, &all, &handoffs, &events, now).await?;
+        let mut outbox = self.deliveries(engine, outcome, &all, &cases, &events, now).await?;
         outbox.extend(platform::answers(engine, after, &events, &arrival.reply_with, now));
         // A socket's client needs only the acknowledgement, also again; a platform needs the very answer.
         let response = if arrival.origin.is_none() { record::response(outcome) } else { Value::Null };
@@ -64,7 +72,7 @@ impl Pipeline {
                 response: kept,
             }),
             outbox,
-            handoffs,
+            handoffs: cases.rows,
             survey: outcome.answered.as_ref().map(|survey| record::survey(after, survey)),
             decision: Some(DecisionRow {
                 conversation: after.id.clone(),
@@ -96,15 +104,11 @@ impl Pipeline {
     }
 
     /// The hand-off that is new or changed, and the one that it takes the place of.
-    pub(super) async fn handoff_rows(
-        &self,
-        outcome: &Outcome,
-        message: &str,
-        now: Timestamp,
-    ) -> Result<Vec<HandoffRow>, StoreError> {
+    pub(super) async fn cases(&self, outcome: &Outcome, message: &str, now: Timestamp) -> Result<Cases, StoreError> {
         let after = &outcome.conversation;
-        let (Some(event), Some(handoff)) = (&outcome.queue, &after.handoff) else { return Ok(Vec::new()) };
-        let mut rows = Vec::new();
+        let mut cases = Cases { rows: Vec::new(), deadline: outcome.deadline };
+        let (Some(event), Some(handoff)) = (&outcome.queue, &after.handoff) else { return Ok(cases) };
+        let rows = &mut cases.rows;
         match event {
             QueueEvent::Created { replaces } => {
                 if let Some(old) = replaces
@@ -129,14 +133,14 @@ impl Pipeline {
                 });
             }
             QueueEvent::Message => {
-                if let Some(row) = self.guard(self.store.handoff(&handoff.id).await)?
-                    && row.priority != handoff.priority.as_str()
-                {
+                let kept = self.guard(self.store.handoff(&handoff.id).await)?;
+                cases.deadline = kept.as_ref().and_then(|row| row.deadline);
+                if let Some(row) = kept.filter(|row| row.priority != handoff.priority.as_str()) {
                     rows.push(HandoffRow { priority: handoff.priority.as_str().to_owned(), ..row });
                 }
             }
         }
-        Ok(rows)
+        Ok(cases)
     }
 
     /// What the queues' webhooks are told.
@@ -145,7 +149,7 @@ impl Pipeline {
         engine: &Engine,
         outcome: &Outcome,
         said: &Value,
-        handoffs: &[HandoffRow],
+        cases: &Cases,
         events: &Events,
         now: Timestamp,
     ) -> Result<Vec<NewDelivery>, StoreError> {
@@ -164,7 +168,7 @@ impl Pipeline {
         let (Some(event), Some(handoff)) = (&outcome.queue, &after.handoff) else {
             return Ok(payload::wanted(&engine.book().settings, out));
         };
-        for moved in handoffs.iter().filter(|row| row.state == handoff_state::MOVED) {
+        for moved in cases.rows.iter().filter(|row| row.state == handoff_state::MOVED) {
             if let Some(endpoint) = webhook(&moved.queue) {
                 let body = payload::moved((&moved.id, &moved.queue), handoff, after, &self.console_url(&after.id), now);
                 out.push(payload::delivery(&endpoint, &after.id, "handoff.moved", &body, now));
@@ -172,11 +176,7 @@ impl Pipeline {
         }
         let Some(endpoint) = webhook(&handoff.queue) else { return Ok(payload::wanted(&engine.book().settings, out)) };
         let kind = if matches!(event, QueueEvent::Created { .. }) { "handoff.created" } else { "handoff.message" };
-        let deadline = match event {
-            QueueEvent::Created { .. } => outcome.deadline,
-            QueueEvent::Message => self.guard(self.store.handoff(&handoff.id).await)?.and_then(|row| row.deadline),
-        };
-        let case = self.case(after, handoff, deadline, Some(outcome), Some(said), events, now).await?;
+        let case = self.case(after, handoff, cases.deadline, Some(outcome), Some(said), events, now).await?;
         let body = payload::body(kind, &case, extra);
         out.push(payload::delivery(&endpoint, &after.id, kind, &body, now));
         Ok(payload::wanted(&engine.book().settings, out))
