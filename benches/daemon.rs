@@ -8,6 +8,7 @@
 mod generated;
 #[allow(dead_code, reason = "each bench uses a part")]
 mod load;
+mod sink;
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
@@ -21,6 +22,7 @@ use futures_util::{SinkExt, StreamExt};
 use load::{Customer, Door, Kind, Measured, Talk};
 use nightdesk::store::sqlite::SqliteStore;
 use nightdesk::store::{Commit, ConversationRow, EventRow, Store};
+use sink::sink;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -511,25 +513,4 @@ fn acceptor(folder: &Path) -> anyhow::Result<TlsAcceptor> {
     let key = PrivateKeyDer::from_pem_file(folder.join("shop.key"))?;
     let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key)?;
     Ok(TlsAcceptor::from(Arc::new(config)))
-}
-
-/// People's tool: takes every delivery.
-async fn sink() -> anyhow::Result<SocketAddr> {
-    use hyper::service::service_fn;
-    use hyper_util::rt::TokioIo;
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?;
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let taken = service_fn(async |request: hyper::Request<hyper::body::Incoming>| {
-                    use http_body_util::BodyExt as _;
-                    let _ = request.into_body().collect().await;
-                    Ok::<_, std::convert::Infallible>(hyper::Response::new(String::new()))
-                });
-                let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), taken).await;
-            });
-        }
-    });
-    Ok(address)
 }

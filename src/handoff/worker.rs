@@ -1,38 +1,32 @@
 //! The workers that empty the outbox: one for each endpoint, so that a dead one slows nothing else.
 //!
-//! A worker asks the store for rows that are due, posts several at a time but never two of one conversation, and
-//! writes down what came of it. It looks when it is woken, when an attempt ended, when the next row is due, and at
+//! A worker asks the store for rows that are due, sends them (`post.rs` to programs, `people.rs` to people) and writes down
+//! what came of it (`record.rs`). It looks when it is woken, when an attempt ended, when the next row is due, and at
 //! least once a second, because other processes may change the outbox too. A row that was sent when the process
 //! died is sent again, under the same id.
 
 mod pace;
 mod people;
+mod post;
+mod record;
 
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::Client;
 use tokio::sync::{Notify, watch};
-use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::attempt;
-use super::endpoint::{Endpoint, masked_url, url_hash};
+use super::endpoint::{Endpoint, url_hash};
 use crate::clock::Clock;
-use crate::store::{AttemptResult, AttemptRow, OutboxRow, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 /// The longest time without a look at the outbox, and before a store that refused is asked again.
 const POLL: Duration = Duration::from_secs(1);
-/// Rows taken from the store at a time, besides those under way.
-const BATCH: usize = 256;
-/// Attempts that ended and are not written down yet; while the disk syncs these, the next ones are sent.
-const UNRECORDED: usize = 128;
-/// For how long rows once read may be sent without looking again whether a person dropped them.
-const FRESH: Duration = Duration::from_secs(1);
 /// For attempts under way when the worker is to stop; what does not end by then is sent again after the next start.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -183,65 +177,7 @@ impl Worker {
         if for_people {
             return self.speak().await;
         }
-        let mut flights = Flights::default();
-        let posting = Arc::clone(&flights.posting);
-        let mut ready = Ready::default();
-        // Whether the outbox may hold something new; whether a stopped endpoint may have moved.
-        let (mut look, mut moved) = (true, true);
-        loop {
-            let endpoint = Arc::clone(&self.settings.borrow_and_update());
-            if moved {
-                moved = self.resume_if_moved(&endpoint).await.is_err();
-            }
-            let mut pause = POLL;
-            while flights.has_place(&endpoint) && !self.stop.is_cancelled() {
-                if let Some(row) = ready.take() {
-                    flights.start(&self, &endpoint, row);
-                } else if !std::mem::take(&mut look) {
-                    break;
-                } else {
-                    let now = self.shared.clock.now();
-                    look = self.fill(&mut ready, &flights, &endpoint.name, now).await;
-                    if !look {
-                        pause = self.pause(&endpoint.name, now).await;
-                    }
-                }
-            }
-            tokio::select! {
-                biased;
-                () = self.stop.cancelled() => break,
-                Some(gone) = flights.next() => {
-                    if gone {
-                        ready.clear();
-                        moved = true;
-                    }
-                }
-                changed = self.settings.changed() => {
-                    if changed.is_err() {
-                        break;
-                    }
-                    moved = true;
-                }
-                () = self.bell.notified() => {}
-                () = posting.ended.notified() => continue,
-                () = tokio::time::sleep(pause) => {}
-            }
-            look = true;
-        }
-        // Dropping the flights ends what did not end by itself.
-        let _ = tokio::time::timeout(GRACE, async { while flights.next().await.is_some() {} }).await;
-    }
-
-    /// Reads rows that are due and not under way; false if there is none.
-    async fn fill(&self, ready: &mut Ready, flights: &Flights, endpoint: &str, now: Timestamp) -> bool {
-        match self.shared.store.due(endpoint, now, flights.under_way.len() + BATCH).await {
-            Ok(rows) => {
-                let busy: HashSet<&String> = flights.under_way.values().collect();
-                ready.put(rows.into_iter().filter(|row| !busy.contains(&row.conversation)).collect());
-            }
-            Err(error) => tracing::warn!(endpoint, %error, "The outbox cannot be read; it will be tried again."),
-        }
-        !ready.rows.is_empty()
+        self.post().await;
     }
 
     /// How long nothing more becomes due than at `now`, at most [`POLL`].
@@ -265,183 +201,5 @@ impl Worker {
             tracing::info!(endpoint = endpoint.name, "The endpoint has a new URL; its deliveries go on.");
         }
         Ok(())
-    }
-}
-
-/// Rows that were read and wait for a place.
-#[derive(Default)]
-struct Ready {
-    rows: VecDeque<OutboxRow>,
-    read_at: Option<Instant>,
-}
-
-impl Ready {
-    fn put(&mut self, rows: VecDeque<OutboxRow>) {
-        self.rows = rows;
-        self.read_at = Some(Instant::now());
-    }
-
-    fn take(&mut self) -> Option<OutboxRow> {
-        if self.read_at.is_none_or(|at| at.elapsed() > FRESH) {
-            self.clear();
-        }
-        self.rows.pop_front()
-    }
-
-    fn clear(&mut self) {
-        self.rows.clear();
-    }
-}
-
-/// Attempts under way, until they are written down, each with its conversation.
-#[derive(Default)]
-struct Flights {
-    tasks: JoinSet<bool>,
-    under_way: HashMap<Id, String>,
-    posting: Arc<Posting>,
-}
-
-/// Requests that wait for their answer.
-#[derive(Default)]
-struct Posting {
-    count: AtomicUsize,
-    ended: Notify,
-}
-
-impl Posting {
-    fn begin(self: &Arc<Self>) -> Request {
-        self.count.fetch_add(1, Ordering::Relaxed);
-        Request(Arc::clone(self))
-    }
-}
-
-/// One of them, until it is dropped.
-struct Request(Arc<Posting>);
-
-impl Drop for Request {
-    fn drop(&mut self) {
-        self.0.count.fetch_sub(1, Ordering::Relaxed);
-        self.0.ended.notify_one();
-    }
-}
-
-impl Flights {
-    fn has_place(&self, endpoint: &Endpoint) -> bool {
-        let most = endpoint.concurrency.max(1);
-        self.posting.count.load(Ordering::Relaxed) < most && self.under_way.len() < most.saturating_add(UNRECORDED)
-    }
-
-    fn start(&mut self, worker: &Worker, endpoint: &Arc<Endpoint>, row: OutboxRow) {
-        let conversation = row.conversation.clone();
-        let (shared, endpoint, stop) = (Arc::clone(&worker.shared), Arc::clone(endpoint), worker.stop.clone());
-        let request = self.posting.begin();
-        let task = self.tasks.spawn(async move { shared.deliver(&endpoint, row, request, &stop).await });
-        self.under_way.insert(task.id(), conversation);
-    }
-
-    /// Waits for the end of one; whether it stopped the endpoint. None if there is none.
-    async fn next(&mut self) -> Option<bool> {
-        let (id, gone) = match self.tasks.join_next_with_id().await? {
-            Ok((id, gone)) => (id, gone),
-            Err(error) => {
-                tracing::error!(%error, "A delivery ended in an internal error; it will be tried again.");
-                (error.id(), false)
-            }
-        };
-        self.under_way.remove(&id);
-        Some(gone)
-    }
-}
-
-impl Shared {
-    /// Makes one attempt and writes down what it came to; whether it stopped the endpoint.
-    async fn deliver(&self, endpoint: &Endpoint, row: OutboxRow, request: Request, stop: &CancellationToken) -> bool {
-        let began = Instant::now();
-        let answer = attempt::carry(&self.client, &*self.store, endpoint, &row, self.clock.now()).await;
-        drop(request);
-        let seconds = began.elapsed().as_secs_f64();
-        let at = self.clock.now();
-        let result = attempt::judge(answer, endpoint, &row, at);
-        if self.record(AttemptRow { id: row.id, at, result: result.clone() }, stop).await.is_err() {
-            return false;
-        }
-        self.tell(endpoint, &row, &result, seconds);
-        matches!(result, AttemptResult::EndpointGone { .. })
-    }
-
-    /// Records, however long the store refuses: a row that looks untried would be sent over and over.
-    async fn record(&self, attempt: AttemptRow, stop: &CancellationToken) -> Result<(), StoreError> {
-        loop {
-            match self.store.record_attempt(attempt.clone()).await {
-                Ok(()) => return Ok(()),
-                Err(StoreError::Closed) => return Err(StoreError::Closed),
-                Err(error) => {
-                    tracing::warn!(
-                        delivery = attempt.id,
-                        %error,
-                        "An attempt cannot be written down; it will be tried again."
-                    );
-                    if stop.run_until_cancelled(tokio::time::sleep(POLL)).await.is_none() {
-                        return Err(error);
-                    }
-                }
-            }
-        }
-    }
-
-    fn tell(&self, endpoint: &Endpoint, row: &OutboxRow, result: &AttemptResult, seconds: f64) {
-        let name = endpoint.name.as_str();
-        let url = || masked_url(attempt::target(endpoint, row));
-        let number = row.attempts.saturating_add(1);
-        let (delivery, kind, conversation) = (row.id, &row.kind, &row.conversation);
-        match result {
-            AttemptResult::Delivered { status } => {
-                self.observer.attempt(name, "delivered", seconds);
-                tracing::debug!(
-                    endpoint = name,
-                    delivery,
-                    kind,
-                    conversation,
-                    attempt = number,
-                    status,
-                    seconds,
-                    "Delivered."
-                );
-            }
-            AttemptResult::Retry { at, error, .. } => {
-                self.observer.attempt(name, "retry", seconds);
-                let next: &Timestamp = at;
-                tracing::info!(endpoint = name, url = url(), delivery, kind, conversation, attempt = number, error, %next, "Delivery failed; it will be tried again.");
-            }
-            AttemptResult::Dead { error, .. } => {
-                self.observer.attempt(name, "dead", seconds);
-                self.observer.dead(name);
-                tracing::warn!(
-                    endpoint = name,
-                    url = url(),
-                    delivery,
-                    kind,
-                    conversation,
-                    attempt = number,
-                    error,
-                    "Delivery given up; see `nightdesk queue`."
-                );
-            }
-            AttemptResult::EndpointGone { error, .. } => {
-                self.observer.attempt(name, "gone", seconds);
-                self.observer.dead(name);
-                self.observer.stopped(name);
-                tracing::error!(
-                    endpoint = name,
-                    url = url(),
-                    delivery,
-                    kind,
-                    conversation,
-                    attempt = number,
-                    error,
-                    "Endpoint stopped; change its URL or resume it with `nightdesk queue`."
-                );
-            }
-        }
     }
 }

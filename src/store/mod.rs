@@ -70,9 +70,9 @@ pub trait Store: Send + Sync + 'static {
     /// endpoint is stopped.
     fn next_due(&self, endpoint: &str, now: Timestamp) -> StoreFuture<'_, Option<Timestamp>>;
 
-    /// Writes down what an attempt came to. What a person decided meanwhile (dropped) stands, unless the
+    /// Writes down what attempts came to, all or none. What a person decided meanwhile (dropped) stands, unless the
     /// delivery succeeded.
-    fn record_attempt(&self, attempt: AttemptRow) -> StoreFuture<'_, ()>;
+    fn record_attempts(&self, attempts: Vec<AttemptRow>) -> StoreFuture<'_, ()>;
 
     /// What is remembered of an endpoint; none if it never was stopped.
     fn endpoint(&self, name: &str) -> StoreFuture<'_, Option<EndpointRow>>;

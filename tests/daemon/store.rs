@@ -103,7 +103,7 @@ async fn due(store: &Arc<dyn Store>, endpoint: &str, second: i64) -> Vec<String>
 }
 
 async fn record(store: &Arc<dyn Store>, id: i64, result: AttemptResult) {
-    store.record_attempt(AttemptRow { id, at: at(10), result }).await.unwrap();
+    store.record_attempts(vec![AttemptRow { id, at: at(10), result }]).await.unwrap();
 }
 
 fn dead() -> AttemptResult {

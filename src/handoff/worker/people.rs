@@ -1,22 +1,24 @@
 //! The worker of a robot that speaks to people: never faster than the platform takes, urgent messages first and singly, and
 //! where more waits than may be sent, all of the rest in one message.
 //!
-//! One message at a time. What a message told is written down as delivered after it was taken, row by row in order; a row
-//! whose process died before is told again. The order of a conversation's events is kept: what is urgent waits for what
+//! One message at a time. What a message told is written down as delivered after it was taken, all of it together; if the
+//! process dies before, it is told again. The order of a conversation's events is kept: what is urgent waits for what
 //! happened before it, and makes that go first.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
 use super::pace::{Free, Pace};
+use super::record::Ended;
 use super::{GRACE, POLL, Worker};
 use crate::handoff::attempt::{self, Answer};
 use crate::handoff::endpoint::Endpoint;
 use crate::handoff::format::{self, Robot};
 use crate::handoff::note::{Note, is_urgent};
 use crate::handoff::robot;
-use crate::store::{AttemptResult, AttemptRow, DeliveryFilter, OutboxRow, delivery_state};
+use crate::store::{DeliveryFilter, OutboxRow, delivery_state};
 
 /// Rows that are looked at, and folded into one message, at most.
 const MOST: usize = 500;
@@ -43,7 +45,9 @@ impl Worker {
         let mut pace = self.pace_so_far().await;
         let mut moved = true;
         loop {
-            let endpoint = std::sync::Arc::clone(&self.settings.borrow_and_update());
+            // What came while a message was sent counts too.
+            moved |= self.settings.has_changed().unwrap_or(false);
+            let endpoint = Arc::clone(&self.settings.borrow_and_update());
             let Some(robot) = format::robot(endpoint.format) else { return };
             if moved {
                 moved = self.resume_if_moved(&endpoint).await.is_err();
@@ -81,7 +85,7 @@ impl Worker {
         Pace::new(rows.iter().filter_map(|row| row.finished_at).collect())
     }
 
-    async fn round(&self, endpoint: &Endpoint, robot: &dyn Robot, pace: &mut Pace) -> Round {
+    async fn round(&self, endpoint: &Arc<Endpoint>, robot: &dyn Robot, pace: &mut Pace) -> Round {
         let (name, now) = (endpoint.name.as_str(), self.shared.clock.now());
         let rates = &endpoint.people.rates;
         let until_more = |pace: &Pace| Round::Wait(pace.wait(rates, now).unwrap_or(POLL).min(POLL));
@@ -121,35 +125,36 @@ impl Worker {
         {
             pace.quiet_until(until);
         }
-        self.write_down(endpoint, &chosen, &answer, seconds, at).await
+        self.write_down(endpoint, chosen, &answer, seconds, at).await
     }
 
     /// Writes down what became of a message, for each row that it told.
     async fn write_down(
         &self,
-        endpoint: &Endpoint,
-        rows: &[OutboxRow],
+        endpoint: &Arc<Endpoint>,
+        rows: Vec<OutboxRow>,
         answer: &Answer,
         seconds: f64,
         at: Timestamp,
     ) -> Round {
+        let mut ended = Vec::with_capacity(rows.len());
         for row in rows {
-            let result = attempt::judge(answer.clone(), endpoint, row, at);
-            let attempt = AttemptRow { id: row.id, at, result: result.clone() };
-            match self.shared.record(attempt, &self.stop).await {
-                Ok(()) => self.shared.tell(endpoint, row, &result, seconds),
-                Err(_) if self.stop.is_cancelled() => return Round::End,
-                Err(error) => {
-                    tracing::error!(delivery = row.id, %error, "What became of a message cannot be written down.");
-                    return Round::Wait(POLL);
-                }
-            }
+            let result = attempt::judge(answer.clone(), endpoint, &row, at);
+            ended.push(Ended { endpoint: Arc::clone(endpoint), row, at, result, seconds });
             // The rest of them were not refused, but never told: they wait for the new address.
-            if matches!(result, AttemptResult::EndpointGone { .. }) {
-                return Round::Stopped;
+            if ended.last().is_some_and(Ended::stops) {
+                break;
             }
         }
-        Round::Sent
+        match self.shared.record(&ended, &self.stop).await {
+            Ok(()) if ended.iter().any(Ended::stops) => Round::Stopped,
+            Ok(()) => Round::Sent,
+            Err(_) if self.stop.is_cancelled() => Round::End,
+            Err(error) => {
+                tracing::error!(%error, "What became of a message cannot be written down.");
+                Round::Wait(POLL)
+            }
+        }
     }
 }
 

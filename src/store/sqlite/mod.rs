@@ -314,8 +314,8 @@ impl Store for SqliteStore {
         Box::pin(self.readers.run(move |db| outbox::next_due(db, &endpoint, millis(now))))
     }
 
-    fn record_attempt(&self, attempt: AttemptRow) -> StoreFuture<'_, ()> {
-        Box::pin(self.writer.run(move |db| outbox::record(db, &attempt)))
+    fn record_attempts(&self, attempts: Vec<AttemptRow>) -> StoreFuture<'_, ()> {
+        Box::pin(self.writer.run(move |db| attempts.iter().try_for_each(|attempt| outbox::record(db, attempt))))
     }
 
     fn endpoint(&self, name: &str) -> StoreFuture<'_, Option<EndpointRow>> {

@@ -226,7 +226,7 @@ async fn an_attempt_whose_outcome_cannot_be_written_down_is_not_made_again_and_a
     let other = rusqlite::Connection::open(dir.path().join(nightdesk::store::sqlite::DATABASE)).unwrap();
     other.execute_batch("CREATE TRIGGER t BEFORE UPDATE ON outbox BEGIN SELECT RAISE(ROLLBACK, 'no'); END;").unwrap();
     let refused = AttemptRow { id: 1, at: clock.now(), result: AttemptResult::Delivered { status: 200 } };
-    assert!(store.record_attempt(refused).await.is_err());
+    assert!(store.record_attempts(vec![refused]).await.is_err());
     let desk = deliverer(&store, &clock, &stop);
     desk.update(vec![Endpoint::new("desk", &receiver.url("/desk"))]);
     receiver.wait("/desk", 1).await;

@@ -96,7 +96,7 @@ paced! {
     due(endpoint: &str as to_owned, now: Timestamp, limit: usize) -> Vec<OutboxRow>;
     waiting(endpoint: &str as to_owned, now: Timestamp, limit: usize) -> Vec<OutboxRow>;
     next_due(endpoint: &str as to_owned, now: Timestamp) -> Option<Timestamp>;
-    record_attempt(attempt: AttemptRow) -> ();
+    record_attempts(attempts: Vec<AttemptRow>) -> ();
     endpoint(name: &str as to_owned) -> Option<EndpointRow>;
     stop_endpoint(name: &str as to_owned, url_hash: &str as to_owned, reason: &str as to_owned, at: Timestamp) -> ();
     resume_endpoint(name: &str as to_owned) -> bool;
